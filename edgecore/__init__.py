@@ -1,0 +1,1 @@
+"""On-device runtime for camera ML: frames to TFLite detections to firmware commands."""

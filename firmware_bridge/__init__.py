@@ -1,0 +1,1 @@
+"""The link between a host and its device's firmware, over serial or local IPC."""

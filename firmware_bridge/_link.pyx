@@ -1,0 +1,1 @@
+"""Binding of csrc/link. Private; see firmware_bridge."""

@@ -1,0 +1,1 @@
+"""Binding of csrc/firmware (the host simulation). Private; see firmware_bridge."""

@@ -1,0 +1,99 @@
+"""Native parts of edgecore and firmware_bridge; everything else is in pyproject.toml.
+
+Environment switches, for developers and CI:
+    EDGECORE_DEBUG=1      -O0 -g
+    EDGECORE_SANITIZE=1   AddressSanitizer and UndefinedBehaviorSanitizer
+    EDGECORE_WERROR=1     warnings are errors
+"""
+
+import os
+from glob import glob
+
+from Cython.Build import cythonize
+from pybind11.setup_helpers import Pybind11Extension
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+
+
+def switched(name: str) -> bool:
+    return os.environ.get(name, "") not in ("", "0")
+
+
+def flags(*own: str) -> list[str]:
+    """Each target gets a list of its own: pybind11 edits the one it is given."""
+    chosen = ["-O0", "-g"] if switched("EDGECORE_DEBUG") else ["-O2"]
+    if switched("EDGECORE_SANITIZE"):
+        chosen += ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined", "-g"]
+    if switched("EDGECORE_WERROR"):
+        chosen += ["-Werror"]
+    return ["-Wall", "-Wextra", "-ffp-contract=off", *own, *chosen]
+
+
+def link_flags() -> list[str]:
+    return ["-fsanitize=address,undefined"] if switched("EDGECORE_SANITIZE") else []
+
+
+def files(*patterns: str) -> list[str]:
+    return sorted(path for pattern in patterns for path in glob(pattern, recursive=True))
+
+
+LINK_HEADERS = files("csrc/link/*.h", "csrc/link/*.inc")
+FIRMWARE_HEADERS = files("csrc/firmware/**/*.h", "csrc/firmware/**/*.inc")
+
+
+def c_library(sources: list[str], depends: list[str]) -> dict[str, object]:
+    return {
+        "sources": sources,
+        "obj_deps": {"": depends},
+        "include_dirs": ["csrc"],
+        "cflags": flags("-std=c99", "-fvisibility=hidden"),
+    }
+
+
+def cython_extension(name: str, libraries: list[str]) -> Extension:
+    return Extension(
+        f"firmware_bridge.{name}",
+        [f"firmware_bridge/{name}.pyx"],
+        include_dirs=["csrc"],
+        libraries=libraries,
+        depends=[*LINK_HEADERS, *FIRMWARE_HEADERS, *files("firmware_bridge/*.pxd")],
+        # Cython's own output is not ours to keep free of these two warnings.
+        extra_compile_args=flags("-Wno-unused-function", "-Wno-unused-parameter"),
+        extra_link_args=link_flags(),
+    )
+
+
+class BuildExt(build_ext):
+    """The C libraries first, so that `setup.py build_ext --inplace` alone is a whole rebuild."""
+
+    def run(self) -> None:
+        self.run_command("build_clib")
+        super().run()
+
+
+setup(
+    cmdclass={"build_ext": BuildExt},
+    libraries=[
+        ("ec_firmware", c_library(files("csrc/firmware/core/*.c", "csrc/firmware/port/host/*.c"),
+                                  LINK_HEADERS + FIRMWARE_HEADERS)),
+        ("ec_link", c_library(files("csrc/link/*.c"), LINK_HEADERS)),
+    ],
+    ext_modules=[
+        Pybind11Extension(
+            "edgecore._native",
+            files("csrc/vision/*.cpp", "csrc/bindings/*.cpp"),
+            include_dirs=["csrc"],
+            depends=files("csrc/vision/**/*.h", "csrc/vision/**/*.inc", "csrc/bindings/*.h"),
+            cxx_std=17,
+            extra_compile_args=flags(),
+            extra_link_args=link_flags(),
+        ),
+        *cythonize(
+            [
+                cython_extension("_link", ["ec_link"]),
+                cython_extension("_sim", ["ec_firmware", "ec_link"]),
+            ],
+            language_level=3,
+        ),
+    ],
+)
