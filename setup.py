@@ -74,8 +74,13 @@ class BuildExt(build_ext):
 setup(
     cmdclass={"build_ext": BuildExt},
     libraries=[
-        ("ec_firmware", c_library(files("csrc/firmware/core/*.c", "csrc/firmware/port/host/*.c"),
-                                  LINK_HEADERS + FIRMWARE_HEADERS)),
+        (
+            "ec_firmware",
+            c_library(
+                files("csrc/firmware/core/*.c", "csrc/firmware/port/host/*.c"),
+                LINK_HEADERS + FIRMWARE_HEADERS,
+            ),
+        ),
         ("ec_link", c_library(files("csrc/link/*.c"), LINK_HEADERS)),
     ],
     ext_modules=[

@@ -1,0 +1,106 @@
+# Two commands matter: `make run` and `make test`. Each sets up what it needs.
+#
+#   make run     the main job on a synthetic road: camera agent, detector, simulated firmware
+#   make test    the everyday suite on both engines
+#   make prove   the long tier; writes docs/proof/
+#   make lint    ruff, mypy --strict, stubtest, clang-format
+#   make bench   the measured tables, beside their peers
+#   make sanitize  the native code's tests under ASan and UBSan
+#   make clean   removes what the others made
+
+PYTHON ?= python3
+# tflite-runtime has wheels up to Python 3.11 only; its half of the suite runs where one is found.
+PYTHON_TFLITE ?= $(firstword $(foreach p,python3.11 python3.10 $(PYTHON),$(shell \
+	$(p) -c 'import sys; print("$(p)" if (3, 10) <= sys.version_info < (3, 12) else "")' 2>/dev/null)))
+OUT ?= out/run
+DURATION ?= 30
+
+NATIVE := $(shell find csrc firmware_bridge edgecore -name '*.c' -o -name '*.h' -o -name '*.inc' \
+	-o -name '*.cpp' -o -name '*.pyx' -o -name '*.pxd' | grep -v 'firmware_bridge/_.*\.c$$')
+C_FILES := $(shell find csrc -name '*.c' -o -name '*.h' -o -name '*.cpp' -o -name '*.inc')
+.NOTPARALLEL:
+
+PIP := -m pip install --quiet --disable-pip-version-check
+
+.PHONY: run test test-litert test-tflite prove lint format bench sanitize clean
+
+run: .venv/ready
+	.venv/bin/edgecore run --out $(OUT) --duration $(DURATION)
+
+test: test-litert test-tflite
+
+test-litert: .venv/ready .venv/tools
+	.venv/bin/python -m pytest $(PYTEST_ARGS)
+
+ifeq ($(PYTHON_TFLITE),)
+test-tflite:
+	@echo "skipped: the tflite-runtime half of the suite; it needs Python 3.10 or 3.11:"
+	@echo "    apt-get install python3.11 python3.11-venv && make test PYTHON_TFLITE=python3.11"
+else
+test-tflite: .venv-tflite/ready
+	.venv-tflite/bin/python -m pytest $(PYTEST_ARGS)
+endif
+
+prove: .venv/ready .venv/tools
+	.venv/bin/python -m pytest -m slow --override-ini timeout=3600 $(PYTEST_ARGS)
+
+lint: .venv/ready .venv/tools
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv/bin/python -m mypy.stubtest edgecore._native firmware_bridge._link firmware_bridge._sim
+	.venv/bin/clang-format --dry-run --Werror $(C_FILES)
+
+format: .venv/tools
+	.venv/bin/ruff check --fix .
+	.venv/bin/ruff format .
+	.venv/bin/clang-format -i $(C_FILES)
+
+bench: .venv/ready .venv/tools
+	.venv/bin/python $(PIP) --group bench
+	.venv/bin/python -m pytest bench --override-ini python_files='bench_*.py' --benchmark-only
+
+# The native code's tests under AddressSanitizer and UndefinedBehaviorSanitizer, in a build of its own.
+sanitize: .venv/ready .venv/tools
+	EDGECORE_SANITIZE=1 .venv/bin/python setup.py -q build --build-base build/asan --build-lib build/asan/lib
+	LD_PRELOAD="$$(cc -print-file-name=libasan.so) $$(cc -print-file-name=libstdc++.so)" \
+	ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 EDGECORE_SANITIZED=1 \
+	.venv/bin/pytest --override-ini pythonpath='build/asan/lib .' tests/vision tests/link $(PYTEST_ARGS)
+
+.venv/ready: pyproject.toml setup.py $(NATIVE) | .venv/bin/python
+	.venv/bin/python $(PIP) --no-build-isolation --editable '.[litert]'
+	touch $@
+
+.venv-tflite/ready: pyproject.toml setup.py $(NATIVE) | .venv-tflite/bin/python
+	.venv-tflite/bin/python $(PIP) --no-build-isolation --editable '.[tflite]'
+	.venv-tflite/bin/python $(PIP) --group test
+	touch $@
+
+.venv/tools: pyproject.toml | .venv/bin/python
+	.venv/bin/python $(PIP) --group test --group lint
+	touch $@
+
+.venv/bin/python: | check-tools
+	$(PYTHON) -m venv .venv
+	$@ $(PIP) --upgrade pip
+	$@ $(PIP) --group build
+
+.venv-tflite/bin/python: | check-tools
+	$(PYTHON_TFLITE) -m venv .venv-tflite
+	$@ $(PIP) --upgrade pip
+	$@ $(PIP) --group build
+
+.PHONY: check-tools
+check-tools:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null || { \
+		echo "missing: Python 3.10 or newer (tried '$(PYTHON)'; name another with make PYTHON=...)"; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { \
+		echo "missing: Python's venv module: apt-get install python3-venv"; exit 1; }
+	@$(PYTHON) -c 'import os, sys, sysconfig as s; sys.exit(not os.path.exists(s.get_path("include") + "/Python.h"))' || { \
+		echo "missing: Python's headers: apt-get install python3-dev"; exit 1; }
+	@for tool in cc c++; do command -v $$tool >/dev/null || { \
+		echo "missing: $$tool, a C and C++17 compiler: apt-get install build-essential"; exit 1; }; done
+
+clean:
+	rm -rf .venv .venv-tflite build out dist *.egg-info firmware_bridge/_*.c
+	find edgecore firmware_bridge -name '*.so' -delete

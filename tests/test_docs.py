@@ -1,0 +1,97 @@
+"""Every code block in README.md and docs/ runs, or is a command that CI runs.
+
+Python blocks run top to bottom, one namespace a page, in an empty folder. A line of a `sh` block is
+either executed there or, when it installs or starts `make`, must stand in .ci/run or be a target of
+the Makefile. Blocks marked `text`, `toml`, `c` or `json` show output, formats and declarations; TOML
+and JSON must parse.
+"""
+
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+BLOCK = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```", re.M | re.S)
+SHOWN_ONLY = {"text", "c"}
+
+
+def blocks(page: Path, *languages: str) -> list[str]:
+    return [body for language, body in BLOCK.findall(page.read_text()) if language in languages]
+
+
+def page_id(page: Path) -> str:
+    return page.name
+
+
+@pytest.mark.parametrize("page", PAGES, ids=page_id)
+def test_every_block_names_a_language_we_check(page: Path) -> None:
+    known = SHOWN_ONLY | {"python", "sh", "toml", "json"}
+    for language, body in BLOCK.findall(page.read_text()):
+        assert language in known, f"{page.name}: ```{language}: {body.splitlines()[:1]}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=page_id)
+def test_python_blocks_run(page: Path, tmp_path: Path) -> None:
+    code = "\n".join(blocks(page, "python"))
+    if not code:
+        return
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "PYTHONWARNINGS": "error::DeprecationWarning",
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("page", PAGES, ids=page_id)
+def test_data_blocks_parse(page: Path) -> None:
+    for body in blocks(page, "toml"):
+        tomllib.loads(body)
+    for body in blocks(page, "json"):
+        json.loads(body)
+
+
+def commands(page: Path) -> list[str]:
+    joined = "\n".join(blocks(page, "sh")).replace("\\\n", " ")
+    lines = (line.split("  #")[0].strip() for line in joined.splitlines())
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=page_id)
+def test_shell_lines_run_or_are_what_ci_runs(page: Path, tmp_path: Path) -> None:
+    targets = set(re.findall(r"^([a-z][a-z-]*):", (ROOT / "Makefile").read_text(), re.M))
+    ci = (ROOT / ".ci/run").read_text()
+    scripts = Path(sys.executable).parent
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}",
+    }
+    for line in commands(page):
+        words = [w for w in shlex.split(line) if "=" not in w]
+        if words[0] == "make":
+            assert set(words[1:]) <= targets, f"{page.name}: {line}"
+        elif words[0] in {"git", "cd", "pip", "apt-get"} or words[:2] == ["python", "setup.py"]:
+            assert words[0] in {"git", "cd", "apt-get"} or line in ci, (
+                f"{page.name}: {line} is not in .ci/run"
+            )
+        else:
+            done = subprocess.run(
+                line, shell=True, cwd=tmp_path, env=environment, capture_output=True, text=True
+            )
+            assert done.returncode == 0, f"{page.name}: {line}\n{done.stdout}{done.stderr}"

@@ -1,0 +1,55 @@
+"""The rooms depend on each other in one direction only."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+KERNEL_ROOMS = ["vision", "link", "frames", "firmware"]
+FIRMWARE_C = [
+    *sorted((ROOT / "csrc/link").glob("*.[ch]")),
+    *sorted((ROOT / "csrc/firmware/core").glob("*.[ch]")),
+]
+
+
+def native_sources(room: str) -> list[Path]:
+    suffixes = {".c", ".h", ".cpp", ".inc"}
+    return sorted(p for p in (ROOT / "csrc" / room).rglob("*") if p.suffix in suffixes)
+
+
+@pytest.mark.parametrize("room", KERNEL_ROOMS)
+def test_kernels_know_no_python(room: str) -> None:
+    for path in native_sources(room):
+        assert not re.search(r"Python\.h|pybind11|numpy/", path.read_text()), path
+
+
+def test_the_bridge_never_imports_edgecore() -> None:
+    for path in (ROOT / "firmware_bridge").rglob("*.py*"):
+        if path.suffix in {".py", ".pyi", ".pyx"}:
+            assert not re.search(r"^\s*(from|import)\s+edgecore\b", path.read_text(), re.M), path
+
+
+def test_edgecore_uses_only_public_names_of_the_bridge() -> None:
+    for path in (ROOT / "edgecore").rglob("*.py"):
+        assert not re.search(r"firmware_bridge\._|from firmware_bridge import _", path.read_text())
+
+
+@pytest.mark.parametrize("path", FIRMWARE_C, ids=lambda p: p.name)
+def test_firmware_c_is_freestanding(path: Path) -> None:
+    allowed = {"stdbool.h", "stddef.h", "stdint.h", "string.h", "limits.h", "float.h"}
+    included = set(re.findall(r"#\s*include\s*<([^>]+)>", path.read_text()))
+    assert included <= allowed, f"{path.name} includes {sorted(included - allowed)}"
+    assert not re.search(r"\b(malloc|calloc|realloc|free|alloca)\s*\(", path.read_text())
+
+
+@pytest.mark.parametrize("package", ["edgecore", "firmware_bridge"])
+def test_import_is_light(package: str) -> None:
+    heavy = ["av", "PIL", "rich", "typer", "ai_edge_litert", "tflite_runtime", "flatbuffers", "cv2"]
+    script = f"import {package}, sys; print([m for m in {heavy} if m in sys.modules])"
+    out = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    assert out.stdout.strip() == "[]"
