@@ -1,9 +1,9 @@
 """Every code block in README.md and docs/ runs, or is a command that CI runs.
 
 Python blocks run top to bottom, one namespace a page, in an empty folder. A line of a `sh` block is
-either executed there or, when it installs or starts `make`, must stand in .ci/run or be a target of
-the Makefile. Blocks marked `text`, `toml`, `c` or `json` show output, formats and declarations; TOML
-and JSON must parse.
+executed there; one that installs must stand in .ci/run, and one that starts `make` must name a
+target. Blocks marked `text`, `toml`, `c` or `json` show output, formats and declarations; TOML and
+JSON must parse.
 """
 
 import json
@@ -50,7 +50,7 @@ def test_python_blocks_run(page: Path, tmp_path: Path) -> None:
     environment = {
         **os.environ,
         "PYTHONPATH": str(ROOT),
-        "PYTHONWARNINGS": "error::DeprecationWarning",
+        "PYTHONWARNINGS": "error",
     }
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True
