@@ -1,1 +1,0 @@
-typedef int ec_placeholder;
