@@ -58,7 +58,8 @@ format: .venv/tools
 
 bench: .venv/ready .venv/tools
 	.venv/bin/python $(PIP) --group bench
-	.venv/bin/python -m pytest bench --override-ini python_files='bench_*.py' --benchmark-only
+	BOARD=$(BOARD) .venv/bin/python -m pytest bench --override-ini python_files='bench_*.py' \
+		--benchmark-only --benchmark-quiet
 
 # The native code's tests under AddressSanitizer and UndefinedBehaviorSanitizer, in a build of its own.
 sanitize: .venv/ready .venv/tools
