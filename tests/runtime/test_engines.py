@@ -1,0 +1,188 @@
+"""Engines and accelerators are found lazily, and every refusal says which thing was missing."""
+
+import contextlib
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from edgecore import engines
+from edgecore.errors import EngineError, ModelError
+
+
+def test_importing_edgecore_imports_no_engine_and_no_picture_or_terminal_library():
+    heavy = "ai_edge_litert tflite_runtime tflite flatbuffers av rich PIL typer serial"
+    script = (
+        "import sys, edgecore, edgecore.engines\n"
+        f"print([name for name in {heavy.split()!r} if name in sys.modules])"
+    )
+    found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert found.stdout.strip() == "[]", found.stderr
+
+
+def test_unknown_engine_is_a_value_error_that_names_the_known_ones():
+    with pytest.raises(ValueError, match=r"auto, litert, tflite; got 'onnx'"):
+        engines.choose("onnx")
+
+
+def test_auto_prefers_litert_where_it_is_installed(engine_name):
+    installed = [name for name, reason in engines.available().items() if reason is None]
+    assert engines.choose("auto") == installed[0]
+    assert engines.choose(engine_name) == engine_name
+
+
+def test_an_engine_that_is_not_installed_is_named_with_its_package():
+    missing = [name for name, reason in engines.available().items() if reason is not None]
+    if not missing:
+        pytest.skip("both engines are installed in this environment")
+    with pytest.raises(EngineError, match=r"not installed|cannot be imported"):
+        engines.choose(missing[0])
+
+
+def test_missing_file_and_directory_are_model_errors(engine_name, tmp_path):
+    with pytest.raises(ModelError, match="no such model file"):
+        engines.load(tmp_path / "none.tflite", engine_name)
+    with pytest.raises(ModelError, match="directory"):
+        engines.load(tmp_path, engine_name)
+
+
+def test_zero_threads_is_a_value_error(engine_name, tmp_path):
+    with pytest.raises(ValueError, match="num_threads must be at least 1, got 0"):
+        engines.load(tmp_path / "none.tflite", engine_name, num_threads=0)
+
+
+@pytest.mark.parametrize("name", ["person_detect", "custom_op_error"])
+def test_model_that_cannot_run_is_refused_with_the_engines_reason(test_data, engine_name, name):
+    with pytest.raises(ModelError, match=r"quantized_dimension|custom op"):
+        engines.load(test_data / "models" / f"{name}.tflite", engine_name)
+
+
+def test_model_loads_from_its_bytes(test_data, engine_name):
+    model = (test_data / "models" / "fomo_balloon.tflite").read_bytes()
+    engine = engines.load(model, engine_name)
+    assert engine.inputs[0].shape == (1, 96, 96, 3)
+    assert engine.inputs[0].dtype == "int8"
+    assert engine.inputs[0].zero_point == -128
+    assert engine.inputs[0].scale == pytest.approx(1 / 255)
+
+
+def test_resizing_what_the_model_fixes_is_refused_before_the_engine_sees_it(test_data, engine_name):
+    engine = engines.load(test_data / "models" / "face_detection_short_range.tflite", engine_name)
+    with pytest.raises(ValueError, match=r"where -1 is free, got \(1, 128, 128, 1\)"):
+        engine.resize(0, (1, 128, 128, 1))
+    with pytest.raises(ValueError, match="4 positive dimensions"):
+        engine.resize(0, (128, 128, 3))
+    assert engine.inputs[0].shape == (1, 128, 128, 3)
+    engine.invoke()
+
+
+@pytest.mark.parametrize("accelerator", ["tpu", "external:", "CPU", ""])
+def test_unknown_accelerator_is_a_value_error(test_data, engine_name, accelerator):
+    with pytest.raises(ValueError, match="accelerator must be one of cpu"):
+        engines.load(test_data / "models" / "fomo_balloon.tflite", engine_name, accelerator)
+
+
+def test_missing_delegate_library_says_library_missing(test_data, engine_name, tmp_path):
+    model = test_data / "models" / "fomo_balloon.tflite"
+    with pytest.raises(EngineError, match="library missing"):
+        engines.load(model, engine_name, f"external:{tmp_path}/none.so")
+
+
+def test_file_that_is_no_library_says_abi(test_data, engine_name, tmp_path):
+    fake = tmp_path / "fake.so"
+    fake.write_bytes(b"not a library, but long enough to have held an ELF header" * 4)
+    model = test_data / "models" / "fomo_balloon.tflite"
+    with pytest.raises(EngineError, match=r"ABI: .*invalid ELF header"):
+        engines.load(model, engine_name, f"external:{fake}")
+
+
+DELEGATE = r"""
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+typedef struct {
+  void *data;
+  int (*prepare)(void *context, void *self);
+  void *copy_from, *copy_to, *free_handle;
+  int64_t flags;
+  void *builder;
+} delegate;
+static int prepare(void *context, void *self) { (void)context; (void)self; return 0; }
+static int refuse(void *context, void *self) { (void)context; (void)self; return 1; }
+void *tflite_plugin_create_delegate(char **keys, char **values, size_t count,
+                                    void (*report)(const char *)) {
+  int refusing = 0;
+  for (size_t i = 0; i < count; ++i) {
+    if (!strcmp(keys[i], "device") && !strcmp(values[i], "absent")) {
+      report("no such device: absent");
+      return NULL;
+    }
+    if (!strcmp(keys[i], "model") && !strcmp(values[i], "refused")) refusing = 1;
+  }
+  delegate *made = calloc(1, sizeof *made);
+  made->prepare = refusing ? refuse : prepare;
+  return made;
+}
+void tflite_plugin_destroy_delegate(void *made) { free(made); }
+"""
+
+
+@pytest.fixture(scope="session")
+def delegate_library(tmp_path_factory):
+    """A delegate that takes no operator, fails on device=absent, refuses on model=refused."""
+    compiler = shutil.which("cc")
+    if compiler is None:
+        pytest.skip("no C compiler on the path: the delegate cannot be built")
+    folder = tmp_path_factory.mktemp("delegate")
+    source = folder / "delegate.c"
+    source.write_text(DELEGATE)
+    library = folder / "delegate.so"
+    subprocess.run([compiler, "-shared", "-fPIC", "-o", library, source], check=True)
+    return library
+
+
+def test_external_delegate_is_used(test_data, engine_name, delegate_library):
+    choice = f"external:{delegate_library}?device=present"
+    engine = engines.load(test_data / "models" / "fomo_balloon.tflite", engine_name, choice)
+    assert engine.accelerator == choice
+    engine.invoke()
+
+
+def test_delegate_without_its_device_says_what_the_library_said(
+    test_data, engine_name, delegate_library
+):
+    model = test_data / "models" / "fomo_balloon.tflite"
+    with pytest.raises(EngineError, match=r"device absent.*no such device: absent"):
+        engines.load(model, engine_name, f"external:{delegate_library}?device=absent")
+
+
+def test_delegate_that_does_not_take_the_model_is_an_engine_error(
+    test_data, engine_name, delegate_library
+):
+    model = test_data / "models" / "fomo_balloon.tflite"
+    with pytest.raises(EngineError, match="does not take this model"):
+        engines.load(model, engine_name, f"external:{delegate_library}?model=refused")
+
+
+def test_fallback_is_used_only_when_allowed_and_is_reported(
+    test_data, engine_name, tmp_path, caplog
+):
+    model = test_data / "models" / "fomo_balloon.tflite"
+    missing = f"external:{tmp_path}/none.so"
+    with pytest.raises(EngineError, match="library missing"):
+        engines.load(model, engine_name, missing)
+    engine = engines.load(model, engine_name, missing, fallback=["cpu"])
+    assert engine.accelerator == "cpu"
+    assert "running on cpu instead" in caplog.text
+    assert "library missing" in caplog.text
+
+
+def test_edge_tpu_that_cannot_be_had_says_why(test_data, engine_name):
+    model = test_data / "models" / "fomo_balloon.tflite"
+    reason = "edgetpu: (library missing|ABI|device absent|device present)"
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(pytest.raises(EngineError, match=reason))
+        engines.load(model, engine_name, "edgetpu")
+        stack.pop_all()
+        pytest.skip("this machine has an Edge TPU")
