@@ -1,4 +1,9 @@
 // The module edgecore._native: a table of contents. One bind_<concept>.cpp each.
 #include <pybind11/pybind11.h>
 
-PYBIND11_MODULE(_native, m) { m.doc() = "Vision kernels of edgecore. Private; see edgecore."; }
+#include "bindings/bind.h"
+
+PYBIND11_MODULE(_native, m) {
+    m.doc() = "Vision kernels of edgecore. Private; see edgecore.";
+    edgecore::bind_frame(m);
+}

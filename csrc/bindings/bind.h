@@ -1,0 +1,13 @@
+// One function per concept of the module; each lives in bind_<concept>.cpp.
+#ifndef EDGECORE_BINDINGS_BIND_H
+#define EDGECORE_BINDINGS_BIND_H
+
+#include <pybind11/pybind11.h>
+
+namespace edgecore {
+
+void bind_frame(pybind11::module_& m);
+
+} // namespace edgecore
+
+#endif
