@@ -1,5 +1,63 @@
 """On-device runtime for camera ML: frames to TFLite detections to firmware commands."""
 
-from edgecore.frame import Frame
+from importlib import import_module
+from typing import TYPE_CHECKING
 
-__all__ = ["Frame"]
+if TYPE_CHECKING:
+    from edgecore import heads
+    from edgecore.decoding import decode
+    from edgecore.detections import Detections, Timings
+    from edgecore.errors import (
+        ConfigError,
+        EdgecoreError,
+        EngineError,
+        ModelError,
+        SourceError,
+    )
+    from edgecore.frame import Frame
+    from edgecore.suppression import nms
+
+# Public name -> module that holds it; a module maps to itself. Imported on first use, so that
+# `import edgecore` stays light. No module may share its name with a function listed here: importing
+# the module would put it in the function's place.
+_HOMES = {
+    "ConfigError": "edgecore.errors",
+    "Detections": "edgecore.detections",
+    "EdgecoreError": "edgecore.errors",
+    "EngineError": "edgecore.errors",
+    "Frame": "edgecore.frame",
+    "ModelError": "edgecore.errors",
+    "SourceError": "edgecore.errors",
+    "Timings": "edgecore.detections",
+    "decode": "edgecore.decoding",
+    "heads": "edgecore.heads",
+    "nms": "edgecore.suppression",
+}
+
+__all__ = [
+    "ConfigError",
+    "Detections",
+    "EdgecoreError",
+    "EngineError",
+    "Frame",
+    "ModelError",
+    "SourceError",
+    "Timings",
+    "decode",
+    "heads",
+    "nms",
+]
+
+
+def __getattr__(name: str) -> object:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = import_module(home)
+    value = module if home == f"{__name__}.{name}" else getattr(module, name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -6,4 +6,6 @@
 PYBIND11_MODULE(_native, m) {
     m.doc() = "Vision kernels of edgecore. Private; see edgecore.";
     edgecore::bind_frame(m);
+    edgecore::bind_heads(m);
+    edgecore::bind_nms(m);
 }

@@ -1,0 +1,216 @@
+#include "vision/heads.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace edgecore {
+
+namespace {
+
+// What raw elements of type T mean, and the least raw level that reaches a threshold.
+template <class T>
+struct Raw {
+    using Level = int;
+    const T* data;
+    float scale;
+    int zero_point;
+
+    explicit Raw(const RawTensor& tensor)
+        : data(static_cast<const T*>(tensor.data)), scale(tensor.scale),
+          zero_point(tensor.zero_point) {}
+    float real(int level) const { return static_cast<float>(level - zero_point) * scale; }
+    float at(std::size_t i) const { return real(data[i]); }
+    Level level_of(float threshold) const {
+        int level = std::numeric_limits<T>::min();
+        while (level <= std::numeric_limits<T>::max() && !(real(level) >= threshold))
+            ++level;
+        return level;
+    }
+};
+
+template <>
+struct Raw<float> {
+    using Level = float;
+    const float* data;
+
+    explicit Raw(const RawTensor& tensor) : data(static_cast<const float*>(tensor.data)) {}
+    float at(std::size_t i) const { return data[i]; }
+    Level level_of(float threshold) const { return threshold; }
+};
+
+template <class T>
+constexpr T lowest() {
+    if constexpr (std::numeric_limits<T>::has_infinity)
+        return -std::numeric_limits<T>::infinity();
+    else
+        return std::numeric_limits<T>::lowest();
+}
+
+// The largest of each of `columns` columns; NaN loses against everything.
+template <class T>
+inline void column_maxima(const T* first_row, std::size_t stride, std::size_t rows,
+                          std::size_t columns, T* best) {
+    std::fill_n(best, columns, lowest<T>());
+    for (std::size_t row = 0; row < rows; ++row) {
+        const T* values = first_row + row * stride;
+        for (std::size_t k = 0; k < columns; ++k)
+            best[k] = values[k] > best[k] ? values[k] : best[k];
+    }
+}
+
+// The first of `count` elements `step` apart that is the largest; NaN loses against everything.
+template <class T>
+std::size_t first_largest(const T* values, std::size_t step, std::size_t count) {
+    std::size_t at = 0;
+    T best = lowest<T>();
+    for (std::size_t i = 0; i < count; ++i)
+        if (values[i * step] > best) {
+            best = values[i * step];
+            at = i;
+        }
+    return at;
+}
+
+struct Corners {
+    float x0, y0, x1, y1;
+};
+
+Corners from_centre(const YoloLayout& layout, float x, float y, float width, float height) {
+    const float centre_x = x * layout.x_scale;
+    const float centre_y = y * layout.y_scale;
+    const float half_width = (width < 0.0f ? 0.0f : width) * layout.x_scale * 0.5f;
+    const float half_height = (height < 0.0f ? 0.0f : height) * layout.y_scale * 0.5f;
+    return {centre_x - half_width, centre_y - half_height, centre_x + half_width,
+            centre_y + half_height};
+}
+
+template <class Use>
+void with_type(ElementType type, Use use) {
+    switch (type) {
+    case ElementType::float32:
+        use(float{});
+        break;
+    case ElementType::int8:
+        use(std::int8_t{});
+        break;
+    case ElementType::uint8:
+        use(std::uint8_t{});
+        break;
+    }
+}
+
+float real_at(const RawTensor& tensor, std::size_t i) {
+    float value = 0.0f;
+    with_type(tensor.type, [&](auto zero) { value = Raw<decltype(zero)>(tensor).at(i); });
+    return value;
+}
+
+template <class T>
+void scan_class_major(const YoloLayout& layout, const RawTensor& tensor, float score_threshold,
+                      Candidates& candidates) {
+    const Raw<T> raw(tensor);
+    const auto level = raw.level_of(score_threshold);
+    const std::size_t stride = layout.anchors;
+    constexpr std::size_t kSpan = 256; // a constant length, so that the loop becomes vector code
+    T best[kSpan];
+    for (std::size_t start = 0; start < layout.anchors; start += kSpan) {
+        const std::size_t columns = std::min(kSpan, layout.anchors - start);
+        const T* classes = raw.data + 4 * stride + start;
+        if (columns == kSpan)
+            column_maxima(classes, stride, layout.classes, kSpan, best);
+        else
+            column_maxima(classes, stride, layout.classes, columns, best);
+        for (std::size_t k = 0; k < columns; ++k) {
+            if (!(best[k] >= level))
+                continue;
+            const std::size_t anchor = start + k;
+            const std::size_t class_id = first_largest(classes + k, stride, layout.classes);
+            const Corners box =
+                from_centre(layout, raw.at(anchor), raw.at(stride + anchor),
+                            raw.at(2 * stride + anchor), raw.at(3 * stride + anchor));
+            candidates.add(box.x0, box.y0, box.x1, box.y1, raw.at((4 + class_id) * stride + anchor),
+                           static_cast<std::int64_t>(class_id));
+        }
+    }
+}
+
+template <class T>
+void scan_anchor_major(const YoloLayout& layout, const RawTensor& tensor, float score_threshold,
+                       Candidates& candidates) {
+    const Raw<T> raw(tensor);
+    const auto level = raw.level_of(score_threshold);
+    const bool objectness = layout.order == YoloOrder::anchor_major_objectness;
+    const std::size_t head = objectness ? 5 : 4;
+    const std::size_t row_size = head + layout.classes;
+    for (std::size_t anchor = 0; anchor < layout.anchors; ++anchor) {
+        const std::size_t row = anchor * row_size;
+        if (objectness && !(raw.data[row + 4] >= level))
+            continue;
+        const std::size_t class_id = first_largest(raw.data + row + head, 1, layout.classes);
+        float score = raw.at(row + head + class_id);
+        if (objectness)
+            score = raw.at(row + 4) * score;
+        if (!(score >= score_threshold))
+            continue;
+        const Corners box =
+            from_centre(layout, raw.at(row), raw.at(row + 1), raw.at(row + 2), raw.at(row + 3));
+        candidates.add(box.x0, box.y0, box.x1, box.y1, score, static_cast<std::int64_t>(class_id));
+    }
+}
+
+} // namespace
+
+void Candidates::clear() {
+    boxes.clear();
+    scores.clear();
+    class_id.clear();
+}
+
+void Candidates::add(float x0, float y0, float x1, float y1, float score,
+                     std::int64_t class_of_box) {
+    if (!(std::isfinite(x0) && std::isfinite(y0) && std::isfinite(x1) && std::isfinite(y1)))
+        return;
+    boxes.insert(boxes.end(), {x0, y0, x1, y1});
+    scores.push_back(score);
+    class_id.push_back(class_of_box);
+}
+
+void HeadDecoder::select(const Selection& selection) {
+    nms_.run(candidates_.boxes.data(), candidates_.scores.data(), candidates_.class_id.data(),
+             candidates_.scores.size(), selection);
+}
+
+void HeadDecoder::decode_yolo(const YoloLayout& layout, const RawTensor& tensor,
+                              const Selection& selection) {
+    candidates_.clear();
+    with_type(tensor.type, [&](auto zero) {
+        using T = decltype(zero);
+        if (layout.order == YoloOrder::class_major)
+            scan_class_major<T>(layout, tensor, selection.score_threshold, candidates_);
+        else
+            scan_anchor_major<T>(layout, tensor, selection.score_threshold, candidates_);
+    });
+    select(selection);
+}
+
+void HeadDecoder::decode_ssd(const SsdTensors& tensors, const Selection& selection) {
+    candidates_.clear();
+    for (std::size_t i = 0; i < tensors.count; ++i) {
+        const float score = real_at(tensors.scores, i);
+        const float class_id = std::nearbyint(real_at(tensors.classes, i));
+        if (!(score >= selection.score_threshold) || !(std::fabs(class_id) < 2147483648.0f))
+            continue;
+        const float y0 = real_at(tensors.boxes, 4 * i) * tensors.height;
+        const float x0 = real_at(tensors.boxes, 4 * i + 1) * tensors.width;
+        const float y1 = real_at(tensors.boxes, 4 * i + 2) * tensors.height;
+        const float x1 = real_at(tensors.boxes, 4 * i + 3) * tensors.width;
+        candidates_.add(x0, y0, x1 < x0 ? x0 : x1, y1 < y0 ? y0 : y1, score,
+                        static_cast<std::int64_t>(class_id));
+    }
+    Selection ranked = selection;
+    ranked.iou_threshold = std::numeric_limits<float>::infinity();
+    select(ranked);
+}
+
+} // namespace edgecore

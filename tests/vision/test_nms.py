@@ -1,0 +1,173 @@
+import threading
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+import edgecore
+from tests.reference import nms as reference
+
+# Few distinct values, so that ties, equal boxes and touching edges are common.
+COARSE = st.integers(0, 12).map(float)
+UNIT = st.sampled_from([0.0, 0.1, 0.25, 0.45, 0.5, 0.7, 1.0])
+
+
+def boxes_at(corners: np.ndarray) -> np.ndarray:
+    low = np.minimum(corners[:, :2], corners[:, 2:])
+    high = np.maximum(corners[:, :2], corners[:, 2:])
+    return np.concatenate([low, high], axis=1)
+
+
+@st.composite
+def pictures(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    n = draw(st.integers(0, 40))
+    element = draw(st.sampled_from([COARSE, st.floats(-1e4, 1e4, width=32)]))
+    corners = draw(hnp.arrays(np.float32, (n, 4), elements=element))
+    score = st.one_of(
+        st.sampled_from([0.0, -0.0, 0.5, float("nan"), float("inf"), -1.0]),
+        st.floats(0, 1, width=32),
+    )
+    scores = draw(hnp.arrays(np.float32, n, elements=score))
+    classes = draw(hnp.arrays(np.int64, n, elements=st.sampled_from([0, 1, -7, 2**40])))
+    return boxes_at(corners), scores, classes
+
+
+@settings(max_examples=300)
+@given(pictures(), UNIT, UNIT, st.one_of(st.none(), st.integers(1, 8)), st.booleans())
+def test_indices_are_those_of_the_plain_definition(picture, iou, score, most, by_class):
+    boxes, scores, classes = picture
+    arguments = {"iou_threshold": iou, "score_threshold": score, "max_detections": most}
+    class_id = classes if by_class else None
+    expected, _ = reference.nms(boxes, scores, class_id, **arguments)
+    kept = edgecore.nms(boxes, scores, class_id, **arguments)
+    assert kept.dtype == np.int64
+    assert kept.tolist() == expected
+
+
+@pytest.mark.parametrize("n", [1, 7, 8, 9, 63, 64, 65, 400])
+@pytest.mark.parametrize("spread", [5.0, 300.0])
+def test_crowds_of_every_size_match_the_plain_definition(n, spread):
+    random = np.random.default_rng(n)
+    middle = random.normal(0, spread, (n, 2))
+    size = random.uniform(1, 40, (n, 2))
+    boxes = np.concatenate([middle - size, middle + size], axis=1).astype(np.float32)
+    scores = random.random(n).astype(np.float32)
+    classes = random.integers(0, 3, n)
+    expected, _ = reference.nms(boxes, scores, classes, iou_threshold=0.5)
+    assert edgecore.nms(boxes, scores, classes, iou_threshold=0.5).tolist() == expected
+
+
+def test_ties_keep_the_lower_index():
+    boxes = np.tile(np.array([[0, 0, 10, 10]], np.float32), (5, 1))
+    scores = np.full(5, 0.5, np.float32)
+    assert edgecore.nms(boxes, scores).tolist() == [0]
+    apart = boxes + 20 * np.arange(5, dtype=np.float32)[:, None]
+    assert edgecore.nms(apart, scores).tolist() == [0, 1, 2, 3, 4]
+
+
+def test_nan_scores_are_never_kept_and_suppress_nothing():
+    boxes = np.tile(np.array([[0, 0, 10, 10]], np.float32), (2, 1))
+    scores = np.array([np.nan, 0.1], np.float32)
+    assert edgecore.nms(boxes, scores).tolist() == [1]
+    assert edgecore.nms(boxes, scores, score_threshold=-np.inf).tolist() == [1]
+
+
+def test_classes_are_not_moved_apart_by_an_offset():
+    """An offset in float32 would round these corners together and change their overlap."""
+    boxes = np.array([[16777200, 0, 16777210, 10], [16777206, 0, 16777216, 10]], np.float32)
+    scores = np.array([0.9, 0.8], np.float32)
+    near = {"iou_threshold": 0.26}
+    assert edgecore.nms(boxes, scores, np.array([9, 9]), **near).tolist() == [0, 1]
+    assert edgecore.nms(boxes, scores, np.array([0, 1]), iou_threshold=0.0).tolist() == [0, 1]
+    assert edgecore.nms(boxes, scores, np.array([9, 9]), iou_threshold=0.24).tolist() == [0]
+
+
+def test_overlap_equal_to_the_threshold_does_not_suppress():
+    boxes = np.array([[0, 0, 2, 1], [1, 0, 3, 1]], np.float32)
+    scores = np.array([0.9, 0.8], np.float32)
+    third = float(np.float32(1) / np.float32(3))
+    assert edgecore.nms(boxes, scores, iou_threshold=third).tolist() == [0, 1]
+    assert edgecore.nms(boxes, scores, iou_threshold=0.333).tolist() == [0]
+
+
+def test_boxes_without_area_keep_one_another():
+    boxes = np.array([[5, 5, 5, 5], [5, 5, 5, 5]], np.float32)
+    assert edgecore.nms(boxes, np.array([0.5, 0.4], np.float32)).tolist() == [0, 1]
+
+
+def test_no_boxes_give_no_indices():
+    kept = edgecore.nms(np.empty((0, 4), np.float32), np.empty(0, np.float32))
+    assert kept.shape == (0,)
+    assert kept.dtype == np.int64
+
+
+def test_threads_do_not_disturb_one_another():
+    random = np.random.default_rng(0)
+    boxes = boxes_at(random.uniform(0, 100, (2000, 4)).astype(np.float32))
+    scores = random.random(2000).astype(np.float32)
+    expected = edgecore.nms(boxes, scores)
+    results: list[np.ndarray] = []
+    threads = [
+        threading.Thread(target=lambda: results.append(edgecore.nms(boxes, scores)))
+        for _ in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(results) == 4
+    assert all(np.array_equal(result, expected) for result in results)
+
+
+BOX = np.array([[0, 0, 1, 1]], np.float32)
+SCORE = np.array([0.5], np.float32)
+
+
+@pytest.mark.parametrize(
+    ("boxes", "scores", "classes", "text"),
+    [
+        (BOX.astype(np.float64), SCORE, None, "boxes: expected float32, got float64"),
+        ([[0, 0, 1, 1]], SCORE, None, "boxes: expected a float32 ndarray, got list"),
+        (BOX, SCORE.astype(np.float16), None, "scores: expected float32, got float16"),
+        (np.zeros((4, 8), np.float32)[:, ::2], SCORE, None, "boxes: expected a C-contiguous"),
+        (BOX, SCORE, np.array([0.0]), "class_id: expected integers of up to int64, got float64"),
+        (BOX, SCORE, [0], "class_id: expected an integer ndarray, got list"),
+    ],
+)
+def test_wrong_type_or_layout_is_named(boxes, scores, classes, text):
+    with pytest.raises(TypeError, match=text):
+        edgecore.nms(boxes, scores, classes)
+
+
+@pytest.mark.parametrize(
+    ("boxes", "scores", "classes", "text"),
+    [
+        (BOX[0], SCORE, None, r"boxes: expected shape \(n, 4\), got \(4,\)"),
+        (np.zeros((1, 5), np.float32), SCORE, None, r"expected shape \(n, 4\), got \(1, 5\)"),
+        (BOX, SCORE[:0], None, r"scores: expected shape \(1,\), got \(0,\)"),
+        (BOX, SCORE, np.array([1, 2]), r"class_id: expected shape \(1,\), got \(2,\)"),
+        (np.array([[0, 0, np.nan, 1]], np.float32), SCORE, None, r"nan, 1.0\] in row 0"),
+        (np.array([[0, 0, np.inf, 1]], np.float32), SCORE, None, r"inf, 1.0\] in row 0"),
+        (np.array([[2, 0, 1, 1]], np.float32), SCORE, None, "x1 >= x0"),
+    ],
+)
+def test_wrong_shape_or_box_is_named(boxes, scores, classes, text):
+    with pytest.raises(ValueError, match=text):
+        edgecore.nms(boxes, scores, classes)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        ({"iou_threshold": 1.5}, r"iou_threshold: expected a number in \[0, 1\], got 1.5"),
+        ({"iou_threshold": float("nan")}, "iou_threshold: .* got nan"),
+        ({"score_threshold": float("nan")}, "score_threshold: .* got nan"),
+        ({"max_detections": 0}, "max_detections: expected at least 1, got 0"),
+        ({"method": "soft-linear"}, "method: supported is 'hard', got 'soft-linear'"),
+    ],
+)
+def test_argument_out_of_range_is_named(arguments, text):
+    with pytest.raises(ValueError, match=text):
+        edgecore.nms(BOX, SCORE, **arguments)
