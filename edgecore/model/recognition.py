@@ -1,0 +1,234 @@
+"""Which detection head a graph ends in, told by operators and shapes before anything else."""
+
+from dataclasses import dataclass
+
+from edgecore.model.flexbuffer import integers
+from edgecore.model.graph import Graph, Tensor
+from edgecore.model.metadata import Metadata
+
+POSTPROCESS = "TFLite_Detection_PostProcess"
+
+_PASSING = {6, 114, 22}  # DEQUANTIZE, QUANTIZE, RESHAPE: the value goes through
+_STRIDES = (4, 8, 16, 32, 64, 128)
+_NORMALIZED_LIMIT = 4.0
+_SSD_ROLES = ("boxes", "classes", "scores", "count")
+_ROLE_WORDS = {"classes": ("category", "class"), "scores": ("score", "confidence")}
+
+
+@dataclass(frozen=True, slots=True)
+class Recognition:
+    """What a graph's outputs are.
+
+    Args:
+        kind: "yolov5", "yolov8" and "ssd" can be decoded; others are names for people.
+        reason: how it was told, or, where it cannot be decoded, why not.
+        classes: number of classes, 0 where the graph does not say.
+        normalized: boxes are parts of the input's sides; and how that was told.
+        roles: for "ssd": which output is boxes, classes, scores and count.
+    """
+
+    kind: str
+    reason: str
+    classes: int = 0
+    normalized: bool = True
+    normalized_reason: str = ""
+    transposed: bool = False
+    roles: tuple[int, int, int, int | None] = (0, 1, 2, 3)
+
+    @property
+    def decodable(self) -> bool:
+        """Whether `edgecore.decode` reads this head."""
+        return self.kind in ("yolov5", "yolov8", "ssd")
+
+
+def recognise(
+    graph: Graph,
+    outputs: tuple[Tensor, ...],
+    input_size: tuple[int, int],
+    metadata: Metadata,
+    label_count: int,
+) -> Recognition:
+    """The head that `outputs`, the graph's outputs without its state, belong to.
+
+    Args:
+        graph: for its operators.
+        outputs: tensors in the graph's order.
+        input_size: height and width of the picture, pixels.
+        metadata: for the task and the names of outputs.
+        label_count: how many labels are known from the file or the user, 0 if none.
+    """
+    task = metadata.task
+    if task not in (None, "detect"):
+        return Recognition("other", f"its metadata says that its task is {task!r}, not 'detect'")
+    postprocess = _postprocess(graph, outputs)
+    if postprocess is not None:
+        return postprocess
+    shapes = [tensor.shape for tensor in outputs]
+    if len(outputs) == 1 and len(shapes[0]) == 3:
+        return _rows(outputs[0], input_size, label_count)
+    if len(outputs) == 1 and len(shapes[0]) == 4 and shapes[0][3] >= 2:
+        return _grid(shapes[0], input_size)
+    if len(outputs) == 1 and len(shapes[0]) == 2:
+        return Recognition("classifier", f"an image classifier of {shapes[0][1]} classes")
+    if len(outputs) == 4:
+        return _ssd_by_shape(outputs, metadata)
+    if len(outputs) == 2 and all(len(shape) == 3 for shape in shapes):
+        return _two_row_sets(shapes)
+    if len(outputs) % 2 == 0 and outputs and all(len(shape) == 4 for shape in shapes):
+        return _anchor_grids(shapes)
+    return Recognition(
+        "unknown", f"outputs of shape {', '.join(map(str, shapes))} are no known head"
+    )
+
+
+def _postprocess(graph: Graph, outputs: tuple[Tensor, ...]) -> Recognition | None:
+    """By the operator: its own four outputs have a fixed order, whatever the graph's order is."""
+    found = next((op for op in graph.operators if op.custom == POSTPROCESS), None)
+    if found is None or len(found.outputs) < 3:
+        return None
+    came_from = {
+        op.outputs[0]: op.inputs[0]
+        for op in graph.operators
+        if op.code in _PASSING and op.outputs and op.inputs
+    }
+    places: dict[int, int] = {}
+    for place, tensor in enumerate(outputs):
+        index = tensor.index
+        for _ in range(len(came_from)):
+            if index not in came_from:
+                break
+            index = came_from[index]
+        places.setdefault(index, place)
+    roles = [places.get(index) for index in found.outputs[:4]]
+    boxes, classes, scores = roles[:3]
+    if boxes is None or classes is None or scores is None:
+        return Recognition("unknown", f"it has {POSTPROCESS}, but not all its results are outputs")
+    return Recognition(
+        "ssd",
+        f"operator {POSTPROCESS}",
+        classes=max(integers(found.options).get("num_classes", 0), 0),
+        normalized_reason="by definition of the operator",
+        roles=(boxes, classes, scores, roles[3] if len(roles) == 4 else None),
+    )
+
+
+def _rows(output: Tensor, input_size: tuple[int, int], label_count: int) -> Recognition:
+    """One output of rank 3: a row or a column for each place that a box may come from."""
+    _, first, last = output.shape
+    normalized, reason = _normalized(output)
+    cells = _cell_counts(input_size) | {-1}
+    anchors = {3 * count for count in cells}
+    if first > last >= 6 and first in anchors:
+        why = f"{first} rows of {last}: 3 anchors for each cell"
+        return Recognition("yolov5", why, last - 5, normalized, reason)
+    if (last > first or last == -1) and first >= 5 and (last in cells or label_count == first - 4):
+        fit = "one for each cell" if last in cells else "4 more than there are labels"
+        why = f"{first} rows of {last}: {fit}"
+        return Recognition("yolov8", why, first - 4, normalized, reason)
+    if first > last >= 5 and first in cells:
+        if label_count == last - 4:
+            why = f"{first} rows of {last}: one for each cell, 4 more columns than labels"
+            return Recognition("yolov8", why, last - 4, normalized, reason, transposed=True)
+        if label_count == last - 5 or last == 85:
+            return Recognition("yolox", "a YOLOX head, known but not decodable yet", last - 5)
+        return Recognition(
+            "unknown",
+            f"{first} rows of {last} may be YOLOv8 with {last - 4} classes or YOLOX with "
+            f"{last - 5}: give the labels, or the head",
+        )
+    if last == 6 and first <= 1000:
+        return Recognition("end-to-end", f"{first} finished boxes, known but not decodable yet")
+    if last > first >= 6 and last in anchors:
+        return Recognition("yolov5-columns", "a YOLOv5 head with channels first, not decodable")
+    height, width = input_size
+    return Recognition(
+        "unknown",
+        f"an output of shape {output.shape} is no known head for a picture of {height}x{width}",
+    )
+
+
+def _grid(shape: tuple[int, ...], input_size: tuple[int, int]) -> Recognition:
+    """One output of rank 4: a score for each cell and class, without boxes."""
+    if shape[1:3] in {(input_size[0] // step, input_size[1] // step) for step in (4, 8, 16)}:
+        text = f"a FOMO grid of {shape[1]}x{shape[2]} cells, known but not decodable yet"
+        return Recognition("fomo", text, shape[3] - 1)
+    return Recognition("unknown", f"a grid of shape {shape} is no known head")
+
+
+def _two_row_sets(shapes: list[tuple[int, ...]]) -> Recognition:
+    """Boxes and scores apart, one row for each anchor."""
+    widths = sorted(shape[2] for shape in shapes)
+    if shapes[0][1] == shapes[1][1] and widths == [1, 16]:
+        return Recognition("blazeface", "a BlazeFace head, known but not decodable yet", 1)
+    if shapes[0][1] == shapes[1][1] and 4 in widths:
+        return Recognition("ssd-raw", "raw SSD boxes and scores, known but not decodable yet")
+    return Recognition("unknown", f"outputs of shape {shapes[0]} and {shapes[1]} are no known head")
+
+
+def _anchor_grids(shapes: list[tuple[int, ...]]) -> Recognition:
+    """Raw SSD heads: for every grid one output of boxes and one of classes."""
+    channels = [shape[3] for shape in shapes]
+    pairs = list(zip(channels[0::2], channels[1::2], strict=True))
+    if all(min(pair) % 4 == 0 and max(pair) * 4 % min(pair) == 0 for pair in pairs):
+        return Recognition(
+            "ssd-raw",
+            f"{len(pairs)} pairs of raw SSD heads whose anchors are not in the file, known but "
+            "not decodable yet",
+        )
+    return Recognition("unknown", f"{len(shapes)} grids of {channels} channels are no known head")
+
+
+def _ssd_by_shape(outputs: tuple[Tensor, ...], metadata: Metadata) -> Recognition:
+    """Four results whose operator is out of sight: by shape, then by the words in their names."""
+    names = [f"{tensor.name} ".lower() for tensor in outputs]
+    for place, name in enumerate(metadata.output_names[: len(names)]):
+        names[place] += name.lower()
+    shapes = [tuple(size for size in tensor.shape if size != 1) for tensor in outputs]
+    roles: dict[str, int] = {}
+    for place, shape in enumerate(shapes):
+        if not shape:
+            roles["count"] = place
+        elif len(shape) == 2 and shape[1] == 4:
+            roles["boxes"] = place
+    for role in ("classes", "scores"):
+        named = [
+            place
+            for place, name in enumerate(names)
+            if place not in roles.values() and any(word in name for word in _ROLE_WORDS[role])
+        ]
+        if len(named) == 1:
+            roles[role] = named[0]
+    left = [place for place in range(4) if place not in roles.values()]
+    missing = [role for role in _SSD_ROLES if role not in roles]
+    if len(missing) == 1 and len(left) == 1:
+        roles[missing[0]] = left[0]
+    if len(roles) != 4:
+        return Recognition(
+            "unknown",
+            f"four outputs of shape {', '.join(str(tensor.shape) for tensor in outputs)} look like "
+            "finished SSD detections, but not which is which: give head=heads.Ssd(...)",
+        )
+    return Recognition(
+        "ssd",
+        "shapes and names of its four outputs",
+        normalized_reason="as SSD detections are",
+        roles=(roles["boxes"], roles["classes"], roles["scores"], roles["count"]),
+    )
+
+
+def _normalized(output: Tensor) -> tuple[bool, str]:
+    """Whether boxes are parts of the sides; a quantised output cannot hold what is beyond it."""
+    if output.scale and output.levels:
+        largest = output.scale * (output.levels[1] - output.zero_point)
+        return largest < _NORMALIZED_LIMIT, f"the output's largest value is {largest:.4g}"
+    return True, "assumed, as in TFLite exports"
+
+
+def _cell_counts(input_size: tuple[int, int]) -> set[int]:
+    """How many cells a picture has, for every run of neighbouring strides."""
+    grids = [-(-input_size[0] // s) * -(-input_size[1] // s) for s in _STRIDES]
+    return {
+        sum(grids[start:stop])
+        for start in range(len(grids))
+        for stop in range(start + 1, len(grids) + 1)
+    }
