@@ -7,7 +7,7 @@ static const uint32_t nibble[16] = {
     0xC38D26C4u, 0xD3D3E1ABu, 0xE330A81Au, 0xF36E6F75u,
 };
 
-uint32_t ec_crc32c(uint32_t crc, const uint8_t *data, size_t length) {
+uint32_t ec_crc32c(uint32_t crc, const uint8_t* data, size_t length) {
     crc = ~crc;
     for (size_t i = 0; i < length; i++) {
         crc ^= data[i];

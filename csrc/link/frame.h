@@ -50,8 +50,7 @@ typedef struct {
     uint8_t* buffer;
     uint16_t capacity;
     uint16_t length;
-    uint8_t remaining; /* bytes until the next code byte */
-    uint8_t code;      /* the code byte in force; 0 between frames */
+    ec_cobs_reader cobs;
     bool oversized;
     uint32_t frames;
     uint32_t errors[EC_CORRUPT_REASONS];
