@@ -69,8 +69,8 @@ typedef enum {
 typedef enum {
     EC_EVENT_NONE,
     EC_EVENT_OPEN,   /* both sides agreed; event.reset: the peer is not the boot known before */
-    EC_EVENT_SILENT, /* no valid frame for silence_ms, or the peer asks anew: the session is not
-                        open; a host goes on knocking by itself */
+    EC_EVENT_SILENT, /* a host's session is over: no valid frame for silence_ms, the line was
+                        reopened, or the device was reset; it knocks again by itself */
     EC_EVENT_INCOMPATIBLE, /* no common protocol version; see ec_session_peer */
     EC_EVENT_REQUEST,      /* execute it, then ec_session_result(event.handle) exactly once */
     EC_EVENT_OUTCOME,      /* a request of ours ended: event.token, .outcome, .status, .body */
@@ -103,6 +103,7 @@ typedef struct {
     uint32_t order, token;
     uint16_t id, length;
     uint8_t state, channel, type, status, outcome, tries;
+    bool reported;
 } ec_slot;
 
 /* A ring of best-effort frames; when full the oldest go first, and are counted. */
@@ -118,7 +119,7 @@ typedef struct {
     uint8_t *telemetry, *log, *bulk;         /* rings */
     size_t telemetry_bytes, log_bytes, bulk_bytes;
     uint16_t slot_bytes; /* largest payload of a request or result, 32 .. EC_PAYLOAD_MAX */
-    uint8_t window;      /* requests in flight each way, 1 .. EC_WINDOW_MAX */
+    uint8_t window;      /* requests in flight each way: a power of two, 1 .. EC_WINDOW_MAX */
 } ec_memory;
 
 /* Declares a struct type that holds an ec_memory's worth of storage; EC_STORAGE_MEMORY makes the
@@ -176,6 +177,7 @@ typedef struct {
     uint32_t srtt_us, rttvar_us, rto_us; /* of request to ACK */
 } ec_stats;
 
+/* Its fields are the session's own. */
 typedef struct {
     ec_config config;
     ec_memory memory;
@@ -185,22 +187,21 @@ typedef struct {
     ec_stats stats;
 
     uint64_t heard_us, hello_due_us, heartbeat_due_us, lease_until_us, peer_lease_until_us;
-    uint64_t stamps[4], pong_stamps[2];
-    uint32_t known_boot, generation, order, highest_order;
-    uint32_t pending; /* event and control-frame flags */
-    uint32_t hello_wait_us, gap_total;
-    uint16_t session, hello_session;
-    uint16_t out_next, out_base;  /* ids of own requests: next to give, oldest unresolved */
-    uint16_t in_next, in_deliver; /* ids of the peer's: next expected, next for the application */
-    uint16_t wire_length, wire_at, ping_size, pong_length;
-    uint16_t frame_length;
-    uint8_t state, hello_flags;
-    uint8_t data_sequence[EC_CHANNELS], data_expected[EC_CHANNELS], data_seen;
-    uint8_t protocol;
-    bool idle;
+    uint64_t ping_us, stamps[4], pong_t1_us, pong_t2_us;
+    uint32_t pending; /* events to report and control frames to send */
+    uint32_t known_boot, hello_wait_us, hello_peer_boot;
+    uint32_t order, acked_order;  /* of transmissions: last, last known to have arrived */
+    uint32_t out_done, in_seen;   /* bit i: out_base + i resolved, in_next + i received */
+    uint16_t out_next, out_base;  /* own requests: next id, oldest unresolved id */
+    uint16_t in_next, in_deliver; /* the peer's: next id expected, next to report */
+    uint16_t session, hello_session, generation;
+    uint16_t wire_length, wire_at, ping_bytes, pong_bytes;
+    uint8_t data_sequence[EC_CHANNELS], data_expected[EC_CHANNELS];
+    uint8_t data_known; /* bit per channel: data_expected holds */
+    uint8_t data_gap, resolved, hello_flags;
+    bool open, idle, lease_held, frame_waits, incompatible;
     ec_frame frame;
-    uint8_t hello_boot_matches;
-    uint8_t pong[EC_BODY_MAX];
+    uint8_t body[EC_BODY_MAX];
     uint8_t receive[EC_FRAME_MAX];
     uint8_t wire[EC_WIRE_MAX];
 } ec_session;
@@ -271,7 +272,7 @@ void ec_session_keep_alive(ec_session* session, uint64_t now_us, uint16_t lease_
 /* Whether the peer's application holds a lease. */
 bool ec_session_lease(const ec_session* session, uint64_t now_us);
 
-/* Starts a clock exchange with a body of `size` bytes, 16 .. EC_BODY_MAX (clamped); answered by
+/* Starts a clock exchange with a body of `size` bytes, 24 .. EC_BODY_MAX (clamped); answered by
  * EC_EVENT_PONG, or by nothing if a frame is lost. A ping not yet sent is replaced. */
 void ec_session_ping(ec_session* session, uint16_t size);
 
