@@ -1,0 +1,110 @@
+from typing import NamedTuple, TypedDict, final
+
+from firmware_bridge.events import Event
+
+Bytes = bytes | bytearray | memoryview
+
+BODY_MAX: int
+PAYLOAD_MAX: int
+WINDOW_MAX: int
+NAME_MAX: int
+REASONS: tuple[str, ...]
+CHANNELS: tuple[str, ...]
+
+class Peer(TypedDict):
+    boot_id: int
+    schema_hash: int
+    body_max: int
+    slot_bytes: int
+    window: int
+    protocol_min: int
+    protocol_max: int
+    name: str
+    version: str
+
+class Stats(TypedDict):
+    frames: int
+    errors: dict[str, int]
+    requests_sent: int
+    requests_received: int
+    results_sent: int
+    results_received: int
+    retransmits: int
+    duplicates: int
+    data_sent: int
+    data_received: int
+    gaps: dict[str, int]
+    dropped: dict[str, int]
+    ignored: int
+    opens: int
+    srtt_us: int
+    rto_us: int
+
+class Frame(NamedTuple):
+    kind: int
+    channel: int
+    sequence: int
+    type: int
+    payload: bytes
+
+def crc32c(data: Bytes, crc: int = 0) -> int: ...
+def schema_blob() -> bytes: ...
+def encode(channel: int, type: int, payload: Bytes, sequence: int = 0, kind: int = 0) -> bytes: ...
+
+@final
+class Decoder:
+    def __init__(self) -> None: ...
+    def feed(self, data: Bytes) -> list[Frame]: ...
+    @property
+    def frames(self) -> int: ...
+    @property
+    def errors(self) -> dict[str, int]: ...
+
+@final
+class Session:
+    def __init__(
+        self,
+        *,
+        device: bool,
+        boot_id: int,
+        name: str = "",
+        version: str = "",
+        window: int = ...,
+        slot_bytes: int = ...,
+        ring_bytes: int = 16384,
+        rto_floor_us: int = 0,
+        silence_ms: int = 0,
+        lease_max_ms: int = 0,
+        heartbeat_ms: int = 0,
+        now_us: int = 0,
+    ) -> None: ...
+    def input(self, now_us: int, data: Bytes) -> list[Event]: ...
+    def output(self, now_us: int, capacity: int = ...) -> bytes: ...
+    def due(self, now_us: int) -> int | None: ...
+    def reopen(self, now_us: int) -> None: ...
+    def request(
+        self,
+        now_us: int,
+        channel: int,
+        type: int,
+        payload: Bytes,
+        timeout_ms: int | None,
+        token: int,
+    ) -> bool: ...
+    def result(self, handle: int, status: int = 0, payload: Bytes = b"") -> bool: ...
+    def publish(self, channel: int, type: int, payload: Bytes) -> bool: ...
+    def keep_alive(self, now_us: int, lease_ms: int) -> None: ...
+    def lease(self, now_us: int) -> bool: ...
+    def ping(self, size: int = 32) -> None: ...
+    @property
+    def open(self) -> bool: ...
+    @property
+    def peer(self) -> Peer: ...
+    @property
+    def stats(self) -> Stats: ...
+    def wake_by(self, fd: int) -> None: ...
+    def wake(self) -> None: ...
+    def serve(
+        self, fd: int, woken_fd: int, timeout_us: int, byte_ns: int = 0
+    ) -> tuple[list[Event], int]: ...
+    def stop(self) -> None: ...
