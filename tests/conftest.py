@@ -1,10 +1,14 @@
 """Fixtures every room shares."""
 
+import datetime
 import os
+import platform
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from bench import harness
 from edgecore import engines
 
 
@@ -35,3 +39,21 @@ def engine_name(request: pytest.FixtureRequest) -> str:
     if request.param == "none":
         pytest.fail(f"no inference engine is installed: {engines.available()}")
     return str(request.param)
+
+
+@pytest.fixture
+def proof(request: pytest.FixtureRequest) -> Callable[..., None]:
+    """Write what a long test measured to docs/proof/<its name>.md, with machine and date."""
+
+    def write(promise: str, **figures: object) -> None:
+        name = request.node.name.removeprefix("test_").split("[")[0]
+        page = Path(__file__).parent.parent / "docs/proof" / f"{name}.md"
+        machine = f"{harness.machine()}, Python {platform.python_version()}"
+        rows = "\n".join(f"| {key.replace('_', ' ')} | {value} |" for key, value in figures.items())
+        page.parent.mkdir(parents=True, exist_ok=True)
+        page.write_text(
+            f"# {promise}\n\n`make prove`, {request.node.nodeid}; {machine}; "
+            f"{datetime.date.today()}.\n\n| figure | value |\n|---|---|\n{rows}\n"
+        )
+
+    return write
