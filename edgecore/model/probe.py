@@ -1,0 +1,68 @@
+"""The child that loads an unknown model for the first time, and may die of it.
+
+    python -m edgecore.model.probe PATH ENGINE [INDEX:SIDE,SIDE,...]...
+
+It prints one word a stage, "load" and "run", then "done" or "refused" and the reason, and ends
+with status 0 or REFUSED. Whatever else it does tells the parent that the model is not to be used.
+"""
+
+import contextlib
+import os
+import resource
+import sys
+
+REFUSED = 3
+
+_MAX_MEMORY_BYTES = 8 << 30
+_MAX_CPU_S = 600
+
+
+def main(arguments: list[str]) -> int:
+    """Load the model, fill its inputs with zeros, invoke it once and look at its outputs."""
+    _confine()
+    path, engine_name, *resizes = arguments
+    from edgecore import engines
+    from edgecore.errors import EdgecoreError
+
+    try:
+        _say("load")
+        engine = engines.load(path, engine_name)
+        for resize in resizes:
+            place, _, sides = resize.partition(":")
+            engine.resize(int(place), tuple(int(side) for side in sides.split(",")))
+        for index in range(len(engine.inputs)):
+            with engine.input(index) as array:
+                array[...] = 0
+        _say("run")
+        engine.invoke()
+        for index in range(len(engine.outputs)):
+            with engine.output(index) as array:
+                array.tobytes()
+    except (EdgecoreError, ValueError, MemoryError) as error:
+        _say("refused")
+        _say(" ".join(str(error).split()) or type(error).__name__)
+        return REFUSED
+    _say("done")
+    return 0
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)
+
+
+def _confine() -> None:
+    """A hostile model shall cost neither a core dump, nor all memory, nor the parent's life."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    for limit, most in ((resource.RLIMIT_AS, _MAX_MEMORY_BYTES), (resource.RLIMIT_CPU, _MAX_CPU_S)):
+        _, hard = resource.getrlimit(limit)
+        allowed = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        with contextlib.suppress(ValueError, OSError, OverflowError):
+            resource.setrlimit(limit, (allowed, hard))
+    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as score:
+        score.write("1000")
+
+
+if __name__ == "__main__":
+    status = main(sys.argv[1:])
+    sys.stdout.flush()
+    os._exit(status)
