@@ -4,7 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from edgecore import heads
+    from edgecore import heads, isa
     from edgecore.decoding import decode
     from edgecore.detections import Detections, Timings
     from edgecore.errors import (
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         SourceError,
     )
     from edgecore.frame import Frame
+    from edgecore.preprocessing import Preprocessor, preprocess
     from edgecore.suppression import nms
 
 # Public name -> module that holds it; a module maps to itself. Imported on first use, so that
@@ -27,11 +28,14 @@ _HOMES = {
     "EngineError": "edgecore.errors",
     "Frame": "edgecore.frame",
     "ModelError": "edgecore.errors",
+    "Preprocessor": "edgecore.preprocessing",
     "SourceError": "edgecore.errors",
     "Timings": "edgecore.detections",
     "decode": "edgecore.decoding",
     "heads": "edgecore.heads",
+    "isa": "edgecore.isa",
     "nms": "edgecore.suppression",
+    "preprocess": "edgecore.preprocessing",
 }
 
 __all__ = [
@@ -41,11 +45,14 @@ __all__ = [
     "EngineError",
     "Frame",
     "ModelError",
+    "Preprocessor",
     "SourceError",
     "Timings",
     "decode",
     "heads",
+    "isa",
     "nms",
+    "preprocess",
 ]
 
 

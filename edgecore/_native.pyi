@@ -1,7 +1,8 @@
 """Private: the kernels of csrc/vision. Arguments are checked by the public modules."""
 
+from collections.abc import Sequence
 from enum import Enum
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,3 +55,42 @@ class HeadDecoder:
         score_threshold: float,
         max_results: int,
     ) -> _Found: ...
+
+def isa_available() -> list[str]:
+    """Sets this machine can run, best first."""
+
+def isa_active() -> str:
+    """The set in use."""
+
+def isa_force(name: str) -> None:
+    """Use this set from now on."""
+
+class PreprocessPlan:
+    """Everything but the pixels."""
+
+    def __init__(
+        self,
+        *,
+        format: str,
+        color: str,
+        frame_width: int,
+        frame_height: int,
+        width: int,
+        height: int,
+        fit: str,
+        anchor: str,
+        interpolation: str,
+        chroma: str,
+        channels: str,
+        dtype: str,
+        mean: Sequence[float],
+        std: Sequence[float],
+        scale: float,
+        zero_point: int,
+        pad_value: int,
+    ) -> None: ...
+    @property
+    def placement(self) -> tuple[int, int, int, int]:
+        """Left, top, width and height of the picture in the model input."""
+    def run(self, planes: Sequence[NDArray[np.uint8]], out: NDArray[Any]) -> None:
+        """Fill the contiguous array `out` from the planes of a frame."""

@@ -80,6 +80,13 @@ class Frame:
     def __repr__(self) -> str:
         return f"<Frame {self._kind} {self.color}>"
 
+    def to_rgb(self) -> UInt8Array:
+        """The picture as a new uint8 (height, width, 3) RGB array, for people to look at."""
+        from edgecore.preprocessing import preprocess
+
+        rgb: UInt8Array = preprocess(self, (self.height, self.width), fit="stretch")
+        return rgb
+
     @property
     def _kind(self) -> str:
         return f"{self.format} {self.width}x{self.height}"

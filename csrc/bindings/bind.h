@@ -8,7 +8,9 @@ namespace edgecore {
 
 void bind_frame(pybind11::module_& m);
 void bind_heads(pybind11::module_& m);
+void bind_isa(pybind11::module_& m);
 void bind_nms(pybind11::module_& m);
+void bind_preprocess(pybind11::module_& m);
 
 } // namespace edgecore
 

@@ -7,5 +7,7 @@ PYBIND11_MODULE(_native, m) {
     m.doc() = "Vision kernels of edgecore. Private; see edgecore.";
     edgecore::bind_frame(m);
     edgecore::bind_heads(m);
+    edgecore::bind_isa(m);
     edgecore::bind_nms(m);
+    edgecore::bind_preprocess(m);
 }

@@ -1,6 +1,6 @@
 #include "vision/frame.h"
 
-#include <cstring>
+#include "vision/names.h"
 
 namespace edgecore {
 
@@ -11,24 +11,13 @@ constexpr const char* kFormatNames[] = {"rgb",  "bgr",  "rgba", "bgra", "gray",
 constexpr const char* kColorNames[] = {"bt601-limited", "bt601-full", "bt709-limited",
                                        "bt709-full"};
 
-template <typename Enum, size_t count>
-bool find(const char* const (&names)[count], const char* name, Enum* out) noexcept {
-    for (size_t i = 0; i < count; ++i) {
-        if (std::strcmp(names[i], name) == 0) {
-            *out = static_cast<Enum>(i);
-            return true;
-        }
-    }
-    return false;
-}
-
 } // namespace
 
 bool parse(const char* name, PixelFormat* out) noexcept {
-    return find(kFormatNames, name, out);
+    return find_name(kFormatNames, name, out);
 }
 bool parse(const char* name, ColorSpace* out) noexcept {
-    return find(kColorNames, name, out);
+    return find_name(kColorNames, name, out);
 }
 
 int plane_count(PixelFormat format) noexcept {

@@ -1,0 +1,370 @@
+"""The fused pass against its float64 twin: every format, size, stride, filter, colour and dtype."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edgecore import Frame, Preprocessor, isa, preprocess
+from tests.reference import preprocess as twin
+
+FORMATS = ["rgb", "bgr", "rgba", "bgra", "gray", "nv12", "nv21", "i420", "yuyv", "uyvy"]
+COLORS = ["bt601-limited", "bt601-full", "bt709-limited", "bt709-full"]
+BOUND = 0.125  # of a pixel level, before rounding; derived in docs/numerics.md
+
+
+@pytest.fixture(params=isa.available(), autouse=True)
+def every_isa(request: pytest.FixtureRequest) -> Any:
+    with isa.pinned(request.param):
+        yield
+
+
+def make_frame(
+    format: str, width: int, height: int, color: str = "bt601-limited", pad: int = 0, seed: int = 0
+) -> Frame:
+    """Noise, the hardest picture, in separate planes whose rows lie `pad` bytes apart."""
+    rng = np.random.default_rng([seed, width, height])
+    blank = Frame(bytes(4 * (width + 2) * (height + 2)), width, height, format)
+    planes = []
+    for shape in (plane.shape for plane in blank.planes):
+        row = int(np.prod(shape[1:]))
+        padded = rng.integers(0, 256, (shape[0], row + pad), np.uint8)
+        planes.append(padded[:, :row])
+    return Frame(tuple(planes), width, height, format, color=color)
+
+
+def assert_within_bound(frame: Frame, size: tuple[int, int], **options: Any) -> None:
+    expected = twin.pixels(frame, size, **options)
+    got = preprocess(frame, size, dtype="float32", **options)
+    assert got.dtype == np.float32
+    assert got.shape == (*size, 3)
+    assert np.abs(got - expected).max() <= BOUND
+
+
+sides = st.integers(1, 45)
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    format=st.sampled_from(FORMATS),
+    width=sides,
+    height=sides,
+    pad=st.integers(0, 9),
+    size=st.tuples(sides, sides),
+    fit=st.sampled_from(["letterbox", "stretch"]),
+    anchor=st.sampled_from(["center", "top-left"]),
+    interpolation=st.sampled_from(["bilinear", "nearest"]),
+    chroma=st.sampled_from(["bilinear", "nearest"]),
+    channels=st.sampled_from(["rgb", "bgr"]),
+    color=st.sampled_from(COLORS),
+    pad_value=st.integers(0, 255),
+)
+def test_every_option_at_every_size_is_within_the_bound(
+    format: str, width: int, height: int, pad: int, color: str, **options: Any
+) -> None:
+    assert_within_bound(make_frame(format, width, height, color, pad), **options)
+
+
+@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("chroma", ["bilinear", "nearest"])
+def test_camera_sized_frames_are_within_the_bound(format: str, chroma: str) -> None:
+    assert_within_bound(make_frame(format, 641, 363, pad=7), (320, 320), chroma=chroma)
+    assert_within_bound(make_frame(format, 96, 54), (224, 320), fit="stretch", chroma=chroma)
+
+
+@pytest.mark.parametrize("color", COLORS)
+def test_every_colour_of_the_cube_is_within_the_bound(color: str) -> None:
+    levels = np.array([0, 1, 15, 16, 17, 64, 127, 128, 129, 200, 235, 240, 254, 255], np.uint8)
+    y, u, v = np.meshgrid(levels, levels, levels, indexing="ij")
+    yuv = np.stack([y, u, y, v], -1).reshape(len(levels), -1, 4)
+    frame = Frame(yuv, 2 * yuv.shape[1], yuv.shape[0], "yuyv", color=color)
+    size = (frame.height, frame.width)
+    assert_within_bound(frame, size, chroma="nearest", fit="stretch")
+    expected = np.rint(twin.pixels(frame, size, chroma="nearest", fit="stretch"))
+    assert np.abs(preprocess(frame, size, chroma="nearest") - expected).max() <= 1
+
+
+def test_gray_yuv_gives_equal_channels_and_the_known_ends() -> None:
+    for color in COLORS:
+        y = np.arange(256, dtype=np.uint8)[None]
+        uv = np.full((1, 128, 2), 128, np.uint8)
+        rgb = Frame((y, uv), 256, 1, color=color).to_rgb()[0]
+        assert (rgb == rgb[:, :1]).all()
+        black, white = (16, 235) if color.endswith("limited") else (0, 255)
+        assert (rgb[: black + 1] == 0).all()
+        assert (rgb[white:] == 255).all()
+        assert rgb[white - 1, 0] < 255
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    format=st.sampled_from(["rgb", "nv12", "yuyv", "gray"]),
+    dtype=st.sampled_from(["uint8", "int8"]),
+    mean=st.one_of(st.floats(0, 255), st.tuples(*[st.floats(0, 255)] * 3)),
+    std=st.one_of(st.floats(0.5, 300), st.tuples(*[st.floats(0.5, 300)] * 3)),
+    levels_per_step=st.floats(1, 40),
+    zero=st.integers(0, 255),
+    seed=st.integers(0, 9),
+)
+def test_integers_are_within_one_step(
+    format: str, dtype: str, mean: Any, std: Any, levels_per_step: float, zero: int, seed: int
+) -> None:
+    scale = levels_per_step / float(np.min(std))
+    zero_point = zero - 128 if dtype == "int8" else zero
+    frame = make_frame(format, 33, 21, seed=seed)
+    got = preprocess(
+        frame, (24, 29), dtype=dtype, mean=mean, std=std, scale=scale, zero_point=zero_point
+    )
+    pixel = twin.pixels(frame, (24, 29))
+    expected = twin.values(pixel, dtype, mean, std, scale, zero_point)
+    assert got.dtype == np.dtype(dtype)
+    assert np.abs(got - expected).max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"dtype": "uint8"}, [0, 1, 127, 128, 254, 255]),
+        ({"dtype": "int8"}, [0, 1, 127, 127, 127, 127]),
+        ({"dtype": "int8", "mean": 128.0}, [-128, -127, -1, 0, 126, 127]),
+        (
+            {"dtype": "int8", "std": 255.0, "scale": 1 / 255, "zero_point": -128},
+            [-128, -127, -1, 0, 126, 127],
+        ),
+        ({"dtype": "uint8", "scale": 2.0}, [0, 0, 64, 64, 127, 128]),  # ties to even
+        ({"dtype": "uint8", "scale": 2.0, "zero_point": 1}, [1, 1, 65, 65, 128, 129]),
+        ({"dtype": "float32", "mean": 127.5, "std": 127.5}, [-1, None, None, None, None, 1]),
+    ],
+)
+def test_known_levels_give_known_values(options: dict[str, Any], expected: list[Any]) -> None:
+    row = np.array([0, 1, 127, 128, 254, 255], np.uint8)
+    frame = np.repeat(row, 3).reshape(1, 6, 3)
+    got = preprocess(frame, (1, 6), **options)
+    for c in range(3):
+        for value, wanted in zip(got[0, :, c], expected, strict=True):
+            assert wanted is None or value == pytest.approx(wanted, abs=1e-6)
+
+
+def test_same_size_rgb_comes_through_untouched() -> None:
+    rgb = np.random.default_rng(4).integers(0, 256, (37, 53, 3), np.uint8)
+    assert np.array_equal(preprocess(rgb, (37, 53)), rgb)
+    assert np.array_equal(preprocess(rgb, (37, 53), channels="bgr"), rgb[..., ::-1])
+    assert np.array_equal(Frame(rgb, 53, 37, "bgr").to_rgb(), rgb[..., ::-1])
+    assert np.array_equal(preprocess(rgb, (37, 53), dtype="float32"), rgb)
+
+
+def test_padding_is_114_at_the_places_ultralytics_has_it() -> None:
+    frame = np.full((720, 1280, 3), 9, np.uint8)
+    out = preprocess(frame, (640, 640))
+    assert (out[:140] == 114).all()
+    assert (out[140:500] == 9).all()
+    assert (out[500:] == 114).all()
+    out = preprocess(np.full((100, 99, 3), 9, np.uint8), (64, 64), pad_value=7)
+    assert (out[:, :63] == 9).all()  # one column over: it goes to the right
+    assert (out[:, 63] == 7).all()
+    out = preprocess(frame, (640, 640), anchor="top-left", dtype="int8", mean=128)
+    assert (out[:360] == 9 - 128).all()
+    assert (out[360:] == 114 - 128).all()
+
+
+def test_a_sliver_keeps_at_least_one_pixel() -> None:
+    out = preprocess(np.full((1, 4000, 3), 9, np.uint8), (32, 32))
+    assert (out == 9).any(axis=2).sum() == 32
+
+
+def test_out_is_filled_in_place_and_nothing_around_it() -> None:
+    memory = np.full(5 * 6 * 3 + 32, 77, np.int8)
+    out = memory[16:-16].reshape(1, 5, 6, 3)
+    frame = make_frame("nv12", 13, 9)
+    plan = Preprocessor((5, 6), dtype="int8", mean=128)
+    assert plan(frame, out=out) is out
+    assert np.array_equal(out[0], plan(frame))
+    assert (memory[:16] == 77).all()
+    assert (memory[-16:] == 77).all()
+
+
+@settings(max_examples=60, deadline=None)
+@given(width=st.integers(1, 40), dtype=st.sampled_from(["uint8", "int8", "float32"]))
+def test_no_byte_outside_out_is_written_at_any_width(width: int, dtype: str) -> None:
+    size = np.dtype(dtype).itemsize
+    memory = np.full((width * 3 * 3 + 64) * size, 0xA5, np.uint8)
+    out = memory[32 * size : -32 * size].view(dtype).reshape(3, width, 3)
+    preprocess(make_frame("i420", 11, 7), (3, width), fit="stretch", dtype=dtype, out=out)
+    assert (memory[: 32 * size] == 0xA5).all()
+    assert (memory[-32 * size :] == 0xA5).all()
+
+
+def test_frame_memory_is_read_only_within_its_rows() -> None:
+    """A plane that ends where its last row ends is not read beyond, nor between padded rows."""
+    quiet = make_frame("nv12", 31, 17, pad=0)
+    planes = []
+    for i, plane in enumerate(quiet.planes):
+        rows = plane.reshape(plane.shape[0], -1)
+        padded = np.full((rows.shape[0], rows.shape[1] + 13), 255 * (i % 2), np.uint8)
+        padded[:, : rows.shape[1]] = rows
+        planes.append(padded[:, : rows.shape[1]])
+    noisy = Frame(tuple(planes), 31, 17)
+    assert np.array_equal(preprocess(quiet, (40, 40)), preprocess(noisy, (40, 40)))
+
+
+def test_upside_down_rows_are_read_through_their_stride() -> None:
+    frame = make_frame("rgb", 20, 10)
+    flipped = np.ascontiguousarray(frame.planes[0][::-1])
+    assert np.array_equal(preprocess(flipped[::-1], (16, 16)), preprocess(frame, (16, 16)))
+
+
+def test_read_only_frames_are_taken() -> None:
+    rgb = np.zeros((4, 4, 3), np.uint8)
+    rgb.flags.writeable = False
+    assert (preprocess(rgb, (2, 2)) == 0).all()
+
+
+def test_a_plan_serves_frames_of_changing_shape() -> None:
+    plan = Preprocessor((16, 24))
+    frames = [make_frame(format, w, 12) for format in FORMATS for w in (9, 16)]
+    for frame in frames * 2:
+        assert np.array_equal(plan(frame), preprocess(frame, (16, 24)))
+
+
+def test_one_plan_in_many_threads_gives_one_answer() -> None:
+    plan = Preprocessor((64, 64))
+    frames = [make_frame("nv12", 200, 100 + i % 3, seed=i) for i in range(12)]
+    expected = [preprocess(frame, (64, 64)) for frame in frames]
+    with ThreadPoolExecutor(4) as pool:
+        for frame_out, wanted in zip(pool.map(plan, frames * 10), expected * 10, strict=True):
+            assert np.array_equal(frame_out, wanted)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    width=st.integers(1, 4000),
+    height=st.integers(1, 4000),
+    size=st.tuples(st.integers(1, 700), st.integers(1, 700)),
+    fit=st.sampled_from(["letterbox", "stretch"]),
+    anchor=st.sampled_from(["center", "top-left"]),
+    seed=st.integers(0, 5),
+)
+def test_unmap_undoes_the_geometry(
+    width: int, height: int, size: tuple[int, int], fit: Any, anchor: Any, seed: int
+) -> None:
+    frame = Frame(bytes(width * height), width, height, "gray")
+    plan = Preprocessor(size, fit=fit, anchor=anchor)
+    boxes = np.random.default_rng(seed).random((7, 4)) * [width, height, width, height]
+    left, top, w, h = twin.place((height, width), size, fit, anchor)
+    mapped = boxes * ([w / width, h / height] * 2) + [left, top, left, top]
+    back = plan.unmap(mapped.astype(np.float32), frame)
+    assert back.dtype == np.float32
+    assert np.abs(back - boxes).max() <= 1e-4 * max(width, height)
+    whole = np.array([[-9.0, -9.0, 1e6, 1e6]], np.float32)
+    assert plan.unmap(whole, frame).tolist() == [[0, 0, width, height]]
+    assert np.allclose(back, twin.unmap(mapped, (height, width), size, fit, anchor), atol=0.05)
+
+
+def test_unmap_keeps_nan_and_takes_no_boxes() -> None:
+    plan, frame = Preprocessor((4, 4)), np.zeros((8, 8, 3), np.uint8)
+    assert plan.unmap(np.empty((0, 4), np.float32), frame).shape == (0, 4)
+    assert np.isnan(plan.unmap(np.full((1, 4), np.nan, np.float32), frame)).all()
+    with pytest.raises(TypeError, match="float32 array, got float64"):
+        plan.unmap(np.zeros((1, 4)), frame)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"shape \(n, 4\), got \(4,\)"):
+        plan.unmap(np.zeros(4, np.float32), frame)
+
+
+RGB = np.zeros((4, 4, 3), np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("frame", "error", "text"),
+    [
+        (np.zeros((4, 4, 3), np.float32), TypeError, "uint8, got float32"),
+        (np.zeros((4, 4), np.uint8), ValueError, r"shape \(h, w, 3\), got \(4, 4\)"),
+        (np.zeros((4, 4, 4), np.uint8), ValueError, r"shape \(h, w, 3\), got \(4, 4, 4\)"),
+        (np.zeros((0, 4, 3), np.uint8), ValueError, "height must be 1 to 32768 pixels, got 0"),
+        (np.zeros((4, 0, 3), np.uint8), ValueError, "width must be 1 to 32768 pixels, got 0"),
+        (np.zeros((1, 40000, 3), np.uint8), ValueError, "got 40000"),
+        (RGB[:, ::2], TypeError, "next to each other"),
+        (RGB[..., ::-1], TypeError, "next to each other"),
+        (RGB.transpose(1, 0, 2), TypeError, "next to each other"),
+        ([[1, 2, 3]], TypeError, "got list"),
+        (None, TypeError, "got NoneType"),
+    ],
+)
+def test_a_wrong_frame_says_expected_and_got(frame: Any, error: type[Exception], text: str) -> None:
+    with pytest.raises(error, match=text):
+        preprocess(frame, (2, 2))
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "text"),
+    [
+        ({"size": (0, 4)}, ValueError, "height must be 1 to 32768 pixels, got 0"),
+        ({"size": (4, -1)}, ValueError, "width must be 1 to 32768 pixels, got -1"),
+        ({"size": (4, 10**9)}, ValueError, "got 1000000000"),
+        ({"size": 4}, ValueError, r"size must be \(height, width\), got 4"),
+        ({"size": (4.0, 4)}, TypeError, "height must be an int, got float"),
+        ({"fit": "crop"}, ValueError, "fit must be one of letterbox, stretch; got 'crop'"),
+        ({"anchor": "left"}, ValueError, "one of center, top-left; got 'left'"),
+        ({"interpolation": "area"}, ValueError, "one of bilinear, nearest; got 'area'"),
+        ({"chroma": "cubic"}, ValueError, "one of bilinear, nearest; got 'cubic'"),
+        ({"dtype": "float16"}, ValueError, "one of uint8, int8, float32; got 'float16'"),
+        ({"layout": "nchw"}, ValueError, "one of nhwc; got 'nchw'"),
+        ({"channels": "gray"}, ValueError, "one of rgb, bgr; got 'gray'"),
+        ({"rotate": 90}, ValueError, "rotate must be 0, got 90"),
+        ({"mirror": True}, ValueError, "mirror must be False, got True"),
+        ({"roi": (0, 0, 2, 2)}, ValueError, "roi must be None"),
+        ({"pad_value": 256}, ValueError, "pad_value must be 0 to 255, got 256"),
+        ({"pad_value": 1.5}, TypeError, "pad_value must be an int, got float"),
+        ({"mean": float("nan")}, ValueError, "mean must be finite, got nan"),
+        ({"mean": (1, 2)}, ValueError, r"mean must be a number or three, got shape \(2,\)"),
+        ({"mean": "0"}, TypeError, "mean must be a number or three, got '0'"),
+        ({"std": 0.0}, ValueError, "std must be > 0, got 0.0"),
+        ({"std": (1, 1, -1)}, ValueError, r"std must be > 0, got \(1, 1, -1\)"),
+        ({"std": 1e-300}, ValueError, "must fit float32"),
+        ({"dtype": "int8", "scale": 0.0}, ValueError, "scale must be finite and > 0, got 0.0"),
+        ({"dtype": "int8", "scale": 1e-300, "std": 1e-300}, ValueError, "must fit float32"),
+        ({"dtype": "int8", "zero_point": 128}, ValueError, "must be -128 to 127, got 128"),
+        ({"dtype": "float32", "scale": 0.1}, ValueError, "are for integer dtypes"),
+    ],
+)
+def test_a_wrong_option_says_expected_and_got(
+    options: dict[str, Any], error: type[Exception], text: str
+) -> None:
+    with pytest.raises(error, match=text):
+        preprocess(RGB, **{"size": (2, 2), **options})
+
+
+@pytest.mark.parametrize(
+    ("out", "error", "text"),
+    [
+        (np.zeros((2, 2, 3), np.int8), TypeError, "out must be uint8, got int8"),
+        (np.zeros((2, 3, 3), np.uint8), ValueError, r"shape \(2, 2, 3\), got \(2, 3, 3\)"),
+        (np.zeros(12, np.uint8), ValueError, r"shape \(2, 2, 3\), got \(12,\)"),
+        (np.zeros((2, 4, 3), np.uint8)[:, ::2], TypeError, "C-contiguous, got strides"),
+        (np.frombuffer(bytes(12), np.uint8).reshape(2, 2, 3), TypeError, "read-only"),
+        (bytearray(12), TypeError, "got bytearray"),
+    ],
+)
+def test_a_wrong_out_says_expected_and_got(out: Any, error: type[Exception], text: str) -> None:
+    with pytest.raises(error, match=text):
+        preprocess(RGB, (2, 2), out=out)
+
+
+def test_unaligned_float_out_is_refused() -> None:
+    out = np.zeros(12 * 4 + 1, np.uint8)[1:].view(np.float32).reshape(2, 2, 3)
+    with pytest.raises(TypeError, match="unaligned"):
+        preprocess(RGB, (2, 2), dtype="float32", out=out)
+
+
+def test_the_native_plan_refuses_planes_and_outputs_of_another_geometry() -> None:
+    plan = Preprocessor((2, 2))._plan("rgb", "bt601-limited", 4, 4)
+    with pytest.raises(ValueError, match="planes are not those"):
+        plan.run([np.zeros((3, 4, 3), np.uint8)], np.zeros((2, 2, 3), np.uint8))
+    with pytest.raises(ValueError, match="planes are not those"):
+        plan.run([RGB] * 9, np.zeros((2, 2, 3), np.uint8))
+    with pytest.raises(ValueError, match="output is not of the size"):
+        plan.run([RGB], np.zeros((2, 1, 3), np.uint8))
