@@ -13,8 +13,8 @@ class BridgeTimeoutError(BridgeError, TimeoutError):
     """No RESULT before the deadline.
 
     Attributes:
-        may_run: False when the request never left this machine, so that it cannot run; True when the
-            device may still execute it, or has.
+        may_run: False when the request never left this machine, so that it cannot run; True when
+            the device may still execute it, or has.
     """
 
     def __init__(self, text: str, *, may_run: bool) -> None:
@@ -36,6 +36,10 @@ class RefusedError(BridgeError):
 
 class UnknownOutcomeError(BridgeError):
     """The device was reset after the request was sent: it ran or it did not."""
+
+
+class LinkBusyError(BridgeError):
+    """Too many requests wait for room; try again later."""
 
 
 class LinkClosedError(BridgeError):

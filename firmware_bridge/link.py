@@ -1,0 +1,567 @@
+"""The host's end of a link: one thread carries bytes, everything else asks it."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import secrets
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Literal, NamedTuple
+
+from firmware_bridge._link import BODY_MAX, PAYLOAD_MAX, Session
+from firmware_bridge.clock import Clock
+from firmware_bridge.download import Download
+from firmware_bridge.errors import (
+    BridgeConnectionError,
+    BridgeError,
+    BridgeTimeoutError,
+    LinkClosedError,
+    ProtocolError,
+)
+from firmware_bridge.events import (
+    Event,
+    Incompatible,
+    Opened,
+    Received,
+    Requested,
+    Resolved,
+    Silent,
+    Stamps,
+    Status,
+)
+from firmware_bridge.messages import Message, message_class
+from firmware_bridge.requests import Requests, Result
+from firmware_bridge.schema import COMPILED, Schema
+from firmware_bridge.subscription import Subscription
+from firmware_bridge.transport import Port, open_port
+
+State = Literal["connecting", "open", "lost", "closed"]
+
+_log = logging.getLogger("firmware_bridge")
+
+_TURN_US = 50_000
+"""The longest the thread stays in C when nothing happens."""
+_BURST = 8
+_BURST_EVERY_S = 0.02
+_PING_EVERY_S = 1.0
+_RETRY_FIRST_S = 0.1
+_RETRY_LAST_S = 2.0
+_REOPEN_AFTER_S = 5.0
+"""A line that carries no session for so long is closed and opened again."""
+
+
+class StateChange(NamedTuple):
+    """What became of the link, when (CLOCK_MONOTONIC ns), and why."""
+
+    state: State
+    reason: str
+    t_ns: int
+
+
+@dataclass(frozen=True)
+class LinkInfo:
+    """What the device says of itself.
+
+    Attributes:
+        protocol: protocol version in use.
+        name, version: of the firmware.
+        boot_id: differs on every boot.
+        schema_hash: of its table of messages.
+        body_max, payload_max: bytes of a frame's body, of a request's payload.
+        window: requests in flight at once.
+    """
+
+    protocol: int
+    name: str
+    version: str
+    boot_id: int
+    schema_hash: int
+    body_max: int
+    payload_max: int
+    window: int
+
+
+@dataclass(frozen=True)
+class LinkStats:
+    """Counters since the link was made; dictionaries are by channel, or by reason for `errors`.
+
+    Attributes:
+        frames: good frames received.
+        errors: corrupt ones, by reason.
+        gaps: data frames of the device's that never came.
+        dropped: own data frames dropped for lack of room.
+        ignored: well-formed frames that made no sense.
+        opens: sessions opened; one more than the reconnects.
+        srtt_us, rto_us: smoothed time from request to ACK, and the time-out made from it.
+        undelivered: telemetry frames that subscriptions dropped.
+    """
+
+    frames: int
+    errors: dict[str, int]
+    requests_sent: int
+    requests_received: int
+    results_sent: int
+    results_received: int
+    retransmits: int
+    duplicates: int
+    data_sent: int
+    data_received: int
+    gaps: dict[str, int]
+    dropped: dict[str, int]
+    ignored: int
+    opens: int
+    srtt_us: int
+    rto_us: int
+    undelivered: int
+
+
+class _Ping(NamedTuple):
+    since_us: int
+    future: Future[int]
+
+
+def _now_us() -> int:
+    return time.monotonic_ns() // 1000
+
+
+class Link:
+    """A link to firmware; made by `connect`. All methods may be called from any thread.
+
+    When the line or the device goes away, the link reconnects in the background. Requests in flight
+    go on if the device was not reset meanwhile; otherwise they end as what they are, see `request`.
+
+    Attributes:
+        url: as given to `connect`.
+        clock: the device's clock against the host's.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        on_state: Callable[[StateChange], None] | None = None,
+        reconnect: bool = True,
+    ) -> None:
+        """Starts to connect; `connect` also waits for it."""
+        self.url = url
+        self.clock = Clock()
+        self._on_state = on_state
+        self._reconnect = reconnect
+        self._change = StateChange("connecting", "", time.monotonic_ns())
+        self._settled = threading.Event()
+        self._failure: BridgeError | ValueError | None = None
+        self._schema: Schema = COMPILED
+        self._download: Download | None = None
+        self._broken: BridgeError | None = None
+        self._boot_id = 0
+        self._pings: list[_Ping] = []
+        self._burst = 0
+        self._ping_due = 0.0
+        self._subscriptions: dict[str, list[Subscription]] = {}
+        self._lock = threading.Lock()
+        self._undelivered = 0
+        self._stop = threading.Event()
+        self._session = Session(
+            device=False,
+            boot_id=secrets.randbelow(2**32 - 1) + 1,
+            name="edgecore",
+            now_us=_now_us(),
+        )
+        self._requests = Requests(self._session)
+        self._woken_fd, self._wake_fd = os.pipe()
+        os.set_blocking(self._woken_fd, False)
+        os.set_blocking(self._wake_fd, False)
+        self._session.wake_by(self._wake_fd)
+        self._thread = threading.Thread(target=self._run, name=f"link {url}", daemon=True)
+        self._thread.start()
+
+    # What users see.
+
+    @property
+    def state(self) -> State:
+        """"connecting" at first, "open", "lost" while reconnecting, "closed" for good."""
+        return self._change.state
+
+    @property
+    def state_reason(self) -> str:
+        """Why the link is in its state."""
+        return self._change.reason
+
+    @property
+    def schema(self) -> Schema:
+        """The device's messages; this package's own before the first connection."""
+        return self._schema
+
+    @property
+    def info(self) -> LinkInfo:
+        """What the device said of itself when the link was last opened."""
+        peer = self._session.peer
+        return LinkInfo(
+            protocol=min(1, peer["protocol_max"]),
+            name=peer["name"],
+            version=peer["version"],
+            boot_id=peer["boot_id"],
+            schema_hash=peer["schema_hash"],
+            body_max=min(BODY_MAX, peer["body_max"]),
+            payload_max=min(PAYLOAD_MAX, peer["slot_bytes"]),
+            window=peer["window"],
+        )
+
+    @property
+    def stats(self) -> LinkStats:
+        """Counters since the link was made."""
+        with self._lock:
+            live = [s.dropped for subs in self._subscriptions.values() for s in subs]
+        return LinkStats(**self._session.stats, undelivered=self._undelivered + sum(live))
+
+    def message(self, name: str) -> type[Message]:
+        """A class for a message of the device's, also one that this package does not know.
+
+        Raises:
+            ValueError: the device has no such message.
+        """
+        info = self._schema.by_name.get(name)
+        if info is None:
+            raise ValueError(f"no message {name!r}; the device has {self._names()}")
+        return message_class(info)
+
+    def _names(self) -> str:
+        return ", ".join(self._schema.by_name)
+
+    def submit(self, message: Message, timeout: float | None = 1.0) -> Future[Result]:
+        """Queues a request and returns at once; the future ends as `request` does.
+
+        Requests of a link are executed in the order in which they were submitted.
+        """
+        if not isinstance(message, Message):
+            raise TypeError(f"expected a message such as Alert, got {type(message).__name__}")
+        info = message.info
+        return self._requests.submit(info.name, info.channel, info.type, message.pack(), timeout)
+
+    def request(self, message: Message, timeout: float | None = 1.0) -> Result:
+        """The device's answer to a request that it executed, exactly once.
+
+        Args:
+            message: what to do.
+            timeout: its deadline, s: the device does not begin it later, and the caller does not wait
+                longer; None: both do.
+
+        Raises:
+            RefusedError: the device did not execute it; `.status` says why.
+            BridgeTimeoutError: no answer in time; `.may_run` says whether it may still run.
+            UnknownOutcomeError: the device was reset after it was sent.
+            LinkBusyError, LinkClosedError: it was not sent.
+        """
+        return self.submit(message, timeout).result()
+
+    def publish(self, message: Message) -> bool:
+        """Sends best-effort data; False: dropped, because the link is not open.
+
+        Raises:
+            ValueError: the message is a command; it needs `request`.
+        """
+        if not isinstance(message, Message):
+            raise TypeError(
+                f"expected a message such as DetectionSummary, got {type(message).__name__}"
+            )
+        info = message.info
+        if info.channel < 2:
+            raise ValueError(f"{info.name} is a command and needs request(), not publish()")
+        return self._session.publish(info.channel, info.type, message.pack())
+
+    def subscribe(self, name: str, *, frames: int = 4096) -> Subscription:
+        """Batches of a message's records, from now on; see `Subscription`.
+
+        Raises:
+            ValueError: the device has no such message.
+        """
+        if name not in self._schema.by_name:
+            raise ValueError(f"no message {name!r}; the device has {self._names()}")
+        subscription = Subscription(name, self.clock, frames)
+        with self._lock:
+            self._subscriptions.setdefault(name, []).append(subscription)
+        if self._stop.is_set():
+            subscription.close()
+        return subscription
+
+    def ping(self, size: int = 32, timeout: float = 1.0) -> int:
+        """Round trip of a frame with a body of `size` bytes, without the device's own time, ns.
+
+        Raises:
+            ValueError: size outside 24..512.
+            BridgeTimeoutError: no answer in time.
+        """
+        if not 24 <= size <= BODY_MAX:
+            raise ValueError(f"size must be in 24..{BODY_MAX} bytes, got {size}")
+        ping = _Ping(_now_us(), Future())
+        with self._lock:
+            self._pings.append(ping)
+        self._session.ping(size)
+        try:
+            return ping.future.result(timeout)
+        except TimeoutError:
+            raise BridgeTimeoutError(f"ping: no answer within {timeout} s", may_run=False) from None
+        finally:
+            with self._lock, contextlib.suppress(ValueError):
+                self._pings.remove(ping)
+
+    def keep_alive(self, lease: float = 1.0) -> None:
+        """The application's own sign of life: call it once per finished frame.
+
+        Args:
+            lease: how long the application may be silent from now on before the firmware goes to
+                its safe state, s; the firmware caps it (1 s by default).
+        """
+        if not 0 < lease <= 60:
+            raise ValueError(f"lease must be in (0, 60] s, got {lease}")
+        self._session.keep_alive(_now_us(), round(lease * 1000))
+
+    def close(self) -> None:
+        """Ends the link; requests that wait end with LinkClosedError. A second call does nothing."""
+        self._stop.set()
+        self._session.stop()
+        if threading.current_thread() is not self._thread:
+            self._thread.join()
+
+    def __enter__(self) -> Link:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<Link {self.url} {self.state}>"
+
+    def wait_open(self, timeout: float | None = None) -> bool:
+        """Whether the link is open, after waiting up to `timeout` s for its first opening.
+
+        Raises:
+            BridgeError, ValueError: it can never open: what is wrong.
+        """
+        self._settled.wait(timeout)
+        if self._failure is not None:
+            raise self._failure
+        return self.state == "open"
+
+    # The thread.
+
+    def _run(self) -> None:
+        error: BridgeError = LinkClosedError(f"{self.url}: the link was closed")
+        try:
+            self._carry_on()
+        except (BridgeError, ValueError) as failure:
+            self._failure = failure
+            if isinstance(failure, BridgeError):
+                error = failure
+        except BaseException:
+            self._failure = BridgeError(f"{self.url}: the link's thread failed")
+            _log.exception("%s: the link's thread failed", self.url)
+        finally:
+            self._stop.set()
+            self._requests.close(error)
+            with self._lock:
+                subscriptions = [s for subs in self._subscriptions.values() for s in subs]
+            for subscription in subscriptions:
+                subscription.close()
+            self._become("closed", str(error))
+            self._settled.set()
+            self._session.wake_by(-1)
+            os.close(self._woken_fd)
+            os.close(self._wake_fd)
+
+    def _carry_on(self) -> None:
+        """Connections, one after the other, until closed."""
+        wait_s = _RETRY_FIRST_S
+        while not self._stop.is_set():
+            opens = self._session.stats["opens"]
+            try:
+                port = open_port(self.url, timeout_s=2.0)
+            except BridgeConnectionError as error:
+                if not self._settled.is_set() or not self._reconnect:
+                    raise
+                reason = str(error)
+            else:
+                try:
+                    reason = self._use(port)
+                finally:
+                    port.close()
+                    self._forget_line()
+            if self._stop.is_set():
+                return
+            if not self._reconnect or isinstance(self._broken, ProtocolError):
+                raise self._broken or BridgeConnectionError(f"{self.url}: {reason}")
+            self._become("lost" if self._settled.is_set() else "connecting", reason)
+            wait_s = _RETRY_FIRST_S if self._session.stats["opens"] > opens else wait_s
+            self._rest(wait_s)
+            wait_s = min(2 * wait_s, _RETRY_LAST_S)
+
+    def _rest(self, seconds: float) -> None:
+        """Waits, and ends requests whose time is up meanwhile."""
+        until = time.monotonic() + seconds
+        while not self._stop.wait(min(0.02, max(0.0, until - time.monotonic()))):
+            self._handle(self._session.input(_now_us(), b""))
+            if time.monotonic() >= until:
+                return
+
+    def _forget_line(self) -> None:
+        self._session.reopen(_now_us())
+        self._handle(self._session.input(_now_us(), b""))
+
+    def _use(self, port: Port) -> str:
+        """Carries bytes until the line ends; returns why it did."""
+        self._session.reopen(_now_us())
+        self._broken = None
+        last_open = time.monotonic()
+        while not self._stop.is_set():
+            events, number = self._session.serve(
+                port.fd, self._woken_fd, _TURN_US, port.byte_ns
+            )
+            self._handle(events)
+            if number:
+                return f"{port.description}: {os.strerror(number)}"
+            if self._broken is not None:
+                return str(self._broken)
+            now = time.monotonic()
+            if self._session.open:
+                last_open = now
+                self._ping_now_and_then(now)
+            elif now - last_open > _REOPEN_AFTER_S:
+                return f"{port.description}: no answer for {_REOPEN_AFTER_S:.0f} s"
+        return "closed"
+
+    def _ping_now_and_then(self, now: float) -> None:
+        if now >= self._ping_due and not self._pings:
+            self._ping_due = now + (_BURST_EVERY_S if self._burst > 0 else _PING_EVERY_S)
+            self._burst -= self._burst > 0
+            self._session.ping()
+
+    def _handle(self, events: list[Event]) -> None:
+        for event in events:
+            if isinstance(event, Received):
+                self._deliver(event)
+            elif isinstance(event, Resolved):
+                self._requests.resolved(event)
+            elif isinstance(event, Stamps):
+                self._stamped(event)
+            elif isinstance(event, Opened):
+                self._opened()
+            elif isinstance(event, Silent):
+                self._silent()
+            elif isinstance(event, Incompatible):
+                peer = self._session.peer
+                self._broken = ProtocolError(
+                    f"{self.url}: the device speaks protocol {peer['protocol_min']} to "
+                    f"{peer['protocol_max']}, this side 1"
+                )
+            elif isinstance(event, Requested):
+                self._session.result(event.handle, Status.UNKNOWN_TYPE)
+        self._requests.pump()
+
+    def _deliver(self, event: Received) -> None:
+        info = self._schema.by_type.get(event.type)
+        if info is None:
+            return
+        with self._lock:
+            subscriptions = list(self._subscriptions.get(info.name, ()))
+        for subscription in subscriptions:
+            subscription.put(info, event)
+            if subscription.closed:
+                self._unsubscribe(subscription)
+
+    def _unsubscribe(self, subscription: Subscription) -> None:
+        with self._lock, contextlib.suppress(ValueError):
+            self._subscriptions[subscription.name].remove(subscription)
+            self._undelivered += subscription.dropped
+
+    def _stamped(self, stamps: Stamps) -> None:
+        trip_ns = self.clock.add(stamps)
+        with self._lock:
+            answered = [ping for ping in self._pings if ping.since_us <= stamps.t1]
+            self._pings = [ping for ping in self._pings if ping not in answered]
+        for ping in answered:
+            ping.future.set_result(trip_ns)
+
+    def _opened(self) -> None:
+        peer = self._session.peer
+        if peer["boot_id"] != self._boot_id:
+            self._boot_id = peer["boot_id"]
+            self.clock.reset()
+        self._burst = _BURST
+        self._ping_due = 0.0
+        if self._download is not None:
+            self._download.abandon()
+        self._download = Download(self._requests, peer["schema_hash"], self._described)
+        self._download.start()
+
+    def _described(self, outcome: Schema | BridgeError) -> None:
+        self._download = None
+        if isinstance(outcome, BridgeError):
+            self._broken = outcome
+            return
+        self._schema = outcome
+        peer = self._session.peer
+        self._become("open", f"{peer['name']} {peer['version']}, boot {peer['boot_id']:08x}")
+        self._settled.set()
+
+    def _silent(self) -> None:
+        if self._download is not None:
+            self._download.abandon()
+            self._download = None
+        if self.state == "open":
+            self._become("lost", f"{self.url}: no sign of the device")
+
+    def _become(self, state: State, reason: str) -> None:
+        if (state, reason) == self._change[:2]:
+            return
+        self._change = StateChange(state, reason, time.monotonic_ns())
+        if self._on_state is not None:
+            try:
+                self._on_state(self._change)
+            except Exception:
+                _log.exception("%s: on_state failed", self.url)
+
+
+def connect(
+    url: str,
+    timeout: float = 5.0,
+    *,
+    on_state: Callable[[StateChange], None] | None = None,
+    reconnect: bool = True,
+) -> Link:
+    """An open link to firmware.
+
+    Args:
+        url: serial:///dev/ttyACM0?baud=921600, a path under /dev, unix:///run/fw.sock,
+            tcp://host:port, sim: (the firmware as a process of its own), or any pyserial URL.
+        timeout: how long to wait for the device, s.
+        on_state: called with every change of state, in the link's thread; it must not block.
+        reconnect: False ends the link with its first line.
+
+    Raises:
+        BridgeConnectionError: the port is not there, or no firmware answers in time.
+        ProtocolError: the firmware speaks another protocol.
+        ValueError: the URL makes no sense.
+    """
+    link = Link(url, on_state=on_state, reconnect=reconnect)
+    try:
+        if link.wait_open(timeout):
+            return link
+        reason = link.state_reason
+        raise BridgeConnectionError(
+            f"{url}: no answer from the firmware within {timeout} s"
+            + (f" ({reason})" if reason else "")
+        )
+    except BaseException:
+        link.close()
+        raise

@@ -1,0 +1,124 @@
+"""Messages as objects. Their layout and bounds come from the device's table, never from here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, make_dataclass
+from numbers import Integral, Real
+from typing import Any, ClassVar, TypeVar
+
+import numpy as np
+
+from firmware_bridge.schema import COMPILED, FieldInfo, MessageInfo
+
+_M = TypeVar("_M", bound="Message")
+
+
+class Message:
+    """A record to send: one attribute per field, checked against the table when made.
+
+    Raises (when made):
+        TypeError: a value of the wrong kind.
+        ValueError: an integer outside the field's bounds, or text that is too long.
+    """
+
+    info: ClassVar[MessageInfo]
+
+    def __init_subclass__(cls, *, info: MessageInfo | None = None) -> None:
+        cls.info = info if info is not None else COMPILED.by_name[cls.__name__]
+
+    def __post_init__(self) -> None:
+        self.pack()
+
+    def _raw(self, field: FieldInfo) -> list[Any]:
+        value = getattr(self, field.name)
+        where = f"{self.info.name}.{field.name}"
+        if field.dtype.kind == "S":
+            text = value.encode() if isinstance(value, str) else bytes(value)
+            if len(text) > field.dtype.itemsize:
+                raise ValueError(f"{where} holds {field.dtype.itemsize} bytes, got {len(text)}")
+            return [text]
+        elements = list(value) if field.count > 1 else [value]
+        if len(elements) != field.count:
+            raise ValueError(f"{where} has {field.count} elements, got {len(elements)}")
+        for element in elements:
+            if field.bounds is None:
+                if isinstance(element, bool) or not isinstance(element, Real):
+                    raise TypeError(f"{where} must be a number, got {element!r}")
+            elif isinstance(element, bool) or not isinstance(element, Integral):
+                raise TypeError(f"{where} must be an integer, got {element!r}")
+            elif not field.bounds[0] <= int(element) <= field.bounds[1]:
+                low, high = field.bounds
+                raise ValueError(f"{where} must be in {low}..{high}, got {element}")
+        return elements
+
+    def pack(self) -> bytes:
+        """The record as it goes on the wire."""
+        values = [raw for field in self.info.fields for raw in self._raw(field)]
+        return self.info.packing.pack(*values)
+
+    @classmethod
+    def unpack(cls: type[_M], data: bytes) -> _M:
+        """The message of these bytes; fields a shorter record lacks are zero, a longer one is cut."""
+        size = cls.info.size
+        record = np.frombuffer(data[:size].ljust(size, b"\0"), dtype=cls.info.dtype)[0]
+        return cls(**{field.name: record[field.name].item() for field in cls.info.fields})
+
+
+@dataclass(frozen=True)
+class Alert(Message):
+    """Asks the firmware to warn the driver.
+
+    Attributes:
+        kind: what of; 1 is a forward collision.
+        level: 0 to 3, the most urgent.
+        duration_ms: how long to warn, ms.
+    """
+
+    kind: int
+    level: int
+    duration_ms: int = 0
+
+
+@dataclass(frozen=True)
+class SetOutput(Message):
+    """Sets an output directly: 0 is the LED, 1 the buzzer.
+
+    Attributes:
+        output: which.
+        value: 0..255; 0 is off.
+    """
+
+    output: int
+    value: int
+
+
+@dataclass(frozen=True)
+class DetectionSummary(Message):
+    """What the camera sees, best effort.
+
+    Attributes:
+        frame: number of the frame.
+        nearest_ttc_ms: time to collision with the nearest closing object, ms; 65535: none.
+        count: objects.
+    """
+
+    frame: int
+    nearest_ttc_ms: int = 0xFFFF
+    count: int = 0
+
+
+def message_class(info: MessageInfo) -> type[Message]:
+    """A class for a message that this package was not built with; every field has to be given."""
+    made: Any = make_dataclass(
+        info.name,
+        [(field.name, Any) for field in info.fields],
+        bases=(_Made,),
+        frozen=True,
+    )
+    made.info = info
+    return made  # type: ignore[no-any-return]
+
+
+class _Made(Message, info=COMPILED.messages[0]):
+    def __init_subclass__(cls) -> None:
+        """`message_class` names the table's entry."""

@@ -1,0 +1,168 @@
+"""Requests that wait for their RESULT, and those that wait for room to be sent."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from firmware_bridge._link import Session
+from firmware_bridge.errors import (
+    BridgeError,
+    BridgeTimeoutError,
+    LinkBusyError,
+    RefusedError,
+    UnknownOutcomeError,
+)
+from firmware_bridge.events import Outcome, Resolved, Status
+
+BACKLOG = 1024
+
+
+class Result(NamedTuple):
+    """The device's answer to a request that it executed."""
+
+    payload: bytes
+    elapsed_ns: int
+    """From `request` or `submit` to the answer's arrival, ns."""
+
+
+@dataclass
+class _Waiting:
+    name: str
+    channel: int
+    type: int
+    payload: bytes
+    timeout_s: float | None
+    started_ns: int
+    future: Future[Result]
+
+    def left_ms(self, now_ns: int) -> int | None:
+        """What is left of the deadline, ms, at least 0; None: there is no deadline."""
+        if self.timeout_s is None:
+            return None
+        spent_s = (now_ns - self.started_ns) / 1e9
+        return max(0, round((self.timeout_s - spent_s) * 1000))
+
+
+class Requests:
+    """Gives every request to the session as its window has room, and its outcome to its future."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._lock = threading.Lock()
+        self._token = 0
+        self._sent: dict[int, _Waiting] = {}
+        self._backlog: deque[_Waiting] = deque()
+        self._closed: BridgeError | None = None
+
+    def submit(
+        self, name: str, channel: int, type: int, payload: bytes, timeout_s: float | None
+    ) -> Future[Result]:
+        """Queues a request.
+
+        Raises:
+            ValueError: timeout below 0 or over 49 days, or a payload that is too long.
+            LinkBusyError: BACKLOG requests wait already.
+            LinkClosedError: the link was closed.
+        """
+        if timeout_s is not None and not 0 <= timeout_s <= 4_000_000:
+            raise ValueError(f"timeout must be in 0..4000000 s, got {timeout_s}")
+        waiting = _Waiting(
+            name, channel, type, payload, timeout_s, time.monotonic_ns(), Future()
+        )
+        waiting.future.set_running_or_notify_cancel()
+        with self._lock:
+            if self._closed is not None:
+                raise self._closed
+            if len(self._backlog) >= BACKLOG:
+                raise LinkBusyError(f"{name}: {BACKLOG} requests wait for room already")
+            if self._backlog or not self._start(waiting):
+                self._backlog.append(waiting)
+        return waiting.future
+
+    def _start(self, waiting: _Waiting) -> bool:
+        now_ns = time.monotonic_ns()
+        token = self._token
+        accepted = self._session.request(
+            now_ns // 1000,
+            waiting.channel,
+            waiting.type,
+            waiting.payload,
+            waiting.left_ms(now_ns),
+            token,
+        )
+        if accepted:
+            self._sent[token] = waiting
+            self._token = (token + 1) & 0xFFFFFFFF
+        return accepted
+
+    def pump(self) -> None:
+        """Starts what has room now; ends what waited too long."""
+        now_ns = time.monotonic_ns()
+        late, left = [], deque[_Waiting]()
+        with self._lock:
+            if not self._backlog:
+                return
+            for waiting in self._backlog:
+                if waiting.left_ms(now_ns) == 0:
+                    late.append(waiting)
+                elif left or not self._start(waiting):
+                    left.append(waiting)
+            self._backlog = left
+        for waiting in late:
+            waiting.future.set_exception(_not_sent(waiting))
+
+    def resolved(self, event: Resolved) -> None:
+        """Ends the request of this token."""
+        with self._lock:
+            waiting = self._sent.pop(event.token, None)
+        if waiting is None:
+            return
+        error = _error_of(waiting, event)
+        if error is not None:
+            waiting.future.set_exception(error)
+        else:
+            elapsed_ns = time.monotonic_ns() - waiting.started_ns
+            waiting.future.set_result(Result(event.payload, elapsed_ns))
+
+    def close(self, error: BridgeError) -> None:
+        """Ends all of them with `error`, and those still to come."""
+        with self._lock:
+            self._closed = error
+            left = [*self._sent.values(), *self._backlog]
+            self._sent.clear()
+            self._backlog.clear()
+        for waiting in left:
+            waiting.future.set_exception(error)
+
+
+def _not_sent(waiting: _Waiting) -> BridgeTimeoutError:
+    return BridgeTimeoutError(
+        f"{waiting.name}: not sent within {waiting.timeout_s} s; it will not run", may_run=False
+    )
+
+
+def _error_of(waiting: _Waiting, event: Resolved) -> BridgeError | None:
+    if event.outcome == Outcome.REFUSED:
+        known = event.status in Status.__members__.values()
+        why = Status(event.status).name.lower().replace("_", " ") if known else "own status"
+        return RefusedError(
+            f"{waiting.name}: refused by the device, status {event.status} ({why})",
+            status=event.status,
+        )
+    if event.outcome == Outcome.UNKNOWN:
+        return UnknownOutcomeError(
+            f"{waiting.name}: the device was reset after it was sent; it ran or it did not"
+        )
+    if event.outcome == Outcome.NOT_SENT:
+        return _not_sent(waiting)
+    if event.outcome == Outcome.TIMED_OUT:
+        return BridgeTimeoutError(
+            f"{waiting.name}: no result within {waiting.timeout_s} s; it may still run",
+            may_run=True,
+        )
+    return None

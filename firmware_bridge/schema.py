@@ -1,0 +1,192 @@
+"""The table of messages that a device serves, and the numpy dtypes made from it."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from firmware_bridge._link import crc32c, schema_blob
+from firmware_bridge.errors import ProtocolError
+
+_DTYPES = {
+    0x01: "<u1",
+    0x02: "<u2",
+    0x04: "<u4",
+    0x08: "<u8",
+    0x11: "<i1",
+    0x12: "<i2",
+    0x14: "<i4",
+    0x18: "<i8",
+    0x24: "<f4",
+    0x28: "<f8",
+}
+_TEXT = 0x31
+_CHARS = dict(zip(("|u1", "<u2", "<u4", "<u8", "|i1", "<i2", "<i4", "<i8", "<f4", "<f8"), "BHIQbhiqfd", strict=True))
+
+
+@dataclass(frozen=True)
+class FieldInfo:
+    """One field of a record.
+
+    Attributes:
+        name: its name.
+        dtype: numpy type of one element, little-endian; bytes of the whole length for text.
+        offset: bytes from the start of the record.
+        count: elements; 1 unless an array, and 1 for text.
+        unit: unit of raw * scale, e.g. "m/s2"; empty: unitless.
+        scale: value in `unit` = raw * scale.
+        low, high: bounds of the raw value, both inclusive, or None: as the type.
+    """
+
+    name: str
+    dtype: np.dtype[np.generic]
+    offset: int
+    count: int
+    unit: str
+    scale: float
+    low: int | None
+    high: int | None
+
+    @property
+    def bounds(self) -> tuple[int, int] | None:
+        """Lowest and highest raw value of an integer field; None for others."""
+        if self.dtype.kind not in "iu":
+            return None
+        if self.low is not None and self.high is not None:
+            return self.low, self.high
+        limits = np.iinfo(self.dtype)  # type: ignore[type-var]
+        return int(limits.min), int(limits.max)
+
+
+@dataclass(frozen=True)
+class MessageInfo:
+    """One message: its name, its place on the link, its fields."""
+
+    name: str
+    type: int
+    channel: int
+    size: int
+    fields: tuple[FieldInfo, ...]
+
+    @cached_property
+    def dtype(self) -> np.dtype[np.void]:
+        """The record as it is on the wire."""
+        return np.dtype(
+            {
+                "names": [field.name for field in self.fields],
+                "formats": [
+                    (field.dtype, (field.count,)) if field.count > 1 else field.dtype
+                    for field in self.fields
+                ],
+                "offsets": [field.offset for field in self.fields],
+                "itemsize": self.size,
+            }
+        )
+
+    @cached_property
+    def packing(self) -> struct.Struct:
+        """The same record for `struct`, fields in the table's order, which is the record's."""
+        form, at = "<", 0
+        for field in self.fields:
+            form += "x" * (field.offset - at)
+            text = field.dtype.kind == "S"
+            form += f"{field.dtype.itemsize}s" if text else field.count * _CHARS[field.dtype.str]
+            at = field.offset + field.dtype.itemsize * field.count
+        return struct.Struct(form + "x" * (self.size - at))
+
+    def field(self, name: str) -> FieldInfo:
+        """The field of this name; KeyError names the message."""
+        for field in self.fields:
+            if field.name == name:
+                return field
+        raise KeyError(f"{self.name} has no field {name!r}")
+
+
+class _Reader:
+    def __init__(self, blob: bytes) -> None:
+        self._blob = blob
+        self.at = 0
+
+    def take(self, form: str) -> tuple[int | float, ...]:
+        values = struct.unpack_from(form, self._blob, self.at)
+        self.at += struct.calcsize(form)
+        return values
+
+    def text(self) -> str:
+        end = self._blob.index(0, self.at)
+        value = self._blob[self.at : end].decode()
+        self.at = end + 1
+        return value
+
+
+class Schema:
+    """Every message of a device, by name and by type.
+
+    Attributes:
+        messages: in the device's order.
+        by_name, by_type: the same, for looking up.
+        hash: CRC-32C of the served bytes, as the device names it in its HELLO.
+    """
+
+    def __init__(self, messages: tuple[MessageInfo, ...], schema_hash: int) -> None:
+        self.messages = messages
+        self.by_name = {message.name: message for message in messages}
+        self.by_type = {message.type: message for message in messages}
+        self.hash = schema_hash
+
+    @classmethod
+    def parse(cls, blob: bytes) -> Schema:
+        """The table from the bytes a device serves.
+
+        Raises:
+            ProtocolError: the bytes are cut short or contradict themselves.
+        """
+        try:
+            reader = _Reader(blob)
+            (count,) = reader.take("<B")
+            messages = tuple(_message(reader) for _ in range(int(count)))
+        except (struct.error, ValueError, KeyError, UnicodeDecodeError) as error:
+            raise ProtocolError(f"the device's table of {len(blob)} bytes: {error}") from None
+        schema = cls(messages, crc32c(blob))
+        if reader.at != len(blob) or len(schema.by_type) != len(messages):
+            raise ProtocolError(
+                f"the device's table: {count} messages should end it, but it has "
+                f"{len(blob)} bytes of which they fill {reader.at}, or types repeat"
+            )
+        return schema
+
+
+def _message(reader: _Reader) -> MessageInfo:
+    kind, channel, fields, size = (int(value) for value in reader.take("<BBBH"))
+    name = reader.text()
+    info = MessageInfo(name, kind, channel, size, tuple(_field(reader) for _ in range(fields)))
+    for field in info.fields:
+        if field.offset + field.dtype.itemsize * field.count > size:
+            raise ValueError(f"{name}.{field.name} ends past the record's {size} bytes")
+    return info
+
+
+def _field(reader: _Reader) -> FieldInfo:
+    values = reader.take("<BHHfii")
+    code, offset, count, low, high = (int(values[i]) for i in (0, 1, 2, 4, 5))
+    name, unit = reader.text(), reader.text()
+    if count == 0:
+        raise ValueError(f"{name} has no elements")
+    dtype = np.dtype(f"S{count}") if code == _TEXT else np.dtype(_DTYPES[code])
+    return FieldInfo(
+        name=name,
+        dtype=dtype,
+        offset=offset,
+        count=1 if code == _TEXT else count,
+        unit=unit,
+        scale=float(values[3]),
+        low=low if low < high else None,
+        high=high if low < high else None,
+    )
+
+
+COMPILED = Schema.parse(schema_blob())
+"""The messages this package was built with."""

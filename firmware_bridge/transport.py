@@ -1,0 +1,202 @@
+"""Opens what a URL names and hands out a file descriptor; knows nothing of frames."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import socket
+import subprocess
+import sys
+import termios
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+import serial
+
+from firmware_bridge.errors import BridgeConnectionError
+
+_BITS_PER_BYTE = 10
+DEFAULT_BAUD = 921600
+
+
+@dataclass
+class Port:
+    """An open line.
+
+    Attributes:
+        fd: non-blocking descriptor, both directions.
+        byte_ns: time of a byte on a serial line, ns; 0: not a serial line.
+        description: for people.
+    """
+
+    fd: int
+    byte_ns: int
+    description: str
+    _closers: list[Callable[[], object]] = field(default_factory=list)
+
+    def close(self) -> None:
+        """Closes the line and everything behind it; a second call does nothing."""
+        self.fd = -1
+        while self._closers:
+            with contextlib.suppress(OSError):
+                self._closers.pop()()
+
+
+def open_port(url: str, *, timeout_s: float) -> Port:
+    """Opens `url`: serial:, a bare path under /dev, unix:, tcp:, sim:, or a pyserial URL.
+
+    Raises:
+        BridgeConnectionError: it is not there, not allowed, or in use; the text says which.
+        ValueError: the URL or one of its options makes no sense.
+    """
+    scheme, colon, _ = url.partition(":")
+    if url.startswith("/") or not colon:
+        return _open_serial(url, {})
+    parts = urlsplit(url)
+    options = dict(parse_qsl(parts.query, keep_blank_values=True))
+    path = unquote(parts.netloc + parts.path)
+    try:
+        if scheme == "serial":
+            return _open_serial(path, options)
+        if scheme == "unix":
+            _reject(url, options)
+            return _open_unix(path)
+        if scheme == "tcp":
+            _reject(url, options)
+            return _open_tcp(url, parts.hostname, parts.port or 0, timeout_s)
+        if scheme == "sim":
+            return _open_sim(options)
+        return _open_pyserial(url)
+    except OSError as error:
+        raise BridgeConnectionError(f"{url}: {error.strerror or error}") from error
+
+
+def _reject(url: str, options: dict[str, str]) -> None:
+    if options:
+        raise ValueError(f"{url}: this kind of URL takes no options, got {', '.join(options)}")
+
+
+def _open_serial(path: str, options: dict[str, str]) -> Port:
+    given = options.pop("baud", str(DEFAULT_BAUD))
+    if not given.isdecimal() or int(given) == 0:
+        raise ValueError(f"{path}: baud must be a positive integer, got {given!r}")
+    if options:
+        raise ValueError(f"{path}: expected baud only, got {', '.join(options)}")
+    baud = int(given)
+    try:
+        port = serial.Serial(path, baudrate=baud, timeout=0, exclusive=True)
+    except (OSError, ValueError) as error:  # SerialException is an OSError
+        raise BridgeConnectionError(f"{path}: {_reason(error)}") from error
+    with contextlib.suppress(OSError):
+        fcntl.ioctl(port.fileno(), termios.TIOCEXCL)
+    os.set_blocking(port.fileno(), False)
+    byte_ns = _BITS_PER_BYTE * 1_000_000_000 // baud
+    return Port(port.fileno(), byte_ns, f"{path} at {baud} baud", [port.close])
+
+
+def _reason(error: BaseException) -> str:
+    number = getattr(error, "errno", None)
+    if isinstance(number, int):
+        return os.strerror(number)
+    return str(error)
+
+
+def _open_unix(path: str) -> Port:
+    line = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        line.connect(path)
+    except OSError:
+        line.close()
+        raise
+    line.setblocking(False)
+    return Port(line.fileno(), 0, f"unix socket {path}", [line.close])
+
+
+def _open_tcp(url: str, host: str | None, number: int, timeout_s: float) -> Port:
+    if not host or not number:
+        raise ValueError(f"{url}: expected tcp://host:port")
+    line = socket.create_connection((host, number), timeout=timeout_s)
+    line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    line.setblocking(False)
+    return Port(line.fileno(), 0, f"tcp {host}:{number}", [line.close])
+
+
+_SIM_OPTIONS = ("epoch_ns", "seed", "boot_id")
+
+
+def _open_sim(options: dict[str, str]) -> Port:
+    """Starts the host build of the firmware; it dies with the thread that calls this."""
+    report = options.pop("report", None)
+    unknown = set(options) - set(_SIM_OPTIONS)
+    if unknown:
+        raise ValueError(
+            f"sim: expected report, {', '.join(_SIM_OPTIONS)}; got {', '.join(unknown)}"
+        )
+    ours, theirs = socket.socketpair()
+    command = [sys.executable, "-m", "firmware_bridge.sim", "--fd", str(theirs.fileno())]
+    for name, value in options.items():
+        command += [f"--{name.replace('_', '-')}", value]
+    with theirs, contextlib.ExitStack() as files:
+        output: Any = subprocess.DEVNULL
+        if report is not None:
+            output = files.enter_context(open(report, "ab"))
+        child = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            pass_fds=[theirs.fileno()],
+        )
+    ours.setblocking(False)
+    return Port(
+        ours.fileno(),
+        0,
+        f"simulated firmware, process {child.pid}",
+        [lambda: _end(child), ours.close],
+    )
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    child.terminate()
+    try:
+        child.wait(2)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()
+
+
+def _open_pyserial(url: str) -> Port:
+    try:
+        port = serial.serial_for_url(url, baudrate=DEFAULT_BAUD, timeout=0.1)
+    except ValueError as error:
+        raise ValueError(
+            f"{url}: expected serial:, unix:, tcp:, sim:, a path or a pyserial URL ({error})"
+        ) from None
+    return _pump(port, url)
+
+
+def _pump(port: Any, url: str) -> Port:
+    """Gives a pyserial object without a descriptor one: two threads move its bytes."""
+    ours, theirs = socket.socketpair()
+    ours.setblocking(False)
+
+    def inwards() -> None:
+        with contextlib.suppress(OSError, serial.SerialException, TypeError, AttributeError):
+            while True:
+                theirs.sendall(port.read(max(1, min(4096, port.in_waiting))))
+        with contextlib.suppress(OSError):
+            theirs.shutdown(socket.SHUT_RDWR)
+
+    def outwards() -> None:
+        with contextlib.suppress(OSError, serial.SerialException, TypeError, AttributeError):
+            while data := theirs.recv(4096):
+                port.write(data)
+        with contextlib.suppress(OSError):
+            theirs.shutdown(socket.SHUT_RDWR)
+
+    for target in (inwards, outwards):
+        threading.Thread(target=target, name=f"pump {url}", daemon=True).start()
+    return Port(ours.fileno(), 0, url, [theirs.close, port.close, ours.close])
