@@ -185,7 +185,7 @@ class Link:
 
     @property
     def state(self) -> State:
-        """"connecting" at first, "open", "lost" while reconnecting, "closed" for good."""
+        """ "connecting" at first, "open", "lost" while reconnecting, "closed" for good."""
         return self._change.state
 
     @property
@@ -249,8 +249,8 @@ class Link:
 
         Args:
             message: what to do.
-            timeout: its deadline, s: the device does not begin it later, and the caller does not wait
-                longer; None: both do.
+            timeout: its deadline, s: the device does not begin it later, and the caller does not
+                wait longer; None: both do.
 
         Raises:
             RefusedError: the device did not execute it; `.status` says why.
@@ -323,7 +323,7 @@ class Link:
         self._session.keep_alive(_now_us(), round(lease * 1000))
 
     def close(self) -> None:
-        """Ends the link; requests that wait end with LinkClosedError. A second call does nothing."""
+        """Ends the link, and what waits with LinkClosedError. A second call does nothing."""
         self._stop.set()
         self._session.stop()
         if threading.current_thread() is not self._thread:
@@ -394,14 +394,15 @@ class Link:
             else:
                 try:
                     reason = self._use(port)
+                    if self._stop.is_set():
+                        return
+                    self._lose(reason)
                 finally:
                     port.close()
-                    self._forget_line()
-            if self._stop.is_set():
-                return
+                self._forget_line()
             if not self._reconnect or isinstance(self._broken, ProtocolError):
                 raise self._broken or BridgeConnectionError(f"{self.url}: {reason}")
-            self._become("lost" if self._settled.is_set() else "connecting", reason)
+            self._lose(reason)
             wait_s = _RETRY_FIRST_S if self._session.stats["opens"] > opens else wait_s
             self._rest(wait_s)
             wait_s = min(2 * wait_s, _RETRY_LAST_S)
@@ -424,14 +425,13 @@ class Link:
         self._broken = None
         last_open = time.monotonic()
         while not self._stop.is_set():
-            events, number = self._session.serve(
-                port.fd, self._woken_fd, _TURN_US, port.byte_ns
-            )
+            events, number = self._session.serve(port.fd, self._woken_fd, _TURN_US, port.byte_ns)
             self._handle(events)
             if number:
                 return f"{port.description}: {os.strerror(number)}"
-            if self._broken is not None:
-                return str(self._broken)
+            broken = self._broken_now()
+            if broken is not None:
+                return str(broken)
             now = time.monotonic()
             if self._session.open:
                 last_open = now
@@ -439,6 +439,9 @@ class Link:
             elif now - last_open > _REOPEN_AFTER_S:
                 return f"{port.description}: no answer for {_REOPEN_AFTER_S:.0f} s"
         return "closed"
+
+    def _broken_now(self) -> BridgeError | None:
+        return self._broken
 
     def _ping_now_and_then(self, now: float) -> None:
         if now >= self._ping_due and not self._pings:
@@ -519,7 +522,10 @@ class Link:
             self._download.abandon()
             self._download = None
         if self.state == "open":
-            self._become("lost", f"{self.url}: no sign of the device")
+            self._lose(f"{self.url}: no sign of the device")
+
+    def _lose(self, reason: str) -> None:
+        self._become("lost" if self._settled.is_set() else "connecting", reason)
 
     def _become(self, state: State, reason: str) -> None:
         if (state, reason) == self._change[:2]:

@@ -58,7 +58,7 @@ class Message:
 
     @classmethod
     def unpack(cls: type[_M], data: bytes) -> _M:
-        """The message of these bytes; fields a shorter record lacks are zero, a longer one is cut."""
+        """The message of these bytes: fields a shorter record lacks are 0, a longer one is cut."""
         size = cls.info.size
         record = np.frombuffer(data[:size].ljust(size, b"\0"), dtype=cls.info.dtype)[0]
         return cls(**{field.name: record[field.name].item() for field in cls.info.fields})

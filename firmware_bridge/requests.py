@@ -71,9 +71,7 @@ class Requests:
         """
         if timeout_s is not None and not 0 <= timeout_s <= 4_000_000:
             raise ValueError(f"timeout must be in 0..4000000 s, got {timeout_s}")
-        waiting = _Waiting(
-            name, channel, type, payload, timeout_s, time.monotonic_ns(), Future()
-        )
+        waiting = _Waiting(name, channel, type, payload, timeout_s, time.monotonic_ns(), Future())
         waiting.future.set_running_or_notify_cancel()
         with self._lock:
             if self._closed is not None:

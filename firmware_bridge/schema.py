@@ -24,7 +24,7 @@ _DTYPES = {
     0x28: "<f8",
 }
 _TEXT = 0x31
-_CHARS = dict(zip(("|u1", "<u2", "<u4", "<u8", "|i1", "<i2", "<i4", "<i8", "<f4", "<f8"), "BHIQbhiqfd", strict=True))
+_CHARS = dict(zip(_DTYPES.values(), "BHIQbhiqfd", strict=True))
 
 
 @dataclass(frozen=True)
@@ -92,8 +92,10 @@ class MessageInfo:
         form, at = "<", 0
         for field in self.fields:
             form += "x" * (field.offset - at)
-            text = field.dtype.kind == "S"
-            form += f"{field.dtype.itemsize}s" if text else field.count * _CHARS[field.dtype.str]
+            if field.dtype.kind == "S":
+                form += f"{field.dtype.itemsize}s"
+            else:
+                form += field.count * _CHARS["<" + field.dtype.str[1:]]
             at = field.offset + field.dtype.itemsize * field.count
         return struct.Struct(form + "x" * (self.size - at))
 

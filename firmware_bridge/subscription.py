@@ -68,9 +68,9 @@ class Subscription:
                 closed.
 
         Returns:
-            (n,) structured, n >= 1: the message's fields and int64 `t_ns`, CLOCK_MONOTONIC ns of the
-            record's own `t_us`, or of its arrival when it has none or the clocks are not compared
-            yet. None: no record in time, or closed and empty.
+            (n,) structured, n >= 1: the message's fields and int64 `t_ns`, CLOCK_MONOTONIC ns of
+            the record's own `t_us`, or of its arrival when it has none or the clocks are not
+            compared yet. None: no record in time, or closed and empty.
         """
         until = None if timeout is None else time.monotonic() + timeout
         with self._changed:

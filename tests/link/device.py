@@ -1,0 +1,109 @@
+"""A device for tests: the C session in the device's role, served on a Unix socket by a thread."""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from firmware_bridge._link import Session
+from firmware_bridge.events import Event, Opened, Requested
+
+Answer = Callable[[Requested], tuple[int, bytes] | None]
+
+
+def now_us() -> int:
+    return time.monotonic_ns() // 1000
+
+
+class Device:
+    """Answers requests by `answer` (status and payload; None: never); keeps what it executed."""
+
+    def __init__(self, path: Path, *, boot_id: int = 5, answer: Answer | None = None) -> None:
+        self.path = path
+        self.url = f"unix://{path}"
+        self.executed: list[Requested] = []
+        self.events: list[Event] = []
+        self.answer: Answer = answer or (lambda request: (0, request.payload))
+        self.deaf = threading.Event()
+        self._boot_id = boot_id
+        self._ending = False
+        self._start()
+
+    def _start(self) -> None:
+        self.session = Session(
+            device=True,
+            boot_id=self._boot_id,
+            name="test device",
+            version="1.2",
+            window=8,
+            slot_bytes=64,
+            now_us=now_us(),
+        )
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._listener.bind(str(self.path))
+        self._listener.listen()
+        self._listener.settimeout(0.05)
+        self._woken, wake = os.pipe()
+        self._pipe = (self._woken, wake)
+        os.set_blocking(self._woken, False)
+        self.session.wake_by(wake)
+        self._ending = False
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        while not self._ending:
+            try:
+                line, _ = self._listener.accept()
+            except TimeoutError:
+                continue
+            with line:
+                line.setblocking(False)
+                self.session.reopen(now_us())
+                self._serve(line.fileno())
+
+    def _serve(self, fd: int) -> None:
+        number = 0
+        while not self._ending and not number:
+            if self.deaf.is_set():
+                time.sleep(0.01)
+                continue
+            events, number = self.session.serve(fd, self._woken, 10_000)
+            for event in events:
+                if isinstance(event, Requested):
+                    self.executed.append(event)
+                    answer = self.answer(event)
+                    if answer is not None:
+                        self.session.result(event.handle, *answer)
+                else:
+                    self.events.append(event)
+
+    def imu(self, count: int, start: int = 0) -> None:
+        """Publishes so many records, one frame each; t_us is this machine's clock."""
+        for i in range(start, start + count):
+            record = struct.pack("<Q6f", now_us(), float(i), 0, 9.81, 0, 0, 0)
+            self.session.publish(2, 0x40, record)
+
+    def die(self) -> None:
+        self._ending = True
+        self._thread.join()
+        self._listener.close()
+        self.path.unlink()
+        for fd in self._pipe:
+            os.close(fd)
+
+    def boot(self) -> None:
+        """Comes back after `die`, as another boot."""
+        self._boot_id += 1
+        self._start()
+
+    def wait_open(self) -> None:
+        until = time.monotonic() + 5
+        while not any(isinstance(event, Opened) for event in self.events):
+            assert time.monotonic() < until, "no session"
+            time.sleep(0.005)
