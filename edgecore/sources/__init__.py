@@ -1,1 +1,6 @@
-"""To be filled."""
+"""Frame sources: `open(url)` gives an iterator of `edgecore.Frame`."""
+
+from .source import Source
+from .url import open
+
+__all__ = ["Source", "open"]

@@ -1,0 +1,98 @@
+"""Settings tables: frozen dataclasses whose annotated fields say which values they take."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import types
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from edgecore.errors import ConfigError
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Range:
+    """The number lies in [low, high]."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class OneOf:
+    """The text is one of these."""
+
+    words: tuple[str, ...]
+
+
+def read_table(kind: type[T], table: Mapping[str, Any], *, where: str = "", key: str = "") -> T:
+    """A dataclass from a table of plain values, as TOML gives it.
+
+    Args:
+        kind: a dataclass; a field that is a dataclass itself takes a table of its own.
+        table: keys absent from it keep their defaults; a value of None counts as absent.
+        where: put before every error: the file's name.
+        key: the table's own name, put before the names of its keys.
+
+    Raises:
+        ConfigError: an unknown key, with the nearest known one, or a value that does not fit, with
+            the key, what was expected and what came.
+    """
+    fields = {field.name: field for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
+    hints = get_type_hints(kind, include_extras=True)
+    values: dict[str, Any] = {}
+    for name, value in table.items():
+        full = f"{key}.{name}" if key else name
+        if name not in fields:
+            near = difflib.get_close_matches(name, list(fields), 1)
+            hint = (
+                f"did you mean {full[: -len(name)]}{near[0]}?"
+                if near
+                else f"known here: {', '.join(fields)}"
+            )
+            raise ConfigError(f"{where}{full}: unknown key; {hint}")
+        if value is not None:
+            values[name] = _value(hints[name], value, where, full)
+    return kind(**values)
+
+
+def _value(hint: Any, value: Any, where: str, key: str) -> Any:
+    limits: tuple[Any, ...] = ()
+    if get_origin(hint) is Annotated:
+        hint, *rest = get_args(hint)
+        limits = tuple(rest)
+    if get_origin(hint) in (Union, types.UnionType):
+        hint = next(choice for choice in get_args(hint) if choice is not type(None))
+    if dataclasses.is_dataclass(hint):
+        if not isinstance(value, Mapping):
+            raise ConfigError(f"{where}{key}: expected a table, got {value!r}")
+        return read_table(hint, value, where=where, key=key)  # type: ignore[arg-type]
+    if get_origin(hint) is tuple:
+        if not isinstance(value, list | tuple) or not all(isinstance(one, str) for one in value):
+            raise ConfigError(f"{where}{key}: expected a list of texts, got {value!r}")
+        return tuple(value)
+    return _scalar(hint, value, limits, f"{where}{key}")
+
+
+def _scalar(kind: type, value: Any, limits: tuple[Any, ...], place: str) -> Any:
+    if kind is float and type(value) is int:
+        value = float(value)
+    if type(value) is not kind:
+        names = {float: "a number", int: "a whole number", str: "a text", bool: "true or false"}
+        raise ConfigError(f"{place}: expected {names[kind]}, got {value!r}")
+    for limit in limits:
+        if isinstance(limit, Range) and not limit.low <= value <= limit.high:
+            raise ConfigError(
+                f"{place}: expected a number from {limit.low:g} to {limit.high:g}, got {value!r}"
+            )
+        if isinstance(limit, OneOf) and value not in limit.words:
+            near = difflib.get_close_matches(value, limit.words, 1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            raise ConfigError(
+                f"{place}: expected one of {', '.join(limit.words)}, got {value!r}{hint}"
+            )
+    return value

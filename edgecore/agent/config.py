@@ -1,0 +1,122 @@
+"""The agent's configuration: a TOML file, and the command line's flags over it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+from edgecore.errors import ConfigError
+
+from .checked import OneOf, Range, read_table
+from .collision import CollisionSettings
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+ENGINES = ("auto", "litert", "tflite")
+
+
+@dataclass(frozen=True)
+class DetectorSettings:
+    """How the model is run: the keywords of `edgecore.Detector.from_file`."""
+
+    engine: Annotated[str, OneOf(ENGINES)] = "auto"
+    accelerator: str = "cpu"
+    fallback: tuple[str, ...] = ()
+    num_threads: Annotated[int, Range(1, 64)] = 1
+    score_threshold: Annotated[float, Range(0, 1)] = 0.25
+    iou_threshold: Annotated[float, Range(0, 1)] = 0.45
+    max_detections: Annotated[int, Range(1, 10000)] = 300
+    labels: str | None = None
+
+
+@dataclass(frozen=True)
+class AlertSettings:
+    """What is asked of the firmware when a collision is near.
+
+    Attributes:
+        level: 0 to 3, as the firmware's Alert message has it.
+        duration_ms: how long it is to sound.
+        deadline_s: later than this the alert is of no use; the firmware refuses it, and one that
+            waited so long for a lost link is not sent any more.
+    """
+
+    level: Annotated[int, Range(0, 3)] = 2
+    duration_ms: Annotated[int, Range(1, 60000)] = 1500
+    deadline_s: Annotated[float, Range(0.01, 60)] = 0.5
+
+
+@dataclass(frozen=True)
+class OutputSettings:
+    """What is left behind beside events and summary.
+
+    Attributes:
+        annotate: `video`, `pictures`, `none`; `auto` is pictures for pictures, else video.
+    """
+
+    annotate: Annotated[str, OneOf(("auto", "video", "pictures", "none"))] = "auto"
+
+
+@dataclass(frozen=True)
+class AgentConfig:
+    """Everything `edgecore run` can be told.
+
+    Attributes:
+        source: as `edgecore.sources.open` takes it.
+        model: a model file; None is the embedded road model.
+        link: as `firmware_bridge.connect` takes it; `none` runs without firmware.
+        out: the folder of the results; None makes a new one under `runs/`.
+        duration_s: end after so long; 0 is when the source ends.
+    """
+
+    source: str = "synthetic:"
+    model: str | None = None
+    link: str = "sim:"
+    out: str | None = None
+    duration_s: Annotated[float, Range(0, 1e7)] = 0.0
+    detector: DetectorSettings = field(default_factory=DetectorSettings)
+    collision: CollisionSettings = field(default_factory=CollisionSettings)
+    alert: AlertSettings = field(default_factory=AlertSettings)
+    output: OutputSettings = field(default_factory=OutputSettings)
+
+
+def load_config(path: Path | None, flags: Mapping[str, Any]) -> AgentConfig:
+    """The configuration of a file with flags over it.
+
+    Args:
+        path: a TOML file, None for defaults.
+        flags: keys such as `source` or `detector.engine`; a value of None was not given.
+
+    Raises:
+        ConfigError: file not there or not TOML; or a key that is unknown or does not fit, named.
+    """
+    table: dict[str, Any] = {}
+    if path is not None:
+        try:
+            table = tomllib.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise ConfigError(f"{path}: no such configuration file") from None
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(f"{path}: cannot be read: {error}") from None
+        except tomllib.TOMLDecodeError as error:
+            raise ConfigError(f"{path}: not valid TOML: {error}") from None
+        read_table(AgentConfig, table, where=f"{path}: ")
+    return read_table(AgentConfig, _merged(table, flags))
+
+
+def _merged(table: Mapping[str, Any], flags: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(table)
+    for dotted, value in flags.items():
+        if value is None:
+            continue
+        group, _, name = dotted.rpartition(".")
+        if group:
+            merged[group] = {**merged.get(group, {}), name: value}
+        else:
+            merged[name] = value
+    return merged

@@ -1,0 +1,80 @@
+"""A live source keeps one frame: the newest. What was never taken is counted, not queued."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+from .source import Source
+
+if TYPE_CHECKING:
+    from edgecore.frame import Frame
+
+
+class Latest(Source):
+    """Reads `inner` on a thread of its own and hands out its newest frame.
+
+    An error of `inner` is raised once the frame before it has been handed out.
+    """
+
+    live = True
+
+    def __init__(self, inner: Source) -> None:
+        super().__init__()
+        self.description, self.fps, self.length = inner.description, inner.fps, inner.length
+        self.notes = inner.notes
+        self._inner = inner
+        self._changed = threading.Condition()
+        self._slot: tuple[Frame, str] | None = None
+        self._overwritten = 0
+        self._ended = False
+        self._closed = False
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._read, name="edgecore-source", daemon=True)
+        self._thread.start()
+
+    def _read(self) -> None:
+        error: BaseException | None = None
+        try:
+            for frame in self._inner:
+                with self._changed:
+                    if self._closed:
+                        break
+                    if self._slot is not None:
+                        self._overwritten += 1
+                    self._slot = (frame, self._inner.label)
+                    self._changed.notify_all()
+        except Exception as caught:
+            error = caught
+        self._inner.close()
+        with self._changed:
+            self._error, self._ended = error, True
+            self._changed.notify_all()
+
+    @property
+    def dropped(self) -> int:  # type: ignore[override]
+        """Frames overwritten in the slot, and those the inner source itself had to skip."""
+        with self._changed:
+            return self._overwritten + self._inner.dropped
+
+    def __next__(self) -> Frame:
+        with self._changed:
+            self._changed.wait_for(
+                lambda: self._slot is not None or self._ended or self._closed
+            )
+            if self._closed:
+                raise StopIteration
+            if self._slot is not None:
+                (frame, self.label), self._slot = self._slot, None
+                return frame
+            if self._error is not None:
+                error, self._error = self._error, None
+                raise error
+            raise StopIteration
+
+    def close(self) -> None:
+        """Release a waiting reader of frames; the inner source is closed by the thread it runs on."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+        self._thread.join(timeout=2.0)

@@ -1,0 +1,102 @@
+"""The rendered road as a source, by its own clock or in real time."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .source import Source
+
+if TYPE_CHECKING:
+    from edgecore.frame import Frame
+
+
+@dataclass(frozen=True)
+class SyntheticOptions:
+    """What stands after `synthetic:?`.
+
+    Attributes:
+        seed: of the scenery; the traffic follows the scenario whatever the seed.
+        fps: frames per second of scene time.
+        duration: seconds of scene time until the source ends; 0 is without end.
+        epoch_ns: CLOCK_MONOTONIC nanoseconds of scene time zero; None is the moment of opening.
+        format: nv12 or rgb.
+        realtime: frames come by the clock, as a camera's do.
+        width: pixels.
+        height: pixels.
+    """
+
+    seed: int = 0
+    fps: float = 20.0
+    duration: float = 0.0
+    epoch_ns: int | None = None
+    format: str = "nv12"
+    realtime: bool = True
+    width: int = 640
+    height: int = 384
+
+
+class SyntheticRoad(Source):
+    """Rendered frames on the grid epoch + k / fps; in real time none is rendered before its time."""
+
+    def __init__(self, options: SyntheticOptions) -> None:
+        from edgecore.synthetic import Road
+
+        super().__init__()
+        self._options = options
+        self._road = Road(
+            width=options.width, height=options.height, fps=options.fps, seed=options.seed
+        )
+        self.fps = options.fps
+        self.live = False
+        self.description = (
+            f"synthetic road {options.width}x{options.height} at {options.fps:g} frames/s"
+            + (", in real time" if options.realtime else "")
+        )
+        now_ns = time.monotonic_ns()
+        self._epoch_ns = now_ns if options.epoch_ns is None else options.epoch_ns
+        self._index = 0
+        if options.realtime and now_ns > self._epoch_ns:
+            self._index = int((now_ns - self._epoch_ns) * options.fps / 1e9)
+        self._end: int | None = None
+        if options.duration > 0:
+            self._end = self._index + max(1, round(options.duration * options.fps))
+            self.length = self._end - self._index
+        self._stop = threading.Event()
+
+    def _due_ns(self, index: int) -> int:
+        return self._epoch_ns + round(index * 1e9 / self._options.fps)
+
+    def _wait(self) -> None:
+        """Sleep until the next frame is due; frames whose time passed meanwhile are dropped."""
+        late = int((time.monotonic_ns() - self._epoch_ns) * self._options.fps / 1e9)
+        if late > self._index:
+            self.dropped += late - self._index
+            self._index = late
+        self._stop.wait(max(0.0, (self._due_ns(self._index) - time.monotonic_ns()) / 1e9))
+
+    def __next__(self) -> Frame:
+        from edgecore.frame import Frame
+        from edgecore.synthetic import rgb_to_nv12
+
+        if self._options.realtime:
+            self._wait()
+        if self._stop.is_set() or (self._end is not None and self._index >= self._end):
+            raise StopIteration
+        index, self._index = self._index, self._index + 1
+        rgb, _ = self._road.render(index / self._options.fps)
+        self.label = f"synthetic#{index}"
+        pixels = rgb_to_nv12(rgb) if self._options.format == "nv12" else rgb
+        return Frame(
+            pixels,
+            self._options.width,
+            self._options.height,
+            format=self._options.format,
+            timestamp_ns=self._due_ns(index),
+        )
+
+    def close(self) -> None:
+        """End the iteration, also of a reader that waits for the next frame."""
+        self._stop.set()

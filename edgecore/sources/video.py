@@ -1,0 +1,207 @@
+"""Video files, network streams and cameras through PyAV; YUV planes are handed on as they lie."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import av
+import av.error
+import numpy as np
+
+from edgecore.errors import SourceError
+
+from .source import Source
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from edgecore.frame import Frame
+
+# FFmpeg's pixel format: our format, and whether the name itself says full range.
+FORMATS = {
+    "yuv420p": ("i420", False),
+    "yuvj420p": ("i420", True),
+    "nv12": ("nv12", False),
+    "yuyv422": ("yuyv", False),
+    "rgb24": ("rgb", True),
+    "bgr24": ("bgr", True),
+}
+FULL_RANGE = 2
+BT709 = 1
+# Unspecified, BT.470BG, SMPTE 170M, FCC: all of BT.601's family for our purpose.
+BT601_FAMILY = frozenset({2, 4, 5, 6})
+
+
+class Video(Source):
+    """Frames of one video stream.
+
+    Timestamps are those of the stream, moved so that the first frame falls on the moment of
+    opening; a camera's or live stream's are the moments of arrival.
+
+    Args:
+        url: what FFmpeg is to open.
+        live: stamp by arrival and decode with the least delay.
+        container_format: FFmpeg's demuxer name where it cannot be guessed (`v4l2`).
+        options: the demuxer's options.
+        timeout_s: for opening and for each read of a live stream.
+
+    Raises:
+        SourceError: cannot be opened, or has no video in it.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        live: bool = False,
+        container_format: str | None = None,
+        options: dict[str, str] | None = None,
+        timeout_s: float = 5.0,
+    ) -> None:
+        super().__init__()
+        self._url = url
+        self._stamp_by_arrival = live
+        try:
+            self._container: Any = av.open(
+                url,
+                format=container_format,
+                options=options or {},
+                timeout=timeout_s if live else None,
+            )
+        except (av.error.FFmpegError, OSError, ValueError) as error:
+            raise SourceError(f"{url}: {reason(error)}") from None
+        if not self._container.streams.video:
+            self._container.close()
+            raise SourceError(f"{url}: expected a video, found none in this file")
+        stream = self._container.streams.video[0]
+        stream.thread_type = "SLICE" if live else "AUTO"
+        context = stream.codec_context
+        self.fps = float(stream.average_rate) if stream.average_rate else None
+        self.length = (stream.frames or None) if not live else None
+        self.description = (
+            f"{url}: {context.name} {context.width}x{context.height}"
+            + (f" at {self.fps:g} frames/s" if self.fps else "")
+        )
+        self._decoded = self._container.decode(stream)
+        self._start_ns = time.monotonic_ns()
+        self._first_s: float | None = None
+        self._count = 0
+        self._closed = False
+
+    def __next__(self) -> Frame:
+        if self._closed:
+            raise StopIteration
+        try:
+            picture = next(self._decoded)
+        except StopIteration:
+            if self._count == 0:
+                raise SourceError(f"{self._url}: no frame could be decoded") from None
+            raise
+        except (av.error.FFmpegError, OSError, ValueError) as error:
+            if self._closed:
+                raise StopIteration from None
+            raise SourceError(
+                f"{self._url}: damaged after frame {self._count}: {reason(error)}"
+            ) from None
+        frame = self._frame(picture)
+        self.label = f"{self._url}#{self._count}"
+        self._count += 1
+        return frame
+
+    def _timestamp_ns(self, picture: Any) -> int:
+        if self._stamp_by_arrival:
+            return time.monotonic_ns()
+        seconds = picture.time
+        if seconds is None:
+            seconds = (self._first_s or 0.0) + self._count / (self.fps or 25.0)
+        if self._first_s is None:
+            self._first_s = seconds
+        return self._start_ns + round((seconds - self._first_s) * 1e9)
+
+    def _frame(self, picture: Any) -> Frame:
+        from edgecore.frame import Frame
+
+        timestamp_ns = self._timestamp_ns(picture)
+        name = picture.format.name
+        if name not in FORMATS or any(plane.line_size < 0 for plane in picture.planes):
+            target = "rgb24" if picture.format.is_rgb else "yuv420p"
+            self.note(f"pixel format {name} is converted to {target} by swscale")
+            picture = picture.reformat(
+                format=target, src_color_range=full_range(picture), dst_color_range=full_range(picture)
+            )
+        if picture.rotation:
+            self.note(f"the file asks to be turned by {picture.rotation} degrees, which is not done")
+        layout, named_full = FORMATS[picture.format.name]
+        return Frame(
+            planes(picture, layout),
+            picture.width,
+            picture.height,
+            format=layout,
+            color=self._color(picture, named_full),
+            timestamp_ns=timestamp_ns,
+        )
+
+    def _color(self, picture: Any, named_full: bool) -> str:
+        matrix = "bt709" if picture.colorspace == BT709 else "bt601"
+        if picture.colorspace not in BT601_FAMILY | {0, BT709}:
+            matrix = "bt709"
+            self.note(f"colour space {int(picture.colorspace)} is read as BT.709")
+        full = named_full or picture.color_range == FULL_RANGE
+        return f"{matrix}-{'full' if full else 'limited'}"
+
+    def close(self) -> None:
+        """Close the file or stream."""
+        if not self._closed:
+            self._closed = True
+            self._decoded.close()
+            self._container.close()
+
+
+def full_range(picture: Any) -> int:
+    """FFmpeg's number for the picture's range; unspecified is limited for YUV."""
+    return FULL_RANGE if picture.color_range == FULL_RANGE else 1
+
+
+def planes(picture: Any, layout: str) -> tuple[NDArray[np.uint8], ...]:
+    """The planes of an FFmpeg picture as views of its own memory, which they keep alive."""
+    height = picture.height
+    half = (height + 1) // 2
+    width = picture.width
+    half_width = (width + 1) // 2
+    shapes = {
+        "i420": ((height, width), (half, half_width), (half, half_width)),
+        "nv12": ((height, width), (half, 2 * half_width)),
+        "yuyv": ((height, 4 * half_width),),
+        "rgb": ((height, 3 * width),),
+        "bgr": ((height, 3 * width),),
+    }[layout]
+    return tuple(
+        np.lib.stride_tricks.as_strided(
+            np.frombuffer(plane, np.uint8), shape, (plane.line_size, 1), writeable=False
+        )
+        for plane, shape in zip(picture.planes, shapes, strict=True)
+    )
+
+
+def reason(error: BaseException) -> str:
+    """An FFmpeg or system error as one plain clause."""
+    if isinstance(error, FileNotFoundError):
+        return "no such file or device"
+    if isinstance(error, PermissionError):
+        return "may not be opened (permission denied)"
+    if isinstance(error, av.error.InvalidDataError):
+        return "not a video, or a damaged one"
+    return str(getattr(error, "strerror", None) or error)
+
+
+def open_file(path: Path) -> Video:
+    """A video file.
+
+    Raises:
+        SourceError: empty, damaged, or not a video.
+    """
+    if path.stat().st_size == 0:
+        raise SourceError(f"{path}: expected a video, got an empty file (0 bytes)")
+    return Video(str(path))
