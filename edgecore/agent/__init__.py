@@ -1,1 +1,17 @@
-"""To be filled."""
+"""The camera agent: source, detector, forward-collision rule, alert to the firmware."""
+
+from .agent import Agent
+from .collision import CollisionRule, CollisionSettings
+from .config import AgentConfig, load_config
+from .events import EventLog
+from .uplink import Uplink
+
+__all__ = [
+    "Agent",
+    "AgentConfig",
+    "CollisionRule",
+    "CollisionSettings",
+    "EventLog",
+    "Uplink",
+    "load_config",
+]

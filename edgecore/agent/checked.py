@@ -57,7 +57,10 @@ def read_table(kind: type[T], table: Mapping[str, Any], *, where: str = "", key:
             raise ConfigError(f"{where}{full}: unknown key; {hint}")
         if value is not None:
             values[name] = _value(hints[name], value, where, full)
-    return kind(**values)
+    try:
+        return kind(**values)
+    except ConfigError as error:
+        raise ConfigError(f"{where}{error}") from None
 
 
 def _value(hint: Any, value: Any, where: str, key: str) -> Any:

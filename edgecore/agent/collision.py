@@ -148,9 +148,7 @@ class CollisionRule:
         alert = self._advance(t_s, lead is not None, ttc_s if moving else None)
         return Assessment(lead, ttc_s, self.danger, alert)
 
-    def _follow(
-        self, t_s: float, box: tuple[float, ...], frame_size: tuple[int, int]
-    ) -> None:
+    def _follow(self, t_s: float, box: tuple[float, ...], frame_size: tuple[int, int]) -> None:
         x0, y0, x1, y1 = box
         if self._track and overlap(self._track[-1].xyxy, (x0, y0, x1, y1)) < 0.3:
             self._track.clear()

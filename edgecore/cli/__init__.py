@@ -1,1 +1,65 @@
-"""To be filled."""
+"""The command line: `edgecore run | detect | inspect | doctor`."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from edgecore.errors import EdgecoreError
+
+from . import detect as detection
+from . import run as running
+from .doctor import doctor
+
+app = typer.Typer(
+    name="edgecore",
+    help="Camera ML on the device: frames to TFLite detections to firmware commands.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(version("edgecore"))
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: bool = typer.Option(
+        False, "--version", callback=_version, is_eager=True, help="Print the version and end."
+    ),
+) -> None:
+    pass
+
+
+app.command(epilog=running.EXAMPLES)(running.run)
+app.command(epilog=detection.EXAMPLES)(detection.detect)
+app.command()(doctor)
+
+
+def main() -> None:
+    """Run the command line; an expected error is one line on stderr and a non-zero exit."""
+    try:
+        app(prog_name="edgecore")
+    except EdgecoreError as error:
+        fail(error)
+    except Exception as error:
+        from firmware_bridge import BridgeError
+
+        if not isinstance(error, BridgeError):
+            raise
+        fail(error)
+
+
+def fail(error: Exception) -> None:
+    """Print the error and end the process."""
+    print(f"edgecore: {error}", file=sys.stderr)
+    raise SystemExit(1)

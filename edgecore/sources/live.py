@@ -59,9 +59,7 @@ class Latest(Source):
 
     def __next__(self) -> Frame:
         with self._changed:
-            self._changed.wait_for(
-                lambda: self._slot is not None or self._ended or self._closed
-            )
+            self._changed.wait_for(lambda: self._slot is not None or self._ended or self._closed)
             if self._closed:
                 raise StopIteration
             if self._slot is not None:
@@ -73,7 +71,7 @@ class Latest(Source):
             raise StopIteration
 
     def close(self) -> None:
-        """Release a waiting reader of frames; the inner source is closed by the thread it runs on."""
+        """Release who waits for a frame; the thread of the inner source closes that."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()

@@ -39,7 +39,7 @@ class SyntheticOptions:
 
 
 class SyntheticRoad(Source):
-    """Rendered frames on the grid epoch + k / fps; in real time none is rendered before its time."""
+    """Frames on the grid epoch + k / fps; in real time none is rendered before its time."""
 
     def __init__(self, options: SyntheticOptions) -> None:
         from edgecore.synthetic import Road

@@ -113,9 +113,7 @@ def _camera(text: str) -> Source:
     if not Path(device).exists():
         here = ", ".join(sorted(str(path) for path in Path("/dev").glob("video*"))) or "none"
         raise SourceError(f"{device}: no such camera (cameras on this machine: {here})")
-    return Latest(
-        Video(device, live=True, container_format="v4l2", options=dict(parse_qsl(query)))
-    )
+    return Latest(Video(device, live=True, container_format="v4l2", options=dict(parse_qsl(query))))
 
 
 def _synthetic(text: str, options: dict[str, object]) -> Source:

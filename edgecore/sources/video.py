@@ -80,9 +80,8 @@ class Video(Source):
         context = stream.codec_context
         self.fps = float(stream.average_rate) if stream.average_rate else None
         self.length = (stream.frames or None) if not live else None
-        self.description = (
-            f"{url}: {context.name} {context.width}x{context.height}"
-            + (f" at {self.fps:g} frames/s" if self.fps else "")
+        self.description = f"{url}: {context.name} {context.width}x{context.height}" + (
+            f" at {self.fps:g} frames/s" if self.fps else ""
         )
         self._decoded = self._container.decode(stream)
         self._start_ns = time.monotonic_ns()
@@ -129,10 +128,14 @@ class Video(Source):
             target = "rgb24" if picture.format.is_rgb else "yuv420p"
             self.note(f"pixel format {name} is converted to {target} by swscale")
             picture = picture.reformat(
-                format=target, src_color_range=full_range(picture), dst_color_range=full_range(picture)
+                format=target,
+                src_color_range=full_range(picture),
+                dst_color_range=full_range(picture),
             )
         if picture.rotation:
-            self.note(f"the file asks to be turned by {picture.rotation} degrees, which is not done")
+            self.note(
+                f"the file asks to be turned by {picture.rotation} degrees, which is not done"
+            )
         layout, named_full = FORMATS[picture.format.name]
         return Frame(
             planes(picture, layout),

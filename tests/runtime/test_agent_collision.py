@@ -121,9 +121,7 @@ def test_steady_closing_alerts_exactly_once_and_in_time(
 
 
 def test_lead_at_a_constant_gap_never_alerts_in_spite_of_jitter() -> None:
-    seen = drive(
-        CollisionRule(), frames(0, 60), lambda _: 12.0, noise=np.random.default_rng(2)
-    )
+    seen = drive(CollisionRule(), frames(0, 60), lambda _: 12.0, noise=np.random.default_rng(2))
     assert alerts(seen) == []
 
 

@@ -1,0 +1,5 @@
+"""`python -m edgecore.cli`."""
+
+from . import main
+
+main()

@@ -1,0 +1,290 @@
+"""`edgecore run`: the agent on a source, a model and a link."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from edgecore.errors import ConfigError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from edgecore.agent import Agent, AgentConfig, EventLog
+    from edgecore.agent.recording import Recorder
+    from edgecore.detector import Detector
+    from edgecore.sources import Source
+
+EXAMPLES = """
+[bold]Examples[/]
+
+edgecore run
+
+edgecore run --duration 30 --out results
+
+edgecore run --source dashcam.mp4 --model yolov8n.tflite --link none
+
+edgecore run --source /dev/video0 --link "serial:///dev/ttyACM0?baud=921600"
+
+edgecore run --config agent.toml
+
+Without arguments: a rendered road, a small model that knows it, and a simulated firmware.
+"""
+
+
+def run(
+    source: Annotated[
+        str | None,
+        typer.Option(
+            "--source",
+            "-s",
+            help="Video, pictures, camera, stream, or synthetic:",
+            metavar="SOURCE",
+        ),
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--model", "-m", help="TFLite file; default: the embedded road model.", metavar="FILE"
+        ),
+    ] = None,
+    link: Annotated[
+        str | None,
+        typer.Option(
+            "--link",
+            "-l",
+            help="Firmware: sim:, serial:///dev/..., unix:///..., tcp://host:port, or none.",
+            metavar="URL",
+        ),
+    ] = None,
+    out: Annotated[
+        str | None,
+        typer.Option(
+            "--out", "-o", help="Folder of the results; default: a new one in runs/.", metavar="DIR"
+        ),
+    ] = None,
+    duration: Annotated[
+        float | None,
+        typer.Option("--duration", "-d", help="End after so many seconds.", metavar="SECONDS"),
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option("--config", "-c", help="TOML file; flags win over it.", metavar="FILE"),
+    ] = None,
+    engine: Annotated[
+        str | None, typer.Option("--engine", help="auto, litert or tflite.", metavar="NAME")
+    ] = None,
+    score_threshold: Annotated[
+        float | None,
+        typer.Option("--score-threshold", help="Weaker detections are left out.", metavar="0..1"),
+    ] = None,
+    annotate: Annotated[
+        str | None,
+        typer.Option("--annotate", help="auto, video, pictures or none.", metavar="KIND"),
+    ] = None,
+) -> None:
+    """Watch the road and alert the firmware before a collision.
+
+    Takes frames from a source, finds vehicles with a TFLite model, and asks the firmware for an
+    alert when the vehicle ahead closes in. Leaves summary.json, events.jsonl and an annotated
+    video. Ctrl-C or SIGTERM end it cleanly.
+    """
+    from edgecore.agent import load_config
+
+    chosen = load_config(
+        config,
+        {
+            "source": source,
+            "model": model,
+            "link": link,
+            "out": out,
+            "duration_s": duration,
+            "detector.engine": engine,
+            "detector.score_threshold": score_threshold,
+            "output.annotate": annotate,
+        },
+    )
+    raise typer.Exit(run_agent(chosen))
+
+
+def run_agent(config: AgentConfig) -> int:
+    """Build everything the configuration names, run it, write the summary.
+
+    Returns:
+        0, or 1 when the run ended in failure.
+
+    Raises:
+        EdgecoreError, firmware_bridge.BridgeError: something named is not there; nothing has run.
+    """
+    from rich.console import Console
+
+    from edgecore.agent import Agent, EventLog
+    from edgecore.agent.display import Display
+    from edgecore.agent.summary import write_summary
+
+    console = Console()
+    with contextlib.ExitStack() as stack:
+        # Slow and likely to be mistyped first; nothing is left on disk when one of them fails.
+        epoch_ns = time.monotonic_ns()
+        detector = load_detector(config)
+        source = open_source(config.source, epoch_ns)
+        stack.callback(source.close)
+        display = stack.enter_context(Display(console))
+        folder = results_folder(config.out)
+        events = EventLog(folder / "events.jsonl", display.event)
+        stack.callback(events.close)
+        uplink = open_uplink(config, epoch_ns, events)
+        recorder = open_recorder(config, source, folder)
+        agent = Agent(
+            source,
+            detector,
+            events,
+            uplink=uplink,
+            recorder=recorder,
+            collision=config.collision,
+        )
+        _introduce(console, config, agent, detector, folder)
+        display.follow(agent)
+        with stopped_by_signals(agent):
+            summary = agent.run(config.duration_s, display.tick)
+        write_summary(folder / "summary.json", summary)
+    _conclude(console, summary, source, folder)
+    if summary["failure"]:
+        print(f"edgecore: {summary['failure']}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def load_detector(config: AgentConfig) -> Detector:
+    """The configured model on the configured engine."""
+    from edgecore import Detector
+
+    settings = config.detector
+    return Detector.from_file(
+        config.model,
+        engine=settings.engine,
+        accelerator=settings.accelerator,
+        fallback=settings.fallback,
+        num_threads=settings.num_threads,
+        score_threshold=settings.score_threshold,
+        iou_threshold=settings.iou_threshold,
+        max_detections=settings.max_detections,
+        labels=settings.labels,
+    )
+
+
+def open_source(url: str, epoch_ns: int) -> Source:
+    """The configured source; the synthetic road starts its scenario at `epoch_ns`."""
+    from edgecore import sources
+
+    if url.partition(":")[0] == "synthetic" and "epoch_ns=" not in url:
+        return sources.open(url, epoch_ns=epoch_ns)
+    return sources.open(url)
+
+
+def open_uplink(config: AgentConfig, epoch_ns: int, events: EventLog) -> Any:
+    """The link to the firmware, None for `none`; `sim:` drives by the source's scenario."""
+    if config.link == "none":
+        return None
+    from edgecore.agent import Uplink
+
+    url = config.link
+    if url.partition(":")[0] == "sim" and "epoch_ns=" not in url:
+        url += ("&" if "?" in url else "?") + f"epoch_ns={epoch_ns}"
+    return Uplink(url, config.alert, events)
+
+
+def open_recorder(config: AgentConfig, source: Source, folder: Path) -> Recorder | None:
+    """What keeps the annotated frames, None for `none`."""
+    from edgecore.agent.recording import PictureRecording, Recorder, VideoRecording
+
+    kind = config.output.annotate
+    if kind == "none":
+        return None
+    if kind == "auto":
+        kind = "pictures" if source.resumable else "video"
+    recording = (
+        PictureRecording(folder / "annotated")
+        if kind == "pictures"
+        else VideoRecording(folder / "annotated")
+    )
+    return Recorder(recording, lossless=not source.live)
+
+
+def results_folder(name: str | None) -> Path:
+    """The folder of the results, made if need be; results of an earlier run in it are replaced.
+
+    Raises:
+        ConfigError: it cannot be made or written to.
+    """
+    folder = Path(name) if name else Path("runs") / datetime.now().strftime("%Y-%m-%dT%H-%M-%S")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "summary.json").unlink(missing_ok=True)
+        (folder / "events.jsonl").touch()
+    except OSError as error:
+        raise ConfigError(f"out: {folder}: cannot be written: {error.strerror}") from None
+    return folder
+
+
+@contextlib.contextmanager
+def stopped_by_signals(agent: Agent) -> Iterator[None]:
+    """SIGINT and SIGTERM end the run after its frame; a second one ends the process as usual."""
+
+    def stop(number: int, _: FrameType | None) -> None:
+        name = signal.Signals(number).name
+        agent.stop(f"stopped by {name}")
+        signal.signal(number, previous[number])
+
+    kinds = (signal.SIGINT, signal.SIGTERM)
+    previous = {int(number): signal.getsignal(number) for number in kinds}
+    for number in kinds:
+        signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        for number in kinds:
+            signal.signal(number, previous[int(number)])
+
+
+def _introduce(
+    console: Console, config: AgentConfig, agent: Agent, detector: Detector, folder: Path
+) -> None:
+    height, width = detector.input_size
+    model = config.model or "embedded road model"
+    rows = [
+        ("source", agent.source.description),
+        ("model", f"{model}, {width}x{height}, on {detector.engine.name}"),
+        ("link", config.link if agent.uplink else "none"),
+        ("results", str(folder)),
+    ]
+    for name, text in rows:
+        console.print(f"{name:8} {text}", highlight=False, markup=False, soft_wrap=True)
+
+
+def _conclude(console: Console, summary: dict[str, Any], source: Source, folder: Path) -> None:
+    lines = [
+        "",
+        f"{summary['frames']} frames in {summary['duration_s']:.1f} s ({summary['ended']}), "
+        f"{summary['fps']:.1f} fps, {summary['dropped']} dropped",
+        f"median per frame: preprocess {summary['preprocess_ms']:.2f}, invoke "
+        f"{summary['invoke_ms']:.2f}, postprocess {summary['postprocess_ms']:.2f} ms",
+        f"{summary['detections']} detections; {summary['alerts']} alerts, "
+        f"{summary['alerts_sent']} sent, {summary['alerts_acknowledged']} acknowledged; "
+        f"{summary['telemetry_records']} telemetry records",
+    ]
+    lines += [f"note: {note}" for note in source.notes]
+    lines.append(f"results: {folder / 'summary.json'}, {folder / 'events.jsonl'}")
+    if summary["recording"]:
+        lines[-1] += f", {summary['recording']}"
+    for line in lines:
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
