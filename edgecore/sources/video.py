@@ -15,18 +15,22 @@ from edgecore.errors import SourceError
 from .source import Source
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from edgecore.frame import Frame
+    from edgecore.frame import ColorSpace, Frame, PixelFormat
 
 # FFmpeg's pixel format: our format, and whether the name itself says full range.
-FORMATS = {
+FORMATS: dict[str, tuple[PixelFormat, bool]] = {
     "yuv420p": ("i420", False),
     "yuvj420p": ("i420", True),
     "nv12": ("nv12", False),
     "yuyv422": ("yuyv", False),
     "rgb24": ("rgb", True),
     "bgr24": ("bgr", True),
+}
+COLORS: dict[tuple[str, bool], ColorSpace] = {
+    ("bt601", False): "bt601-limited",
+    ("bt601", True): "bt601-full",
+    ("bt709", False): "bt709-limited",
+    ("bt709", True): "bt709-full",
 }
 FULL_RANGE = 2
 BT709 = 1
@@ -137,22 +141,24 @@ class Video(Source):
                 f"the file asks to be turned by {picture.rotation} degrees, which is not done"
             )
         layout, named_full = FORMATS[picture.format.name]
+        planes = picture.planes
         return Frame(
-            planes(picture, layout),
+            tuple(np.frombuffer(plane, np.uint8) for plane in planes),
             picture.width,
             picture.height,
             format=layout,
+            strides=[plane.line_size for plane in planes],
             color=self._color(picture, named_full),
             timestamp_ns=timestamp_ns,
         )
 
-    def _color(self, picture: Any, named_full: bool) -> str:
+    def _color(self, picture: Any, named_full: bool) -> ColorSpace:
         matrix = "bt709" if picture.colorspace == BT709 else "bt601"
         if picture.colorspace not in BT601_FAMILY | {0, BT709}:
             matrix = "bt709"
             self.note(f"colour space {int(picture.colorspace)} is read as BT.709")
         full = named_full or picture.color_range == FULL_RANGE
-        return f"{matrix}-{'full' if full else 'limited'}"
+        return COLORS[matrix, full]
 
     def close(self) -> None:
         """Close the file or stream."""
@@ -165,27 +171,6 @@ class Video(Source):
 def full_range(picture: Any) -> int:
     """FFmpeg's number for the picture's range; unspecified is limited for YUV."""
     return FULL_RANGE if picture.color_range == FULL_RANGE else 1
-
-
-def planes(picture: Any, layout: str) -> tuple[NDArray[np.uint8], ...]:
-    """The planes of an FFmpeg picture as views of its own memory, which they keep alive."""
-    height = picture.height
-    half = (height + 1) // 2
-    width = picture.width
-    half_width = (width + 1) // 2
-    shapes = {
-        "i420": ((height, width), (half, half_width), (half, half_width)),
-        "nv12": ((height, width), (half, 2 * half_width)),
-        "yuyv": ((height, 4 * half_width),),
-        "rgb": ((height, 3 * width),),
-        "bgr": ((height, 3 * width),),
-    }[layout]
-    return tuple(
-        np.lib.stride_tricks.as_strided(
-            np.frombuffer(plane, np.uint8), shape, (plane.line_size, 1), writeable=False
-        )
-        for plane, shape in zip(picture.planes, shapes, strict=True)
-    )
 
 
 def reason(error: BaseException) -> str:
