@@ -19,7 +19,6 @@ LINE_EVERY_S = 5.0
 OUTCOMES = {
     "refused": "refused by the firmware",
     "not_sent": "not sent",
-    "not_done": "not carried out",
     "unknown": "sent, outcome unknown",
 }
 
@@ -90,8 +89,7 @@ class Display:
             self._links_up += 1
             if self._links_up == 1:
                 return ""
-            new = ", restarted" if record["firmware_restarted"] else ""
-            return f"[green]link up again[/]: {escape(record['firmware'])}{new}"
+            return f"[green]link up again[/]: {escape(record['firmware'])}"
         if kind == "link_down":
             return f"[yellow]link down[/]: {escape(record['reason'])}; trying to reconnect"
         if kind == "firmware_safe" and self._agent is not None and self._agent.tally.frames:

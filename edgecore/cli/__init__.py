@@ -9,6 +9,7 @@ import typer
 from edgecore.errors import EdgecoreError
 
 from . import detect as detection
+from . import inspect as inspection
 from . import run as running
 from .doctor import doctor
 
@@ -42,6 +43,7 @@ def _options(
 
 app.command(epilog=running.EXAMPLES)(running.run)
 app.command(epilog=detection.EXAMPLES)(detection.detect)
+app.command(epilog=inspection.EXAMPLES)(inspection.inspect)
 app.command()(doctor)
 
 

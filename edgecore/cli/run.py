@@ -200,7 +200,10 @@ def open_uplink(config: AgentConfig, epoch_ns: int, events: EventLog) -> Any:
     url = config.link
     if url.partition(":")[0] == "sim" and "epoch_ns=" not in url:
         url += ("&" if "?" in url else "?") + f"epoch_ns={epoch_ns}"
-    return Uplink(url, config.alert, events)
+    try:
+        return Uplink(url, config.alert, events)
+    except ValueError as error:
+        raise ConfigError(f"link: {error}") from None
 
 
 def open_recorder(config: AgentConfig, source: Source, folder: Path) -> Recorder | None:
