@@ -4,7 +4,6 @@ from .agent import Agent
 from .collision import CollisionRule, CollisionSettings
 from .config import AgentConfig, load_config
 from .events import EventLog
-from .uplink import Uplink
 
 __all__ = [
     "Agent",
@@ -12,6 +11,5 @@ __all__ = [
     "CollisionRule",
     "CollisionSettings",
     "EventLog",
-    "Uplink",
     "load_config",
 ]

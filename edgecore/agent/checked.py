@@ -82,20 +82,19 @@ def _value(hint: Any, value: Any, where: str, key: str) -> Any:
 
 
 def _scalar(kind: type, value: Any, limits: tuple[Any, ...], place: str) -> Any:
-    if kind is float and type(value) is int:
-        value = float(value)
-    if type(value) is not kind:
-        names = {float: "a number", int: "a whole number", str: "a text", bool: "true or false"}
+    names = {float: "a number", int: "a whole number", str: "a text", bool: "true or false"}
+    given: Any = float(value) if kind is float and type(value) is int else value
+    if type(given) is not kind:
         raise ConfigError(f"{place}: expected {names[kind]}, got {value!r}")
     for limit in limits:
-        if isinstance(limit, Range) and not limit.low <= value <= limit.high:
+        if isinstance(limit, Range) and not limit.low <= given <= limit.high:
             raise ConfigError(
                 f"{place}: expected a number from {limit.low:g} to {limit.high:g}, got {value!r}"
             )
-        if isinstance(limit, OneOf) and value not in limit.words:
-            near = difflib.get_close_matches(value, limit.words, 1)
+        if isinstance(limit, OneOf) and given not in limit.words:
+            near = difflib.get_close_matches(given, limit.words, 1)
             hint = f"; did you mean {near[0]}?" if near else ""
             raise ConfigError(
                 f"{place}: expected one of {', '.join(limit.words)}, got {value!r}{hint}"
             )
-    return value
+    return given

@@ -195,7 +195,7 @@ def open_uplink(config: AgentConfig, epoch_ns: int, events: EventLog) -> Any:
     """The link to the firmware, None for `none`; `sim:` drives by the source's scenario."""
     if config.link == "none":
         return None
-    from edgecore.agent import Uplink
+    from edgecore.agent.uplink import Uplink
 
     url = config.link
     if url.partition(":")[0] == "sim" and "epoch_ns=" not in url:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from .source import Source
 
@@ -32,7 +32,7 @@ class SyntheticOptions:
     fps: float = 20.0
     duration: float = 0.0
     epoch_ns: int | None = None
-    format: str = "nv12"
+    format: Literal["nv12", "rgb"] = "nv12"
     realtime: bool = True
     width: int = 640
     height: int = 384

@@ -116,7 +116,7 @@ class Video(Source):
     def _timestamp_ns(self, picture: Any) -> int:
         if self._stamp_by_arrival:
             return time.monotonic_ns()
-        seconds = picture.time
+        seconds: float | None = picture.time
         if seconds is None:
             seconds = (self._first_s or 0.0) + self._count / (self.fps or 25.0)
         if self._first_s is None:
