@@ -12,7 +12,7 @@ import typer
 from edgecore.errors import ModelError
 
 if TYPE_CHECKING:
-    from edgecore.model import Model
+    from edgecore.model import Model, Trial
 
 EXAMPLES = """
 [bold]Examples[/]
@@ -41,8 +41,9 @@ def inspect(
     """Print each fact about a model and where it came from."""
     from edgecore.model import embedded, read
 
-    found = read(model or embedded(), labels=labels)
-    engines = _tried(found) if run else {}
+    path = model or embedded()
+    engines, trial = _tried(path) if run else ({}, None)
+    found = read(path, labels=labels, trial=trial)
     if json:
         print(notation.dumps(_document(found, engines), indent=2))
     else:
@@ -51,20 +52,21 @@ def inspect(
         raise typer.Exit(1)
 
 
-def _tried(found: Model) -> dict[str, str | None]:
-    """For every engine that is installed, why it cannot run the model, None where it can."""
+def _tried(path: Path) -> tuple[dict[str, str | None], Trial | None]:
+    """For every engine here, why it cannot run the model, None where it can; and what one saw."""
     from edgecore import engines
     from edgecore.model import verify
 
     outcomes: dict[str, str | None] = {}
+    trial = None
     for name, missing in engines.available().items():
         if missing is None:
             outcomes[name] = None
             try:
-                verify(found.path, name)
+                trial = verify(path, name)
             except ModelError as error:
-                outcomes[name] = str(error).removeprefix(f"{found.path}: ")
-    return outcomes
+                outcomes[name] = str(error).removeprefix(f"{path}: ")
+    return outcomes, trial
 
 
 def _document(found: Model, engines: dict[str, str | None]) -> dict[str, object]:

@@ -3,13 +3,13 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edgecore.model.facts import Fact, Model
+from edgecore.model.facts import Fact, Model, Trial
 from edgecore.model.reading import read
 
 if TYPE_CHECKING:
     from edgecore.model.verification import verify
 
-__all__ = ["Fact", "Model", "embedded", "read", "verify"]
+__all__ = ["Fact", "Model", "Trial", "embedded", "read", "verify"]
 
 
 def embedded() -> Path:

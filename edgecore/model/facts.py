@@ -18,6 +18,12 @@ class Fact(NamedTuple):
     source: str
 
 
+class Trial(NamedTuple):
+    """What a first run on an all-zero picture showed: the largest stored value of each output."""
+
+    largest: tuple[float, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Model:
     """A model file as the detector needs it.

@@ -2,8 +2,9 @@
 
     python -m edgecore.model.probe PATH ENGINE [INDEX:SIDE,SIDE,...]...
 
-It prints one word a stage, "load" and "run", then "done" or "refused" and the reason, and ends
-with status 0 or REFUSED. Whatever else it does tells the parent that the model is not to be used.
+It prints one word a stage, "load" and "run", then "done" and the largest value of each output, or
+"refused" and the reason, and ends with status 0 or REFUSED. Whatever else it does tells the parent
+that the model is not to be used.
 """
 
 import contextlib
@@ -35,14 +36,16 @@ def main(arguments: list[str]) -> int:
                 array[...] = 0
         _say("run")
         engine.invoke()
+        largest = []
         for index in range(len(engine.outputs)):
             with engine.output(index) as array:
-                array.tobytes()
-    except (EdgecoreError, ValueError, MemoryError) as error:
+                largest.append(float(array.max()) if array.size else 0.0)
+    except (EdgecoreError, ValueError, TypeError, MemoryError) as error:
         _say("refused")
         _say(" ".join(str(error).split()) or type(error).__name__)
         return REFUSED
     _say("done")
+    _say(" ".join(map(repr, largest)))
     return 0
 
 

@@ -8,7 +8,7 @@ from edgecore.model import graph as graphs
 from edgecore.model import labels as names
 from edgecore.model import metadata as carriers
 from edgecore.model import preparation
-from edgecore.model.facts import Fact, Model
+from edgecore.model.facts import Fact, Model, Trial
 from edgecore.model.graph import Graph, Tensor
 from edgecore.model.recognition import POSTPROCESS, Recognition, recognise
 from edgecore.model.states import pair_states
@@ -26,6 +26,7 @@ def read(
     labels: names.Labels = None,
     head: "Head | None" = None,
     input_size: tuple[int, int] | None = None,
+    trial: Trial | None = None,
 ) -> Model:
     """The facts of the model at `path`.
 
@@ -36,6 +37,7 @@ def read(
         labels: names of the classes, or a text file of them, in place of the model's own.
         head: the head to decode, in place of the one found.
         input_size: height and width in pixels, for a model that leaves them open.
+        trial: what `verify` saw; it tells a float model's boxes in pixels from normalised ones.
 
     Raises:
         ModelError: not a model, damaged, without a picture among its inputs, or with labels that
@@ -58,7 +60,8 @@ def read(
         tuple(graph.outputs[i] for i in chosen),
         size,
         metadata,
-        len(given or metadata.labels),
+        label_count=len(given or metadata.labels),
+        largest=_chosen(trial, len(graph.outputs), chosen),
     )
     kind = type(head).__name__.lower() if head is not None else found.kind
     classes = found.classes if head is None else getattr(head, "num_classes", found.classes)
@@ -93,6 +96,12 @@ def read(
         known_head=built,
         no_head_reason="" if built is not None else found.reason,
     )
+
+
+def _chosen(trial: Trial | None, count: int, chosen: tuple[int, ...]) -> list[float]:
+    if trial is None or len(trial.largest) != count:
+        return []
+    return [trial.largest[i] for i in chosen]
 
 
 def _picture_position(graph: Graph) -> tuple[int, Literal["nhwc", "nchw"]]:

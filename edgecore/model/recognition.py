@@ -1,5 +1,7 @@
 """Which detection head a graph ends in, told by operators and shapes before anything else."""
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from edgecore.model.flexbuffer import integers
@@ -47,6 +49,7 @@ def recognise(
     input_size: tuple[int, int],
     metadata: Metadata,
     label_count: int,
+    largest: Sequence[float] = (),
 ) -> Recognition:
     """The head that `outputs`, the graph's outputs without its state, belong to.
 
@@ -56,6 +59,7 @@ def recognise(
         input_size: height and width of the picture, pixels.
         metadata: for the task and the names of outputs.
         label_count: how many labels are known from the file or the user, 0 if none.
+        largest: the largest value of each of `outputs` in a first run; empty if there was none.
     """
     task = metadata.task
     if task not in (None, "detect"):
@@ -65,7 +69,7 @@ def recognise(
         return postprocess
     shapes = [tensor.shape for tensor in outputs]
     if len(outputs) == 1 and len(shapes[0]) == 3:
-        return _rows(outputs[0], input_size, label_count)
+        return _rows(outputs[0], input_size, label_count, largest)
     if len(outputs) == 1 and len(shapes[0]) == 4 and shapes[0][3] >= 2:
         return _grid(shapes[0], input_size)
     if len(outputs) == 1 and len(shapes[0]) == 2:
@@ -112,10 +116,12 @@ def _postprocess(graph: Graph, outputs: tuple[Tensor, ...]) -> Recognition | Non
     )
 
 
-def _rows(output: Tensor, input_size: tuple[int, int], label_count: int) -> Recognition:
+def _rows(
+    output: Tensor, input_size: tuple[int, int], label_count: int, largest: Sequence[float]
+) -> Recognition:
     """One output of rank 3: a row or a column for each place that a box may come from."""
     _, first, last = output.shape
-    normalized, reason = _normalized(output)
+    normalized, reason = _normalized(output, largest)
     cells = _cell_counts(input_size) | {-1}
     anchors = {3 * count for count in cells}
     if first > last >= 6 and first in anchors:
@@ -216,11 +222,14 @@ def _ssd_by_shape(outputs: tuple[Tensor, ...], metadata: Metadata) -> Recognitio
     )
 
 
-def _normalized(output: Tensor) -> tuple[bool, str]:
-    """Whether boxes are parts of the sides; a quantised output cannot hold what is beyond it."""
+def _normalized(output: Tensor, largest: Sequence[float]) -> tuple[bool, str]:
+    """Whether boxes are parts of the sides: even on an empty picture they cover all of it."""
     if output.scale and output.levels:
-        largest = output.scale * (output.levels[1] - output.zero_point)
-        return largest < _NORMALIZED_LIMIT, f"the output's largest value is {largest:.4g}"
+        limit = output.scale * (output.levels[1] - output.zero_point)
+        return limit < _NORMALIZED_LIMIT, f"the output's largest possible value is {limit:.4g}"
+    if len(largest) == 1 and math.isfinite(largest[0]):
+        text = f"the largest value of a first run is {largest[0]:.4g}"
+        return largest[0] < _NORMALIZED_LIMIT, text
     return True, "assumed, as in TFLite exports"
 
 

@@ -14,17 +14,18 @@ from pathlib import Path
 
 from edgecore.errors import EngineError, ModelError
 from edgecore.model import graph as graphs
+from edgecore.model.facts import Trial
 from edgecore.model.probe import REFUSED
 from edgecore.model.reading import read
 
 TIMEOUT_S = 60.0
 
-_METHOD = 1  # part of every cache key; a stricter probe gets another number
+_METHOD = 2  # part of every cache key; a stricter probe gets another number
 _PACKAGES = {"litert": "ai-edge-litert", "tflite": "tflite-runtime"}
 _STAGES = {"": "starting", "load": "loading", "run": "running"}
 _CHATTER = ("INFO:", "WARNING:", "W0000", "I0000")
 
-_passed: set[str] = set()
+_passed: dict[str, Trial] = {}
 
 
 def verify(
@@ -33,7 +34,7 @@ def verify(
     *,
     shapes: Mapping[int, tuple[int, ...]] | None = None,
     timeout_s: float = TIMEOUT_S,
-) -> None:
+) -> Trial:
     """Return if `engine` may load the model at `path` into this process.
 
     A content that has passed is remembered, for this process and in the user's cache folder
@@ -45,6 +46,9 @@ def verify(
         shapes: of inputs that are to be resized, by index; by default a picture of open size
             gets the size that `read` finds.
         timeout_s: how long the child may take.
+
+    Returns:
+        What the child saw, for `read`.
 
     Raises:
         ModelError: no such file, not a model, damaged, refused by the engine, or the child
@@ -63,13 +67,14 @@ def verify(
     if shapes is None:
         shapes = _open_shapes(path, graph)
     key = _key(digest, name, shapes)
-    if key in _passed:
-        return
-    record = _cache_folder() / key
-    if not _recorded(record):
-        _try_in_child(path, name, shapes, timeout_s)
-        _store(record, digest, name)
-    _passed.add(key)
+    if key not in _passed:
+        record = _cache_folder() / key
+        trial = _recorded(record)
+        if trial is None:
+            trial = _try_in_child(path, name, shapes, timeout_s)
+            _store(record, trial)
+        _passed[key] = trial
+    return _passed[key]
 
 
 def _open_shapes(path: str | Path, graph: graphs.Graph) -> dict[int, tuple[int, ...]]:
@@ -84,7 +89,7 @@ def _open_shapes(path: str | Path, graph: graphs.Graph) -> dict[int, tuple[int, 
 
 def _try_in_child(
     path: str | Path, engine: str, shapes: Mapping[int, tuple[int, ...]], timeout_s: float
-) -> None:
+) -> Trial:
     if not sys.executable:
         raise EngineError("an unknown model is tried in a child, and sys.executable is not set")
     resizes = [f"{index}:{','.join(map(str, shape))}" for index, shape in shapes.items()]
@@ -105,8 +110,8 @@ def _try_in_child(
     except OSError as error:
         raise EngineError(f"cannot start a child to try {path}: {error}") from error
     said = _lines(child.stdout)
-    if child.returncode == 0 and said[-1:] == ["done"]:
-        return
+    if child.returncode == 0 and said[-2:-1] == ["done"]:
+        return Trial(tuple(float(word) for word in said[-1].split()))
     if child.returncode == REFUSED and "refused" in said:
         raise ModelError(f"{path}: {' '.join(said[said.index('refused') + 1 :])}")
     end = f"status {child.returncode}"
@@ -138,18 +143,19 @@ def _cache_folder() -> Path:
     return root / "edgecore" / "verified"
 
 
-def _recorded(record: Path) -> bool:
-    """Whether this user has stored the record; another user's word is not taken."""
-    with suppress(OSError):
-        return record.stat().st_uid == os.getuid()
-    return False
+def _recorded(record: Path) -> Trial | None:
+    """What this user has stored; another user's word is not taken, nor a damaged one."""
+    with suppress(OSError, ValueError, TypeError, KeyError), open(record) as file:
+        if os.fstat(file.fileno()).st_uid == os.getuid():
+            return Trial(tuple(float(value) for value in json.load(file)["largest"]))
+    return None
 
 
-def _store(record: Path, digest: str, engine: str) -> None:
+def _store(record: Path, trial: Trial) -> None:
     """A cache folder that cannot be written costs a child at the next start, nothing else."""
     with suppress(OSError):
         record.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         handle, temporary = tempfile.mkstemp(dir=record.parent)
         with os.fdopen(handle, "w") as file:
-            json.dump({"sha256": digest, "engine": engine}, file)
+            json.dump(trial._asdict(), file)
         os.replace(temporary, record)

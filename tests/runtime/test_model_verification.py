@@ -31,7 +31,7 @@ from tests.runtime.model_files import (
 def fresh_cache(tmp_path, monkeypatch):
     """Nothing is known yet, on disk or in the process; the folder of the records."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(verification, "_passed", set())
+    monkeypatch.setattr(verification, "_passed", {})
     return tmp_path / "cache" / "edgecore" / "verified"
 
 
@@ -136,6 +136,15 @@ def test_passed_file_needs_no_second_child(engine_name, stored, monkeypatch, fre
     model.verify(path, engine_name)
 
 
+def test_damaged_record_is_tried_anew(engine_name, stored, fresh_cache):
+    path = stored(relu())
+    first = model.verify(path, engine_name)
+    for record in fresh_cache.iterdir():
+        record.write_text("{}")
+    verification._passed.clear()
+    assert model.verify(path, engine_name) == first
+
+
 def test_changed_content_under_the_same_name_is_tried_anew(engine_name, stored, monkeypatch):
     path = stored(relu((1, 4, 4, 3)))
     model.verify(path, engine_name)
@@ -167,6 +176,16 @@ def test_open_input_is_tried_at_the_size_it_will_have(engine_name, stored):
     model.verify(path, engine_name, shapes={0: (1, 32, 48, 3)})
     with pytest.raises(ModelError, match="where -1 is free"):
         model.verify(path, engine_name, shapes={0: (1, 32, 48, 4)})
+
+
+def test_first_run_tells_boxes_in_pixels_from_normalised_ones(engine_name, test_data, stored):
+    path = test_data / "models" / "yolov8n_int8.tflite"
+    trial = model.verify(path, engine_name)
+    assert model.read(path, trial=trial).head.normalized
+    pixels = model.Trial((637.5,))
+    assert not model.read(path, trial=pixels).head.normalized
+    unknown = model.Trial((float("nan"),))
+    assert model.read(path, trial=unknown).head.normalized
 
 
 def test_engine_that_is_not_there_is_an_engine_error(stored):
