@@ -1,5 +1,84 @@
+from typing import Any
+
 SCENARIO_PERIOD_US: int
+STREAM: int
+PTY: int
+LISTENER: int
 
 def scenario_at(
     t_us: int,
 ) -> tuple[float, float, float, float, float, float, float, bool]: ...
+
+class Firmware:
+    def __init__(self, *, boot_id: int = 1, seed: int = 0, scene_us: int = 0) -> None: ...
+    def advance(self, duration_us: int) -> None: ...
+    def feed(self, data: bytes) -> None: ...
+    def take(self) -> bytes: ...
+    def power_cycle(self, boot_id: int = 0) -> None: ...
+    def line_lost(self) -> None: ...
+    def traces(self) -> list[dict[str, Any]]: ...
+    @property
+    def now_us(self) -> int: ...
+    @property
+    def boot_id(self) -> int: ...
+    @property
+    def connected(self) -> bool: ...
+    @property
+    def safe(self) -> bool: ...
+    @property
+    def led(self) -> bool: ...
+    @property
+    def buzzer(self) -> bool: ...
+    @property
+    def alert_level(self) -> int: ...
+    @property
+    def records(self) -> dict[str, int]: ...
+    @property
+    def stats(self) -> dict[str, int]: ...
+
+class LossyChannel:
+    def __init__(
+        self,
+        *,
+        bit_error: float = 0.0,
+        drop: float = 0.0,
+        duplicate: float = 0.0,
+        delay_us: int = 0,
+        jitter_us: int = 0,
+        bytes_per_s: int = 0,
+        seed: int = 0,
+    ) -> None: ...
+    def send(self, now_us: int, data: bytes) -> None: ...
+    def receive(self, now_us: int) -> bytes: ...
+    @property
+    def next_us(self) -> int | None: ...
+    @property
+    def free_us(self) -> int: ...
+    @property
+    def counts(self) -> dict[str, int]: ...
+
+def endure(
+    commands: int,
+    *,
+    bit_error: float = 0.0,
+    drop: float = 0.0,
+    duplicate: float = 0.0,
+    delay_us: int = 0,
+    jitter_us: int = 0,
+    bytes_per_s: int = 0,
+    seed: int = 0,
+    limit_us: int = ...,
+    inject_double: int = ...,
+    inject_loss: int = ...,
+    inject_foreign: int = ...,
+) -> dict[str, int]: ...
+def run_process(
+    fd: int,
+    line: int,
+    *,
+    report_fd: int,
+    dies_with_parent: bool,
+    boot_id: int,
+    seed: int,
+    epoch_ns: int,
+) -> None: ...

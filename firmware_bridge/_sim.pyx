@@ -1,21 +1,10 @@
 """Binding of csrc/firmware (the host simulation). Private; see firmware_bridge."""
 
-from libc.stdint cimport uint8_t, uint64_t
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
+from libc.stdint cimport UINT32_MAX, UINT64_MAX, int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdlib cimport calloc, free
 
-
-cdef extern from "firmware/core/scenario.h":
-    enum: EC_SCENARIO_PERIOD_US
-    ctypedef struct ec_scene:
-        double ego_distance_m
-        float ego_speed_mps
-        float ego_acceleration_mps2
-        float ego_yaw_rate_rps
-        float lead_gap_m
-        float lead_speed_mps
-        float lead_acceleration_mps2
-        uint8_t lead_braking
-    void ec_scenario_at(uint64_t t_us, ec_scene *scene) nogil
-
+from firmware_bridge.sim_c cimport *
 
 SCENARIO_PERIOD_US = EC_SCENARIO_PERIOD_US
 
@@ -34,3 +23,343 @@ def scenario_at(uint64_t t_us):
         scene.lead_acceleration_mps2,
         bool(scene.lead_braking),
     )
+
+
+cdef object trace_dict(const ec_trace *trace):
+    cdef const ec_trace_names *names = ec_trace_naming(trace.kind)
+    cdef uint32_t[3] values = [trace.a, trace.b, trace.c]
+    entry = {"event": names.event.decode(), "t_us": trace.t_us}
+    for i in range(3):
+        if names.fields[i] != NULL:
+            entry[names.fields[i].decode()] = values[i]
+    return entry
+
+
+cdef class Firmware:
+    """The reference firmware on a board in memory, under a clock that the caller turns.
+
+    It boots at once, in its safe state. Bytes from the host go in with feed(), its own come out with
+    take(); nothing happens between calls.
+
+    Args:
+        boot_id: not 0; a power cycle takes another.
+        seed: of the sensors' noise.
+        scene_us: scenario time at boot.
+    """
+
+    cdef ec_board board
+    cdef ec_hal hal
+    cdef ec_firmware firmware
+
+    def __cinit__(self, *, uint32_t boot_id=1, uint64_t seed=0, int64_t scene_us=0):
+        if boot_id == 0:
+            raise ValueError("boot_id must not be 0")
+        self._boot(boot_id, seed, scene_us)
+
+    cdef int _boot(self, uint32_t boot_id, uint64_t seed, int64_t scene_us) except -1:
+        ec_board_init(&self.board, boot_id, seed, scene_us)
+        self.hal = ec_board_hal(&self.board)
+        if not ec_firmware_init(&self.firmware, &self.hal):
+            raise ValueError(f"the firmware does not boot with boot id {boot_id}")
+        ec_firmware_step(&self.firmware)
+        return 0
+
+    def advance(self, uint64_t duration_us):
+        """Lets so many microseconds pass, doing all that falls due in them."""
+        cdef uint64_t end_us = self.board.now_us + duration_us
+        cdef uint64_t due_us
+        with nogil:
+            while True:
+                due_us = ec_firmware_step(&self.firmware)
+                if self.board.now_us >= end_us:
+                    break
+                self.board.now_us = min(end_us, max(due_us, self.board.now_us + 1))
+
+    def feed(self, const uint8_t[::1] data not None):
+        """Bytes arrive from the line now, and are handled."""
+        cdef size_t length = data.shape[0]
+        if length == 0:
+            return
+        if length > EC_QUEUE_BYTES - self.board.to_device.used:
+            raise BufferError(
+                f"{length} bytes at once, the line holds {EC_QUEUE_BYTES}: feed fewer at a time"
+            )
+        ec_queue_put(&self.board.to_device, &data[0], length)
+        while self.board.to_device.used > 0:
+            ec_firmware_step(&self.firmware)
+
+    def take(self):
+        """The bytes that the firmware has sent since the last call."""
+        cdef bytes data = PyBytes_FromStringAndSize(NULL, self.board.from_device.used)
+        ec_queue_take(&self.board.from_device, <uint8_t *>PyBytes_AS_STRING(data), len(data))
+        return data
+
+    def power_cycle(self, uint32_t boot_id=0):
+        """Off and on again: a new boot id (0: the next), all state lost, the line empty."""
+        cdef int64_t scene_us = self.board.scene_us + <int64_t>self.board.now_us
+        self._boot(boot_id or self.board.boot_id + 1, self.board.random, scene_us)
+
+    def line_lost(self):
+        """The line closes and opens again."""
+        self.take()
+        ec_queue_take_all(&self.board.to_device)
+        ec_firmware_line_lost(&self.firmware)
+
+    def traces(self):
+        """What the firmware did since the last call: event, t_us and the event's own numbers."""
+        cdef ec_trace trace
+        entries = []
+        while ec_board_take_trace(&self.board, &trace):
+            entries.append(trace_dict(&trace))
+        return entries
+
+    @property
+    def now_us(self):
+        return self.board.now_us
+
+    @property
+    def boot_id(self):
+        return self.board.boot_id
+
+    @property
+    def connected(self):
+        return bool(ec_session_open(&self.firmware.session))
+
+    @property
+    def safe(self):
+        return bool(self.firmware.safe)
+
+    @property
+    def led(self):
+        return bool(self.board.led)
+
+    @property
+    def buzzer(self):
+        return bool(self.board.buzzer)
+
+    @property
+    def alert_level(self):
+        return self.firmware.indicator.alert_level
+
+    @property
+    def records(self):
+        """Counts of commands, alerts and summaries, and the last summary's fields."""
+        cdef ec_firmware_records *records = &self.firmware.records
+        return {
+            "commands": records.commands,
+            "alerts": records.alerts,
+            "summaries": records.summaries,
+            "frame": records.last_summary.frame,
+            "count": records.last_summary.count,
+            "nearest_ttc_ms": records.last_summary.nearest_ttc_ms,
+        }
+
+    @property
+    def stats(self):
+        """The session's counters, and the decoder's errors by reason."""
+        cdef const ec_stats *stats = ec_session_stats(&self.firmware.session)
+        cdef const ec_decoder *decoder = ec_session_decoder(&self.firmware.session)
+        return {
+            "requests_received": stats.requests_received,
+            "results_sent": stats.results_sent,
+            "retransmits": stats.retransmits,
+            "duplicates": stats.duplicates,
+            "data_sent": stats.data_sent,
+            "data_received": stats.data_received,
+            "ignored": stats.ignored,
+            "opens": stats.opens,
+            "frames": decoder.frames,
+            "errors": sum(decoder.errors[i] for i in range(EC_CORRUPT_REASONS)),
+            "watchdog_kicks": self.board.watchdog_kicks,
+        }
+
+
+cdef void ec_queue_take_all(ec_queue *queue) noexcept:
+    cdef uint8_t[256] rest
+    while ec_queue_take(queue, rest, sizeof(rest)) > 0:
+        pass
+
+
+cdef ec_line_faults faults_of(
+    double bit_error, double drop, double duplicate, uint32_t delay_us, uint32_t jitter_us,
+    uint32_t bytes_per_s, uint64_t seed,
+) except *:
+    cdef ec_line_faults faults
+    for name, value in (("bit_error", bit_error), ("drop", drop), ("duplicate", duplicate)):
+        if not 0.0 <= value <= 1.0:
+            raise ValueError(f"{name} must lie in [0, 1], got {value}")
+    faults.bit_error = bit_error
+    faults.drop = drop
+    faults.duplicate = duplicate
+    faults.delay_us = delay_us
+    faults.jitter_us = jitter_us
+    faults.bytes_per_s = bytes_per_s
+    faults.seed = seed
+    return faults
+
+
+cdef object counts_of(const ec_line_counts *counts):
+    return {
+        "bytes_in": counts.bytes_in,
+        "bytes_out": counts.bytes_out,
+        "bits_flipped": counts.bits_flipped,
+        "bytes_dropped": counts.bytes_dropped,
+        "bytes_repeated": counts.bytes_repeated,
+        "bytes_overrun": counts.bytes_overrun,
+    }
+
+
+cdef class LossyChannel:
+    """One direction of a bad line in virtual time; it knows bytes, not frames.
+
+    A burst is what one send() carries. Order is kept; the same seed and calls give the same line.
+
+    Args:
+        bit_error: probability of a flip, per bit.
+        drop: probability that a run of a burst's bytes, or all of it, is lost.
+        duplicate: probability that a run of a burst's bytes, or all of it, comes twice.
+        delay_us: the least time under way.
+        jitter_us: up to so much more.
+        bytes_per_s: pace of the line; 0 for no limit.
+        seed: of all of these.
+
+    Raises:
+        ValueError: a probability outside [0, 1].
+    """
+
+    cdef ec_line line
+
+    def __cinit__(
+        self, *, double bit_error=0.0, double drop=0.0, double duplicate=0.0,
+        uint32_t delay_us=0, uint32_t jitter_us=0, uint32_t bytes_per_s=0, uint64_t seed=0,
+    ):
+        cdef ec_line_faults faults = faults_of(
+            bit_error, drop, duplicate, delay_us, jitter_us, bytes_per_s, seed
+        )
+        ec_line_init(&self.line, &faults)
+
+    def send(self, uint64_t now_us, const uint8_t[::1] data not None):
+        """Puts one burst on the line at that time; times never go back."""
+        if data.shape[0] > 0:
+            ec_line_send(&self.line, now_us, &data[0], data.shape[0])
+
+    def receive(self, uint64_t now_us):
+        """The bytes that have arrived by then and were not received yet."""
+        cdef uint8_t[4096] piece
+        cdef size_t length
+        pieces = []
+        while True:
+            length = ec_line_receive(&self.line, now_us, piece, sizeof(piece))
+            if length == 0:
+                return b"".join(pieces)
+            pieces.append(piece[:length])
+
+    @property
+    def next_us(self):
+        """When the next byte arrives, or None when nothing is under way."""
+        cdef uint64_t next_us = ec_line_next_us(&self.line)
+        return None if next_us == UINT64_MAX else next_us
+
+    @property
+    def free_us(self):
+        """When all that was sent has left, at the pace of the line."""
+        return ec_line_free_us(&self.line)
+
+    @property
+    def counts(self):
+        """Bytes in and out, and what was done to them."""
+        return counts_of(&self.line.counts)
+
+
+def endure(
+    uint32_t commands, *, double bit_error=0.0, double drop=0.0, double duplicate=0.0,
+    uint32_t delay_us=0, uint32_t jitter_us=0, uint32_t bytes_per_s=0, uint64_t seed=0,
+    uint64_t limit_us=UINT64_MAX, uint32_t inject_double=EC_NO_INJECTION,
+    uint32_t inject_loss=EC_NO_INJECTION, uint32_t inject_foreign=EC_NO_INJECTION,
+):
+    """The fields of firmware_bridge.testing.EnduranceResult; see endure() there."""
+    cdef ec_endurance_options options
+    cdef ec_endurance_result result
+    cdef ec_endurance *run = <ec_endurance *>calloc(1, sizeof(ec_endurance))
+    cdef uint8_t *counters = <uint8_t *>calloc(2 * <size_t>commands + 1, 1)
+    cdef bint ran
+    try:
+        if run == NULL or counters == NULL:
+            raise MemoryError
+        options.to_device = faults_of(
+            bit_error, drop, duplicate, delay_us, jitter_us, bytes_per_s, seed
+        )
+        options.to_host = options.to_device
+        options.to_host.seed = ~seed
+        options.commands = commands
+        options.limit_us = limit_us
+        options.inject_double = inject_double
+        options.inject_loss = inject_loss
+        options.inject_foreign = inject_foreign
+        options.executions = counters
+        options.outcomes = counters + commands
+        with nogil:
+            ran = ec_endurance_run(run, &options, &result)
+        if not ran:
+            raise RuntimeError("a session refused its configuration")
+        return {
+            "virtual_us": result.virtual_us,
+            "issued": result.issued,
+            "executed": result.executed,
+            "lost": result.lost,
+            "doubled": result.doubled,
+            "unasked": result.unasked,
+            "done": result.done,
+            "misreported": result.misreported,
+            "telemetry": result.telemetry,
+            "frames_to_device": result.frames_to_device,
+            "frames_to_host": result.frames_to_host,
+            "rejected": result.rejected,
+            "foreign": result.foreign,
+            "retransmits": result.retransmits,
+            "duplicates": result.duplicates,
+            "bits_flipped": result.to_device.bits_flipped + result.to_host.bits_flipped,
+            "bytes_dropped": result.to_device.bytes_dropped + result.to_host.bytes_dropped,
+            "bytes_repeated": result.to_device.bytes_repeated + result.to_host.bytes_repeated,
+            "bytes_overrun": result.to_device.bytes_overrun + result.to_host.bytes_overrun,
+        }
+    finally:
+        free(run)
+        free(counters)
+
+
+STREAM = EC_LINE_STREAM
+PTY = EC_LINE_PTY
+LISTENER = EC_LINE_LISTENER
+
+
+def run_process(
+    int fd, int line, *, int report_fd, bint dies_with_parent, uint32_t boot_id, uint64_t seed,
+    uint64_t epoch_ns,
+):
+    """Runs the firmware on that line until SIGTERM, SIGINT or a stream's end.
+
+    Raises:
+        ValueError: boot_id is 0.
+        OSError: the line or the process could not be set up.
+    """
+    cdef ec_process_options options
+    cdef ec_process *process
+    cdef int failure
+    if boot_id == 0:
+        raise ValueError("boot_id must not be 0")
+    process = <ec_process *>calloc(1, sizeof(ec_process))
+    if process == NULL:
+        raise MemoryError
+    options.fd = fd
+    options.line = <ec_line_kind>line
+    options.report_fd = report_fd
+    options.dies_with_parent = dies_with_parent
+    options.boot_id = boot_id
+    options.seed = seed
+    options.epoch_ns = epoch_ns
+    with nogil:
+        failure = ec_process_run(process, &options)
+    free(process)
+    if failure != 0:
+        raise OSError(failure, "the simulated firmware could not start")

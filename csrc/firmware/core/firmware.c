@@ -1,0 +1,192 @@
+#include "firmware/core/firmware.h"
+
+#include <string.h>
+
+#define FIRMWARE_NAME "edgecore-reference"
+#define FIRMWARE_VERSION "0.1.0"
+#define RECEIVE_CHUNK 256u
+#define RECEIVE_CHUNKS_A_STEP 64u
+
+void ec_firmware_trace(const ec_firmware* firmware, uint64_t now_us, ec_trace_kind kind, uint32_t a,
+                       uint32_t b, uint32_t c) {
+    ec_trace trace = {now_us, a, b, c, kind};
+    firmware->hal->trace(firmware->hal->port, &trace);
+}
+
+static void log_line(ec_firmware* firmware, uint64_t now_us, uint8_t level, const char* text) {
+    ec_log record;
+    memset(&record, 0, sizeof record);
+    record.t_us = now_us;
+    record.level = level;
+    size_t length = strlen(text);
+    memcpy(record.text, text, length < sizeof record.text ? length : sizeof record.text);
+    (void)ec_session_publish(&firmware->session, EC_CHANNEL_LOG, EC_TYPE_LOG,
+                             (const uint8_t*)&record, sizeof record);
+}
+
+static void set_safe(ec_firmware* firmware, uint64_t now_us, bool safe) {
+    if (safe == firmware->safe)
+        return;
+    firmware->safe = safe;
+    ec_indicator_warn(&firmware->indicator, safe, now_us);
+    ec_firmware_trace(firmware, now_us, safe ? EC_TRACE_SAFE : EC_TRACE_ACTIVE, 0, 0, 0);
+    log_line(firmware, now_us, safe ? 2 : 1,
+             safe ? "safe state: the application fell silent" : "active");
+}
+
+static void drive_lamps(ec_firmware* firmware, uint64_t now_us) {
+    const ec_hal* hal = firmware->hal;
+    ec_lamps lamps = ec_indicator_lamps(&firmware->indicator, now_us);
+    if (lamps.led != firmware->lamps.led)
+        hal->set_led(hal->port, lamps.led);
+    if (lamps.buzzer != firmware->lamps.buzzer)
+        hal->set_buzzer(hal->port, lamps.buzzer);
+    firmware->lamps = lamps;
+}
+
+bool ec_firmware_init(ec_firmware* firmware, const ec_hal* hal) {
+    uint64_t now_us = hal->now_us(hal->port);
+    memset(firmware, 0, sizeof *firmware);
+    firmware->hal = hal;
+    firmware->boot_id = hal->boot_id(hal->port);
+
+    ec_config config;
+    memset(&config, 0, sizeof config);
+    config.role = EC_DEVICE;
+    config.boot_id = firmware->boot_id;
+    config.name = FIRMWARE_NAME;
+    config.version = FIRMWARE_VERSION;
+    config.schema = &ec_messages;
+    config.lease_max_ms = EC_FIRMWARE_LEASE_MS;
+    ec_memory memory = EC_STORAGE_MEMORY(firmware->storage);
+    if (!ec_session_init(&firmware->session, &config, &memory, now_us))
+        return false;
+
+    ec_indicator_init(&firmware->indicator);
+    ec_telemetry_init(&firmware->telemetry, now_us);
+    hal->set_led(hal->port, false);
+    hal->set_buzzer(hal->port, false);
+    ec_firmware_trace(firmware, now_us, EC_TRACE_BOOT, firmware->boot_id, 0, 0);
+    set_safe(firmware, now_us, true);
+    drive_lamps(firmware, now_us);
+    return true;
+}
+
+static void execute(ec_firmware* firmware, uint64_t now_us, const ec_event* event) {
+    uint8_t status = ec_firmware_execute(firmware, now_us, event->type, event->body, event->length);
+    firmware->records.commands++;
+    if (status != EC_STATUS_DONE)
+        ec_firmware_trace(firmware, now_us, EC_TRACE_REFUSED, event->type, status, 0);
+    (void)ec_session_result(&firmware->session, event->handle, status, NULL, 0);
+}
+
+static void note(ec_firmware* firmware, const ec_event* event) {
+    if (event->type != EC_TYPE_DETECTION_SUMMARY)
+        return;
+    ec_record_read(&firmware->records.last_summary, sizeof firmware->records.last_summary,
+                   event->body, event->length);
+    firmware->records.summaries++;
+}
+
+static void handle(ec_firmware* firmware, uint64_t now_us, const ec_event* event) {
+    switch (event->kind) {
+    case EC_EVENT_REQUEST:
+        execute(firmware, now_us, event);
+        break;
+    case EC_EVENT_DATA:
+        note(firmware, event);
+        break;
+    case EC_EVENT_LEASE_HELD:
+        set_safe(firmware, now_us, false);
+        break;
+    case EC_EVENT_LEASE_LOST:
+        set_safe(firmware, now_us, true);
+        break;
+    case EC_EVENT_OPEN:
+        ec_firmware_trace(firmware, now_us, EC_TRACE_CONNECTED, 0, 0, 0);
+        break;
+    case EC_EVENT_SILENT:
+        ec_firmware_trace(firmware, now_us, EC_TRACE_DISCONNECTED, 0, 0, 0);
+        break;
+    default:
+        break;
+    }
+}
+
+static void handle_events(ec_firmware* firmware, uint64_t now_us) {
+    ec_event event;
+    while (ec_session_event(&firmware->session, now_us, &event))
+        handle(firmware, now_us, &event);
+}
+
+static void receive(ec_firmware* firmware, uint64_t now_us) {
+    const ec_hal* hal = firmware->hal;
+    uint8_t data[RECEIVE_CHUNK];
+    for (unsigned chunk = 0; chunk < RECEIVE_CHUNKS_A_STEP; chunk++) {
+        size_t length = hal->receive(hal->port, data, sizeof data);
+        if (length == 0)
+            return;
+        for (size_t at = 0; at < length;) {
+            at += ec_session_input(&firmware->session, now_us, data + at, length - at);
+            handle_events(firmware, now_us);
+        }
+    }
+}
+
+/* Returns false when the line takes no more for now. */
+static bool transmit(ec_firmware* firmware, uint64_t now_us) {
+    const ec_hal* hal = firmware->hal;
+    for (;;) {
+        size_t left = (size_t)(firmware->output_length - firmware->output_at);
+        if (left == 0) {
+            firmware->output_at = 0;
+            firmware->output_length = (uint16_t)ec_session_output(
+                &firmware->session, now_us, firmware->output, sizeof firmware->output);
+            if (firmware->output_length == 0)
+                return true;
+            continue;
+        }
+        size_t taken = hal->transmit(hal->port, firmware->output + firmware->output_at, left);
+        firmware->output_at = (uint16_t)(firmware->output_at + taken);
+        if (taken < left)
+            return false;
+    }
+}
+
+static void report(ec_firmware* firmware, uint64_t now_us) {
+    ec_status status;
+    memset(&status, 0, sizeof status);
+    status.state = firmware->safe ? 1 : 0;
+    status.led = (uint8_t)ec_indicator_led(&firmware->indicator);
+    status.buzzer = (uint8_t)ec_indicator_buzzer(&firmware->indicator);
+    status.alert_level = firmware->indicator.alert_level;
+    status.alerts = firmware->records.alerts;
+    status.boot_id = firmware->boot_id;
+    ec_telemetry_step(&firmware->telemetry, &firmware->session, firmware->hal, now_us, &status);
+}
+
+static uint64_t earlier(uint64_t a_us, uint64_t b_us) {
+    return a_us < b_us ? a_us : b_us;
+}
+
+uint64_t ec_firmware_step(ec_firmware* firmware) {
+    uint64_t now_us = firmware->hal->now_us(firmware->hal->port);
+    firmware->hal->kick_watchdog(firmware->hal->port);
+    receive(firmware, now_us);
+    handle_events(firmware, now_us);
+    if (ec_indicator_expire(&firmware->indicator, now_us))
+        ec_firmware_trace(firmware, now_us, EC_TRACE_ALERT_END, 0, 0, 0);
+    drive_lamps(firmware, now_us);
+    report(firmware, now_us);
+    uint64_t due_us = earlier(ec_telemetry_next_us(&firmware->telemetry),
+                              ec_indicator_next_us(&firmware->indicator, now_us));
+    if (transmit(firmware, now_us)) /* a full line calls the port back by itself */
+        due_us = earlier(due_us, ec_session_due(&firmware->session, now_us));
+    return due_us;
+}
+
+void ec_firmware_line_lost(ec_firmware* firmware) {
+    firmware->output_length = 0;
+    firmware->output_at = 0;
+    ec_session_reopen(&firmware->session, firmware->hal->now_us(firmware->hal->port));
+}

@@ -1,0 +1,62 @@
+#ifndef EC_FIRMWARE_HAL_H
+#define EC_FIRMWARE_HAL_H
+
+/* All that the firmware asks of a board. Every function gets `port` back, returns at once and is
+ * called from the one loop that calls ec_firmware_step; none is NULL. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct {
+    float accel_mps2[3]; /* x forward, y left, z up; at rest z reads +9.81 */
+    float gyro_rps[3];   /* right-handed about the same axes */
+} ec_imu_sample;
+
+/* What the firmware did, for a port that keeps a trace. The numbers mean, by kind: */
+typedef enum {
+    EC_TRACE_BOOT,         /* a: boot id */
+    EC_TRACE_SAFE,         /* entered the safe state */
+    EC_TRACE_ACTIVE,       /* left it */
+    EC_TRACE_ALERT,        /* a: kind, b: level, c: milliseconds */
+    EC_TRACE_ALERT_END,    /* the alert ran out */
+    EC_TRACE_OUTPUT,       /* a: output, b: value */
+    EC_TRACE_REFUSED,      /* a: message type, b: status of the RESULT */
+    EC_TRACE_CONNECTED,    /* a session opened */
+    EC_TRACE_DISCONNECTED, /* the peer fell silent */
+    EC_TRACE_KINDS
+} ec_trace_kind;
+
+typedef struct {
+    uint64_t t_us;
+    uint32_t a, b, c;
+    ec_trace_kind kind;
+} ec_trace;
+
+typedef struct {
+    void* port;
+
+    /* Microseconds since boot; never goes back. */
+    uint64_t (*now_us)(void* port);
+    /* A number unlikely to be that of the boot before. */
+    uint32_t (*boot_id)(void* port);
+
+    /* Takes up to `capacity` received bytes; returns how many. */
+    size_t (*receive)(void* port, uint8_t* data, size_t capacity);
+    /* Hands bytes to the line; returns how many it took, the others stay with the caller. */
+    size_t (*transmit)(void* port, const uint8_t* data, size_t length);
+
+    void (*set_led)(void* port, bool on);
+    void (*set_buzzer)(void* port, bool on);
+
+    /* False when the sensor has no value; the record is left out then. */
+    bool (*read_imu)(void* port, ec_imu_sample* sample);
+    bool (*read_speed)(void* port, float* speed_mps);
+
+    /* Shows the watchdog that the loop still turns. */
+    void (*kick_watchdog)(void* port);
+    /* Notes an event; may forget it. */
+    void (*trace)(void* port, const ec_trace* event);
+} ec_hal;
+
+#endif

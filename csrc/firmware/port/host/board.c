@@ -1,0 +1,112 @@
+#include "firmware/port/host/board.h"
+
+#include "firmware/core/scenario.h"
+
+#include <string.h>
+
+#define GRAVITY_MPS2 9.81f
+#define ACCEL_NOISE_MPS2 0.03f
+#define GYRO_NOISE_RPS 0.002f
+#define SPEED_NOISE_MPS 0.02f
+
+/* Near-normal noise of standard deviation 1: the sum of twelve uniform values (Irwin-Hall). */
+static float noise(ec_board* board) {
+    float sum = -6.0f;
+    for (int i = 0; i < 12; i++) {
+        board->random = board->random * 6364136223846793005u + 1442695040888963407u;
+        sum += (float)(board->random >> 40) * 0x1p-24f;
+    }
+    return sum;
+}
+
+static ec_scene scene_now(const ec_board* board) {
+    int64_t t_us = board->scene_us + (int64_t)board->now_us;
+    ec_scene scene;
+    ec_scenario_at(t_us > 0 ? (uint64_t)t_us : 0, &scene);
+    return scene;
+}
+
+static uint64_t now_us(void* port) {
+    return ((const ec_board*)port)->now_us;
+}
+
+static uint32_t boot_id(void* port) {
+    return ((const ec_board*)port)->boot_id;
+}
+
+static size_t receive(void* port, uint8_t* data, size_t capacity) {
+    return ec_queue_take(&((ec_board*)port)->to_device, data, capacity);
+}
+
+static size_t transmit(void* port, const uint8_t* data, size_t length) {
+    ec_board* board = port;
+    size_t room = board->fifo_bytes - board->from_device.used;
+    return ec_queue_put(&board->from_device, data, length < room ? length : room);
+}
+
+static void set_led(void* port, bool on) {
+    ((ec_board*)port)->led = on;
+}
+
+static void set_buzzer(void* port, bool on) {
+    ((ec_board*)port)->buzzer = on;
+}
+
+static bool read_imu(void* port, ec_imu_sample* sample) {
+    ec_board* board = port;
+    ec_scene scene = scene_now(board);
+    sample->accel_mps2[0] = scene.ego_acceleration_mps2;
+    sample->accel_mps2[1] = scene.ego_speed_mps * scene.ego_yaw_rate_rps;
+    sample->accel_mps2[2] = GRAVITY_MPS2;
+    sample->gyro_rps[0] = 0.0f;
+    sample->gyro_rps[1] = 0.0f;
+    sample->gyro_rps[2] = scene.ego_yaw_rate_rps;
+    for (int axis = 0; axis < 3; axis++) {
+        sample->accel_mps2[axis] += ACCEL_NOISE_MPS2 * noise(board);
+        sample->gyro_rps[axis] += GYRO_NOISE_RPS * noise(board);
+    }
+    return true;
+}
+
+static bool read_speed(void* port, float* speed_mps) {
+    ec_board* board = port;
+    *speed_mps = scene_now(board).ego_speed_mps + SPEED_NOISE_MPS * noise(board);
+    return true;
+}
+
+static void kick_watchdog(void* port) {
+    ((ec_board*)port)->watchdog_kicks++;
+}
+
+static void trace(void* port, const ec_trace* entry) {
+    ec_board* board = port;
+    if (board->trace_used == EC_TRACES) {
+        board->trace_head = (board->trace_head + 1) % EC_TRACES;
+        board->trace_used--;
+        board->traces_lost++;
+    }
+    board->traces[(board->trace_head + board->trace_used++) % EC_TRACES] = *entry;
+}
+
+void ec_board_init(ec_board* board, uint32_t boot, uint64_t seed, int64_t scene_us) {
+    memset(board, 0, sizeof *board);
+    board->boot_id = boot;
+    board->random = seed;
+    board->scene_us = scene_us;
+    board->fifo_bytes = EC_QUEUE_BYTES;
+}
+
+ec_hal ec_board_hal(ec_board* board) {
+    ec_hal hal = {board,      now_us,   boot_id,    receive,       transmit, set_led,
+                  set_buzzer, read_imu, read_speed, kick_watchdog, trace};
+    return hal;
+}
+
+bool ec_board_take_trace(ec_board* board, ec_trace* entry) {
+    if (board->trace_used == 0)
+        return false;
+    *entry = board->traces[board->trace_head];
+    board->trace_head = (board->trace_head + 1) % EC_TRACES;
+    board->trace_used--;
+    return true;
+}

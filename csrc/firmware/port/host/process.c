@@ -1,0 +1,221 @@
+#define _GNU_SOURCE /* ppoll, accept4 */
+
+#include "firmware/port/host/process.h"
+
+#include "firmware/port/host/report.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+/* A pty without a client cannot be waited for: it is looked at so often. */
+#define HANG_UP_LOOK_US 20000u
+#define LONGEST_WAIT_US 1000000u
+
+static volatile sig_atomic_t asked_to_stop;
+static volatile sig_atomic_t parent_signalled;
+
+static void on_stop(int signal_number) {
+    (void)signal_number;
+    asked_to_stop = 1;
+}
+
+static void on_parent(int signal_number) {
+    (void)signal_number;
+    parent_signalled = 1;
+}
+
+static uint64_t monotonic_ns(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static bool would_block(void) {
+    return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
+}
+
+static size_t receive(void* port, uint8_t* data, size_t capacity) {
+    ec_process* process = ((ec_board*)port)->owner;
+    if (process->client < 0 || process->lost)
+        return 0;
+    ssize_t count = read(process->client, data, capacity);
+    if (count > 0)
+        return (size_t)count;
+    if (count == 0 || !would_block())
+        process->lost = true;
+    return 0;
+}
+
+static size_t transmit(void* port, const uint8_t* data, size_t length) {
+    ec_process* process = ((ec_board*)port)->owner;
+    if (process->client < 0 || process->lost)
+        return 0;
+    ssize_t count = write(process->client, data, length);
+    if (count < 0 && !would_block())
+        process->lost = true;
+    size_t taken = count > 0 ? (size_t)count : 0;
+    process->full = taken < length;
+    return taken;
+}
+
+static void report(ec_process* process) {
+    ec_trace trace;
+    char line[160];
+    while (ec_board_take_trace(&process->board, &trace)) {
+        struct pollfd out = {process->options.report_fd, POLLOUT, 0};
+        size_t length = ec_trace_json(&trace, line, sizeof line);
+        if (length > 0 && poll(&out, 1, 0) == 1 && (out.revents & POLLOUT) != 0)
+            (void)!write(process->options.report_fd, line, length);
+    }
+}
+
+static void set_nonblocking(int fd) {
+    (void)fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+}
+
+static bool hung_up(int fd) {
+    struct pollfd look = {fd, 0, 0};
+    return poll(&look, 1, 0) == 1 && (look.revents & POLLHUP) != 0;
+}
+
+static void welcome(ec_process* process, int client) {
+    process->client = client;
+    process->lost = false;
+    process->full = false;
+}
+
+static void part(ec_process* process) {
+    if (process->options.line == EC_LINE_LISTENER)
+        close(process->client);
+    process->client = -1;
+    ec_firmware_line_lost(&process->firmware);
+}
+
+/* Takes the next client; an older one whose session is dead gives way. */
+static void accept_client(ec_process* process) {
+    int client = accept4(process->options.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (client < 0)
+        return;
+    int yes = 1; /* fails on unix sockets, which need it not */
+    (void)setsockopt(client, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
+    if (process->client >= 0)
+        part(process);
+    welcome(process, client);
+}
+
+/* Waits for bytes, a client, a signal or `due_us`. */
+static void wait_until(ec_process* process, uint64_t due_us, const sigset_t* signals) {
+    struct pollfd fds[2];
+    nfds_t count = 0;
+    bool listening = process->options.line == EC_LINE_LISTENER &&
+                     (process->client < 0 || !ec_session_open(&process->firmware.session));
+    if (listening)
+        fds[count++] = (struct pollfd){process->options.fd, POLLIN, 0};
+    if (process->client >= 0) {
+        short events = (short)(process->full ? POLLIN | POLLOUT : POLLIN);
+        fds[count++] = (struct pollfd){process->client, events, 0};
+    }
+
+    uint64_t longest_us = process->client < 0 && process->options.line == EC_LINE_PTY
+                              ? HANG_UP_LOOK_US
+                              : LONGEST_WAIT_US;
+    uint64_t now_us = process->board.now_us;
+    uint64_t wait_us = due_us > now_us ? due_us - now_us : 0;
+    if (wait_us > longest_us)
+        wait_us = longest_us;
+    struct timespec timeout = {(time_t)(wait_us / 1000000u), (long)(wait_us % 1000000u) * 1000};
+    if (ppoll(fds, count, &timeout, signals) > 0 && listening && fds[0].revents != 0)
+        accept_client(process);
+}
+
+/* One turn of the main loop; false when the process is over. */
+static bool turn(ec_process* process, uint64_t start_ns, const sigset_t* signals) {
+    if (process->client < 0 && process->options.line == EC_LINE_PTY &&
+        !hung_up(process->options.fd))
+        welcome(process, process->options.fd);
+    process->board.now_us = (monotonic_ns() - start_ns) / 1000u;
+    uint64_t due_us = ec_firmware_step(&process->firmware);
+    if (process->lost && process->client >= 0) {
+        part(process);
+        due_us = process->board.now_us;
+    }
+    report(process);
+    if (process->client < 0 && process->options.line == EC_LINE_STREAM)
+        return false;
+    wait_until(process, due_us, signals);
+    return asked_to_stop == 0;
+}
+
+static int run(ec_process* process, const sigset_t* signals) {
+    const ec_process_options* options = &process->options;
+    uint64_t start_ns = monotonic_ns();
+    uint64_t epoch_ns = options->epoch_ns == 0 ? start_ns : options->epoch_ns;
+    pid_t parent = getppid();
+    if (options->dies_with_parent && prctl(PR_SET_PDEATHSIG, SIGUSR1) != 0)
+        return errno;
+
+    ec_board_init(&process->board, options->boot_id, options->seed,
+                  ((int64_t)start_ns - (int64_t)epoch_ns) / 1000);
+    process->board.owner = process;
+    process->hal = ec_board_hal(&process->board);
+    process->hal.receive = receive;
+    process->hal.transmit = transmit;
+    process->client = -1;
+    set_nonblocking(options->fd);
+    if (options->line == EC_LINE_STREAM)
+        welcome(process, options->fd);
+    if (!ec_firmware_init(&process->firmware, &process->hal))
+        return EINVAL;
+
+    while (turn(process, start_ns, signals)) {
+        /* The signal comes when the thread ends that started us; the parent itself may live on. */
+        if (parent_signalled && getppid() != parent)
+            break;
+    }
+    if (process->client >= 0 && options->line == EC_LINE_LISTENER)
+        close(process->client);
+    return 0;
+}
+
+int ec_process_run(ec_process* process, const ec_process_options* options) {
+    static const int handled[] = {SIGTERM, SIGINT, SIGUSR1, SIGPIPE};
+    enum { HANDLED = sizeof handled / sizeof handled[0] };
+    struct sigaction before[HANDLED];
+    sigset_t blocked, waiting;
+
+    memset(process, 0, sizeof *process);
+    process->options = *options;
+    asked_to_stop = 0;
+    parent_signalled = 0;
+    sigemptyset(&blocked);
+    for (int i = 0; i < HANDLED; i++) {
+        struct sigaction action;
+        memset(&action, 0, sizeof action);
+        sigemptyset(&action.sa_mask);
+        action.sa_handler = handled[i] == SIGPIPE   ? SIG_IGN
+                            : handled[i] == SIGUSR1 ? on_parent
+                                                    : on_stop;
+        sigaction(handled[i], &action, &before[i]);
+        sigaddset(&blocked, handled[i]);
+    }
+    pthread_sigmask(SIG_BLOCK, &blocked, &waiting);
+    sigset_t while_waiting = waiting;
+    for (int i = 0; i < HANDLED; i++)
+        sigdelset(&while_waiting, handled[i]);
+
+    int failure = run(process, &while_waiting);
+
+    for (int i = 0; i < HANDLED; i++)
+        sigaction(handled[i], &before[i], NULL);
+    pthread_sigmask(SIG_SETMASK, &waiting, NULL);
+    return failure;
+}

@@ -1,0 +1,171 @@
+"""Declarations of csrc/firmware for _sim.pyx."""
+
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+
+
+cdef extern from "firmware/core/scenario.h" nogil:
+    enum: EC_SCENARIO_PERIOD_US
+
+    ctypedef struct ec_scene:
+        double ego_distance_m
+        float ego_speed_mps
+        float ego_acceleration_mps2
+        float ego_yaw_rate_rps
+        float lead_gap_m
+        float lead_speed_mps
+        float lead_acceleration_mps2
+        uint8_t lead_braking
+
+    void ec_scenario_at(uint64_t t_us, ec_scene *scene)
+
+
+cdef extern from "link/session.h" nogil:
+    enum: EC_CHANNELS
+    enum: EC_CORRUPT_REASONS
+
+    ctypedef struct ec_session:
+        pass
+
+    ctypedef struct ec_stats:
+        uint32_t requests_received, results_sent, retransmits, duplicates
+        uint32_t data_sent, data_received, ignored, opens
+
+    ctypedef struct ec_decoder:
+        uint32_t frames
+        uint32_t errors[4]
+
+    bint ec_session_open(const ec_session *session)
+    const ec_stats *ec_session_stats(const ec_session *session)
+    const ec_decoder *ec_session_decoder(const ec_session *session)
+
+
+cdef extern from "firmware/core/firmware.h" nogil:
+    ctypedef struct ec_hal:
+        pass
+
+    ctypedef enum ec_trace_kind:
+        pass
+
+    ctypedef struct ec_trace:
+        uint64_t t_us
+        uint32_t a, b, c
+        ec_trace_kind kind
+
+    ctypedef struct ec_detection_summary:
+        uint32_t frame
+        uint16_t nearest_ttc_ms
+        uint8_t count
+
+    ctypedef struct ec_firmware_records:
+        uint32_t commands, alerts, summaries
+        ec_detection_summary last_summary
+
+    ctypedef struct ec_indicator:
+        uint8_t alert_level
+
+    ctypedef struct ec_firmware:
+        ec_session session
+        ec_indicator indicator
+        ec_firmware_records records
+        bint safe
+        uint32_t boot_id
+
+    bint ec_firmware_init(ec_firmware *firmware, const ec_hal *hal)
+    uint64_t ec_firmware_step(ec_firmware *firmware)
+    void ec_firmware_line_lost(ec_firmware *firmware)
+
+
+cdef extern from "firmware/port/host/board.h" nogil:
+    ctypedef struct ec_queue:
+        uint32_t used
+
+    ctypedef struct ec_board:
+        uint64_t now_us
+        int64_t scene_us
+        uint64_t random
+        uint32_t boot_id
+        bint led, buzzer
+        ec_queue to_device, from_device
+        uint32_t traces_lost, watchdog_kicks
+
+    enum: EC_QUEUE_BYTES
+
+    size_t ec_queue_put(ec_queue *queue, const uint8_t *data, size_t length)
+    size_t ec_queue_take(ec_queue *queue, uint8_t *data, size_t capacity)
+    void ec_board_init(ec_board *board, uint32_t boot_id, uint64_t seed, int64_t scene_us)
+    ec_hal ec_board_hal(ec_board *board)
+    bint ec_board_take_trace(ec_board *board, ec_trace *trace)
+
+
+cdef extern from "firmware/port/host/report.h" nogil:
+    ctypedef struct ec_trace_names:
+        const char *event
+        const char *fields[3]
+
+    const ec_trace_names *ec_trace_naming(ec_trace_kind kind)
+
+
+cdef extern from "firmware/port/host/line.h" nogil:
+    enum: EC_LINE_BYTES
+
+    ctypedef struct ec_line_faults:
+        double bit_error, drop, duplicate
+        uint32_t delay_us, jitter_us, bytes_per_s
+        uint64_t seed
+
+    ctypedef struct ec_line_counts:
+        uint64_t bytes_in, bytes_out, bits_flipped, bytes_dropped, bytes_repeated, bytes_overrun
+
+    ctypedef struct ec_line:
+        ec_line_counts counts
+
+    void ec_line_init(ec_line *line, const ec_line_faults *faults)
+    void ec_line_send(ec_line *line, uint64_t now_us, const uint8_t *data, size_t length)
+    size_t ec_line_receive(ec_line *line, uint64_t now_us, uint8_t *data, size_t capacity)
+    uint64_t ec_line_free_us(const ec_line *line)
+    uint64_t ec_line_next_us(const ec_line *line)
+
+
+cdef extern from "firmware/port/host/process.h" nogil:
+    ctypedef enum ec_line_kind:
+        EC_LINE_STREAM
+        EC_LINE_PTY
+        EC_LINE_LISTENER
+
+    ctypedef struct ec_process_options:
+        int fd
+        ec_line_kind line
+        int report_fd
+        bint dies_with_parent
+        uint32_t boot_id
+        uint64_t seed, epoch_ns
+
+    ctypedef struct ec_process:
+        pass
+
+    int ec_process_run(ec_process *process, const ec_process_options *options)
+
+
+cdef extern from "firmware/port/host/endurance.h" nogil:
+    enum: EC_NO_INJECTION
+
+    ctypedef struct ec_endurance_options:
+        ec_line_faults to_device, to_host
+        uint32_t commands
+        uint64_t limit_us
+        uint32_t inject_double, inject_loss, inject_foreign
+        uint8_t *executions
+        uint8_t *outcomes
+
+    ctypedef struct ec_endurance_result:
+        uint64_t virtual_us
+        uint32_t issued, executed, lost, doubled, unasked, done, misreported, telemetry
+        uint64_t frames_to_device, frames_to_host, rejected, foreign
+        uint32_t retransmits, duplicates
+        ec_line_counts to_device, to_host
+
+    ctypedef struct ec_endurance:
+        pass
+
+    bint ec_endurance_run(ec_endurance *endurance, const ec_endurance_options *options,
+                          ec_endurance_result *result)
