@@ -1,7 +1,11 @@
-"""What a session reports: one small class per kind of event."""
+"""What a session reports: one small class per kind of event.
+
+Those without fields are no tuples: all empty tuples are equal.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import IntEnum
 from typing import NamedTuple
 
@@ -37,11 +41,13 @@ class Opened(NamedTuple):
     reset: bool
 
 
-class Silent(NamedTuple):
+@dataclass(frozen=True)
+class Silent:
     """The session is over: the peer fell silent, was reset, or the line was reopened."""
 
 
-class Incompatible(NamedTuple):
+@dataclass(frozen=True)
+class Incompatible:
     """The peer speaks no protocol version that this side speaks."""
 
 
@@ -83,11 +89,13 @@ class Stamps(NamedTuple):
     t4: int
 
 
-class LeaseHeld(NamedTuple):
+@dataclass(frozen=True)
+class LeaseHeld:
     """The peer's application is alive."""
 
 
-class LeaseLost(NamedTuple):
+@dataclass(frozen=True)
+class LeaseLost:
     """The peer's application stopped renewing its lease."""
 
 
