@@ -1,4 +1,4 @@
-"""The same frame from two kept libraries: `cobs` and `crc32c`, both C extensions, joined in Python."""
+"""The same frame from the kept libraries `cobs` and `crc32c`, C extensions both, joined in Python."""
 
 from __future__ import annotations
 
