@@ -1,4 +1,4 @@
-"""The same frame from the kept libraries `cobs` and `crc32c`, C extensions both, joined in Python."""
+"""The same frame from the kept libraries `cobs` and `crc32c`, both C, joined in Python."""
 
 from __future__ import annotations
 
