@@ -56,13 +56,21 @@ def _say(text: str) -> None:
 def _confine() -> None:
     """A hostile model shall cost neither a core dump, nor all memory, nor the parent's life."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    for limit, most in ((resource.RLIMIT_AS, _MAX_MEMORY_BYTES), (resource.RLIMIT_CPU, _MAX_CPU_S)):
+    memory = _address_space_bytes() + _MAX_MEMORY_BYTES
+    for limit, most in ((resource.RLIMIT_AS, memory), (resource.RLIMIT_CPU, _MAX_CPU_S)):
         _, hard = resource.getrlimit(limit)
         allowed = most if hard == resource.RLIM_INFINITY else min(most, hard)
         with contextlib.suppress(ValueError, OSError, OverflowError):
             resource.setrlimit(limit, (allowed, hard))
     with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as score:
         score.write("1000")
+
+
+def _address_space_bytes() -> int:
+    """What this process has mapped already, which under a sanitizer is terabytes."""
+    with contextlib.suppress(OSError, ValueError), open("/proc/self/statm") as statistics:
+        return int(statistics.read().split()[0]) * resource.getpagesize()
+    return 0
 
 
 if __name__ == "__main__":

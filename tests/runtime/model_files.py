@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import flatbuffers
 
 POSTPROCESS = "TFLite_Detection_PostProcess"
-RELU, CUSTOM = 19, 32
+ADD, RELU, CUSTOM = 0, 19, 32
 TYPES = {"float32": 0, "uint8": 3, "int8": 9}
 
 

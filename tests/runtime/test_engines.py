@@ -5,10 +5,12 @@ import shutil
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from edgecore import engines
 from edgecore.errors import EngineError, ModelError
+from tests.runtime.model_files import ADD, File, Operator, Tensor, build
 
 
 def test_importing_edgecore_imports_no_engine_and_no_picture_or_terminal_library():
@@ -75,6 +77,28 @@ def test_resizing_what_the_model_fixes_is_refused_before_the_engine_sees_it(test
         engine.resize(0, (128, 128, 3))
     assert engine.inputs[0].shape == (1, 128, 128, 3)
     engine.invoke()
+
+
+def test_refused_resize_leaves_the_model_as_freshly_loaded(engine_name):
+    """Two inputs are added, so that only a shape that broadcasts to the other's is possible."""
+    shape = (1, 4, 4, 3)
+    tensors = [
+        Tensor(shape, name="x", signature=(1, -1, -1, 3)),
+        Tensor(shape, name="y"),
+        Tensor(shape, name="z"),
+    ]
+    add = Operator((0, 1), (2,), ADD)
+    engine = engines.load(build(File(tensors, (0, 1), (2,), [add])), engine_name)
+    with pytest.raises(EngineError, match=r"cannot be resized to \(1, 5, 5, 3\)"):
+        engine.resize(0, (1, 5, 5, 3))
+    assert engine.inputs[0].shape == shape
+    engine.resize(0, (1, 1, 1, 3))
+    for index, value in enumerate((1, 2)):
+        with engine.input(index) as array:
+            array[...] = value
+    engine.invoke()
+    with engine.output(0) as array:
+        np.testing.assert_array_equal(array, np.full(shape, 3, np.float32))
 
 
 @pytest.mark.parametrize("accelerator", ["tpu", "external:", "CPU", ""])
