@@ -51,7 +51,7 @@ _BURST = 8
 _BURST_EVERY_S = 0.02
 _PING_EVERY_S = 1.0
 _RETRY_FIRST_S = 0.1
-_RETRY_LAST_S = 2.0
+_RETRY_LAST_S = 1.0
 _REOPEN_AFTER_S = 5.0
 """A line that carries no session for so long is closed and opened again."""
 
@@ -376,6 +376,7 @@ class Link:
                 subscription.close()
             self._become("closed", str(error))
             self._settled.set()
+            self._session.reopen(_now_us())
             self._session.wake_by(-1)
             os.close(self._woken_fd)
             os.close(self._wake_fd)

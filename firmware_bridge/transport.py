@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import socket
@@ -71,6 +72,8 @@ def open_port(url: str, *, timeout_s: float) -> Port:
         if scheme == "sim":
             return _open_sim(options)
         return _open_pyserial(url)
+    except BridgeConnectionError:
+        raise
     except OSError as error:
         raise BridgeConnectionError(f"{url}: {error.strerror or error}") from error
 
@@ -91,6 +94,10 @@ def _open_serial(path: str, options: dict[str, str]) -> Port:
         port = serial.Serial(path, baudrate=baud, timeout=0, exclusive=True)
     except (OSError, ValueError) as error:  # SerialException is an OSError
         raise BridgeConnectionError(f"{path}: {_reason(error)}") from error
+    return _native(port, path, baud)
+
+
+def _native(port: Any, path: str, baud: int) -> Port:
     with contextlib.suppress(OSError):
         fcntl.ioctl(port.fileno(), termios.TIOCEXCL)
     os.set_blocking(port.fileno(), False)
@@ -100,6 +107,8 @@ def _open_serial(path: str, options: dict[str, str]) -> Port:
 
 def _reason(error: BaseException) -> str:
     number = getattr(error, "errno", None)
+    if number in (errno.EAGAIN, errno.EBUSY):
+        return "in use by another program"
     if isinstance(number, int):
         return os.strerror(number)
     return str(error)
@@ -170,11 +179,15 @@ def _end(child: subprocess.Popen[bytes]) -> None:
 
 def _open_pyserial(url: str) -> Port:
     try:
+        if "://" not in url:
+            raise ValueError("no such scheme")
         port = serial.serial_for_url(url, baudrate=DEFAULT_BAUD, timeout=0.1)
     except ValueError as error:
         raise ValueError(
             f"{url}: expected serial:, unix:, tcp:, sim:, a path or a pyserial URL ({error})"
         ) from None
+    if type(port) is serial.Serial:  # hwgrep:// and the like: a port after all
+        return _native(port, port.portstr, DEFAULT_BAUD)
     return _pump(port, url)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from firmware_bridge._link import Session
-from firmware_bridge.events import Event, Opened, Requested
+from firmware_bridge.events import Event, Requested
 
 Answer = Callable[[Requested], tuple[int, bytes] | None]
 
@@ -30,6 +30,8 @@ class Device:
         self.events: list[Event] = []
         self.answer: Answer = answer or (lambda request: (0, request.payload))
         self.deaf = threading.Event()
+        self.hang_up = threading.Event()
+        self._heard_nothing = threading.Event()
         self._boot_id = boot_id
         self._ending = False
         self._start()
@@ -69,8 +71,9 @@ class Device:
 
     def _serve(self, fd: int) -> None:
         number = 0
-        while not self._ending and not number:
+        while not self._ending and not number and not self.hang_up.is_set():
             if self.deaf.is_set():
+                self._heard_nothing.set()
                 time.sleep(0.01)
                 continue
             events, number = self.session.serve(fd, self._woken, 10_000)
@@ -82,6 +85,7 @@ class Device:
                         self.session.result(event.handle, *answer)
                 else:
                     self.events.append(event)
+        self.hang_up.clear()
 
     def imu(self, count: int, start: int = 0) -> None:
         """Publishes so many records, one frame each; t_us is this machine's clock."""
@@ -102,8 +106,8 @@ class Device:
         self._boot_id += 1
         self._start()
 
-    def wait_open(self) -> None:
-        until = time.monotonic() + 5
-        while not any(isinstance(event, Opened) for event in self.events):
-            assert time.monotonic() < until, "no session"
-            time.sleep(0.005)
+    def go_deaf(self) -> None:
+        """From now on reads nothing and says nothing, on an open line."""
+        self._heard_nothing.clear()
+        self.deaf.set()
+        self._heard_nothing.wait(5)
