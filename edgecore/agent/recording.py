@@ -22,16 +22,17 @@ if TYPE_CHECKING:
     from edgecore.detections import Detections
     from edgecore.frame import Frame
 
-# Best first: encoder, its pixel format, container, encoder options. The mp4 is written in
-# fragments, so that what was recorded before a crash can be played.
-ENCODERS: tuple[tuple[str, str, str, dict[str, str]], ...] = (
-    ("libx264", "yuv420p", ".mp4", {"preset": "superfast", "crf": "23"}),
-    ("mpeg4", "yuv420p", ".mp4", {"qscale": "4"}),
-    ("mjpeg", "yuvj420p", ".mkv", {"qscale": "4"}),
+BT709, BT601, LIMITED = 1, 5, 1
+# Best first: encoder, its pixel format and colour matrix, container, encoder options. The mp4 is
+# written in fragments, so that what was recorded before a crash can be played.
+Encoder = tuple[str, str, int, str, dict[str, str]]
+ENCODERS: tuple[Encoder, ...] = (
+    ("libx264", "yuv420p", BT709, ".mp4", {"preset": "superfast", "crf": "23"}),
+    ("mpeg4", "yuv420p", BT601, ".mp4", {"qscale": "4"}),
+    ("mjpeg", "yuvj420p", BT601, ".mkv", {"qscale": "4"}),
 )
 FRAGMENTED = {"movflags": "frag_keyframe+empty_moov+default_base_moof"}
 MILLISECOND = Fraction(1, 1000)
-BT709, LIMITED = 1, 1
 
 
 class Recording(Protocol):
@@ -60,6 +61,7 @@ class VideoRecording:
         self._container: Any = None
         self._stream: Any = None
         self._size = (0, 0)
+        self._matrix = BT601
         self._first_ns = 0
         self._last_ms = -1
         self._path: Path | None = None
@@ -73,7 +75,7 @@ class VideoRecording:
         import av
         import av.error
 
-        for name, pixels, suffix, options in ENCODERS:
+        for name, pixels, matrix, suffix, options in ENCODERS:
             try:
                 av.Codec(name, "w")
             except av.error.FFmpegError:
@@ -89,10 +91,10 @@ class VideoRecording:
             context = self._stream.codec_context
             context.width, context.height, context.pix_fmt = width, height, pixels
             context.time_base = MILLISECOND
-            context.gop_size = 60
-            if pixels == "yuv420p":
+            context.gop_size, context.max_b_frames = 60, 0
+            if matrix == BT709:
                 context.colorspace, context.color_range = BT709, LIMITED
-            self._path = path
+            self._path, self._matrix = path, matrix
             return
         raise SourceError("no video encoder in this PyAV; use annotate = 'pictures'")
 
@@ -109,7 +111,7 @@ class VideoRecording:
             width=self._size[0],
             height=self._size[1],
             format=context.pix_fmt,
-            dst_colorspace=BT709 if context.pix_fmt == "yuv420p" else None,
+            dst_colorspace=self._matrix,
         )
         at_ms = max(self._last_ms + 1, (timestamp_ns - self._first_ns) // 1_000_000)
         picture.pts, picture.time_base = at_ms, MILLISECOND

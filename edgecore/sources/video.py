@@ -17,14 +17,18 @@ from .source import Source
 if TYPE_CHECKING:
     from edgecore.frame import ColorSpace, Frame, PixelFormat
 
-# FFmpeg's pixel format: our format, and whether the name itself says full range.
-FORMATS: dict[str, tuple[PixelFormat, bool]] = {
-    "yuv420p": ("i420", False),
-    "yuvj420p": ("i420", True),
-    "nv12": ("nv12", False),
-    "yuyv422": ("yuyv", False),
-    "rgb24": ("rgb", True),
-    "bgr24": ("bgr", True),
+# FFmpeg's pixel format: ours.
+FORMATS: dict[str, PixelFormat] = {
+    "yuv420p": "i420",
+    "yuvj420p": "i420",
+    "nv12": "nv12",
+    "nv21": "nv21",
+    "yuyv422": "yuyv",
+    "uyvy422": "uyvy",
+    "rgb24": "rgb",
+    "bgr24": "bgr",
+    "rgba": "rgba",
+    "bgra": "bgra",
 }
 COLORS: dict[tuple[str, bool], ColorSpace] = {
     ("bt601", False): "bt601-limited",
@@ -32,8 +36,8 @@ COLORS: dict[tuple[str, bool], ColorSpace] = {
     ("bt709", False): "bt709-limited",
     ("bt709", True): "bt709-full",
 }
-FULL_RANGE = 2
-BT709 = 1
+LIMITED_RANGE, FULL_RANGE = 1, 2
+RGB, BT709 = 0, 1
 # Unspecified, BT.470BG, SMPTE 170M, FCC: all of BT.601's family for our purpose.
 BT601_FAMILY = frozenset({2, 4, 5, 6})
 
@@ -127,37 +131,33 @@ class Video(Source):
         from edgecore.frame import Frame
 
         timestamp_ns = self._timestamp_ns(picture)
+        color = self._color(picture)
+        if picture.rotation:
+            self.note(f"the file asks to be turned by {picture.rotation} degrees; that is not done")
         name = picture.format.name
         if name not in FORMATS or any(plane.line_size < 0 for plane in picture.planes):
             target = "rgb24" if picture.format.is_rgb else "yuv420p"
             self.note(f"pixel format {name} is converted to {target} by swscale")
+            spread = FULL_RANGE if color.endswith("full") else LIMITED_RANGE
             picture = picture.reformat(
-                format=target,
-                src_color_range=full_range(picture),
-                dst_color_range=full_range(picture),
+                format=target, src_color_range=spread, dst_color_range=spread
             )
-        if picture.rotation:
-            self.note(
-                f"the file asks to be turned by {picture.rotation} degrees, which is not done"
-            )
-        layout, named_full = FORMATS[picture.format.name]
         planes = picture.planes
         return Frame(
             tuple(np.frombuffer(plane, np.uint8) for plane in planes),
             picture.width,
             picture.height,
-            format=layout,
+            format=FORMATS[picture.format.name],
             strides=[plane.line_size for plane in planes],
-            color=self._color(picture, named_full),
+            color=color,
             timestamp_ns=timestamp_ns,
         )
 
-    def _color(self, picture: Any, named_full: bool) -> ColorSpace:
-        matrix = "bt709" if picture.colorspace == BT709 else "bt601"
-        if picture.colorspace not in BT601_FAMILY | {0, BT709}:
-            matrix = "bt709"
+    def _color(self, picture: Any) -> ColorSpace:
+        matrix = "bt601" if picture.colorspace in BT601_FAMILY else "bt709"
+        if matrix == "bt709" and picture.colorspace not in {RGB, BT709}:
             self.note(f"colour space {int(picture.colorspace)} is read as BT.709")
-        full = named_full or picture.color_range == FULL_RANGE
+        full = picture.format.name.startswith("yuvj") or picture.color_range == FULL_RANGE
         return COLORS[matrix, full]
 
     def close(self) -> None:
@@ -166,11 +166,6 @@ class Video(Source):
             self._closed = True
             self._decoded.close()
             self._container.close()
-
-
-def full_range(picture: Any) -> int:
-    """FFmpeg's number for the picture's range; unspecified is limited for YUV."""
-    return FULL_RANGE if picture.color_range == FULL_RANGE else 1
 
 
 def reason(error: BaseException) -> str:

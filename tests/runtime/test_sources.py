@@ -57,18 +57,20 @@ def video(
 
 def as_rgb(frame: Frame) -> np.ndarray:
     """A plain float conversion, nearest chroma; independent of the kernels."""
-    if frame.format in {"rgb", "bgr"}:
-        pixels = np.asarray(frame.planes[0], dtype=np.float64)
-        return pixels if frame.format == "rgb" else pixels[..., ::-1]
+    if frame.format in {"rgb", "bgr", "rgba"}:
+        pixels = np.asarray(frame.planes[0], dtype=np.float64)[..., :3]
+        return pixels[..., ::-1] if frame.format == "bgr" else pixels
     if frame.format == "i420":
         luma, u, v = (np.asarray(plane, dtype=np.float64) for plane in frame.planes)
-    elif frame.format == "nv12":
+    elif frame.format in {"nv12", "nv21"}:
         luma = np.asarray(frame.planes[0], dtype=np.float64)
         u, v = np.moveaxis(np.asarray(frame.planes[1], dtype=np.float64), 2, 0)
+        u, v = (u, v) if frame.format == "nv12" else (v, u)
     else:
         packed = np.asarray(frame.planes[0], dtype=np.float64).reshape(frame.height, -1, 4)
-        luma = packed[..., [0, 2]].reshape(frame.height, -1)
-        u, v = packed[..., 1], packed[..., 3]
+        first = 0 if frame.format == "yuyv" else 1
+        luma = packed[..., [first, first + 2]].reshape(frame.height, -1)
+        u, v = packed[..., 1 - first], packed[..., 3 - first]
     down = 1 if u.shape[0] == frame.height else 2
     u, v = (np.repeat(np.repeat(c, down, 0), 2, 1) for c in (u, v))
     u, v = (c[: frame.height, : frame.width] - 128 for c in (u, v))
@@ -89,6 +91,9 @@ CASES = [
     ("raw.nut", "rawvideo", "nv12", (96, 64), 5, 1, "nv12", "bt601-limited"),
     ("odd.nut", "rawvideo", "yuv420p", (97, 65), 5, 1, "i420", "bt601-limited"),
     ("packed.nut", "rawvideo", "yuyv422", (96, 64), 5, 1, "yuyv", "bt601-limited"),
+    ("uyvy.nut", "rawvideo", "uyvy422", (96, 64), 5, 1, "uyvy", "bt601-limited"),
+    ("nv21.nut", "rawvideo", "nv21", (96, 64), 5, 1, "nv21", "bt601-limited"),
+    ("rgba.nut", "rawvideo", "rgba", (96, 64), 5, 1, "rgba", "bt601-full"),
     ("bgr.nut", "rawvideo", "bgr24", (96, 64), 5, 1, "bgr", "bt601-full"),
 ]
 
@@ -119,7 +124,7 @@ def test_video_planes_come_as_they_lie_with_the_streams_colours(
     for index, frame in enumerate(frames):
         assert (frame.width, frame.height) == size
         assert frame.format == format
-        if format != "bgr":
+        if format not in {"bgr", "rgba"}:
             assert frame.color == color
         error = np.abs(as_rgb(frame) - gradient(*size, index))
         assert np.median(error) < 4
@@ -141,6 +146,14 @@ def test_other_pixel_formats_are_converted_and_it_is_said(tmp_path: Path, pixels
     assert [frame.format for frame in frames] == ["i420"] * COUNT
     if pixels != "gray":
         assert np.median(np.abs(as_rgb(frames[2]) - gradient(96, 64, 2))) < 4
+
+
+def test_full_range_is_kept_when_a_format_is_converted(tmp_path: Path) -> None:
+    with sources.open(video(tmp_path / "clip.avi", "mjpeg", "yuvj422p", color_range=2)) as source:
+        frame = next(source)
+        assert source.notes == ["pixel format yuvj422p is converted to yuv420p by swscale"]
+    assert (frame.format, frame.color) == ("i420", "bt601-full")
+    assert np.median(np.abs(as_rgb(frame) - gradient(96, 64))) < 4
 
 
 def test_video_times_are_the_streams_own(tmp_path: Path) -> None:
