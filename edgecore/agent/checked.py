@@ -84,7 +84,8 @@ def _value(hint: Any, value: Any, where: str, key: str) -> Any:
 def _scalar(kind: type, value: Any, limits: tuple[Any, ...], place: str) -> Any:
     names = {float: "a number", int: "a whole number", str: "a text", bool: "true or false"}
     given: Any = float(value) if kind is float and type(value) is int else value
-    if type(given) is not kind:
+    fits = type(given) is kind
+    if not fits:
         raise ConfigError(f"{place}: expected {names[kind]}, got {value!r}")
     for limit in limits:
         if isinstance(limit, Range) and not limit.low <= given <= limit.high:

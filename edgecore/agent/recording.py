@@ -141,7 +141,9 @@ class PictureRecording:
     def add(self, rgb: NDArray[np.uint8], timestamp_ns: int, label: str) -> None:
         """One more picture; a name that is taken gets a number."""
         name, _, number = label.rpartition("#")
-        base = Path(name or label).stem + (f"-{int(number):06d}" if name and number else "")
+        base = (Path(name or label).stem or "frame") + (
+            f"-{int(number):06d}" if name and number else ""
+        )
         chosen, count = base, 1
         while chosen in self._used:
             count += 1
