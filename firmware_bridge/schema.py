@@ -5,11 +5,17 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 from functools import cached_property
+from keyword import iskeyword
 
 import numpy as np
 
 from firmware_bridge._link import crc32c, schema_blob
 from firmware_bridge.errors import ProtocolError
+
+DEVICE_TIME = "t_us"
+"""A field of this name is an instant on the device's clock."""
+HOST_TIME = "t_ns"
+"""The same instant on the host's, which records of a subscription carry."""
 
 _DTYPES = {
     0x01: "<u1",
@@ -123,6 +129,12 @@ class _Reader:
         self.at = end + 1
         return value
 
+    def name(self) -> str:
+        value = self.text()
+        if not value.isidentifier() or iskeyword(value):
+            raise ValueError(f"{value!r} is no name")
+        return value
+
 
 class Schema:
     """Every message of a device, by name and by type.
@@ -163,18 +175,22 @@ class Schema:
 
 def _message(reader: _Reader) -> MessageInfo:
     kind, channel, fields, size = (int(value) for value in reader.take("<BBBH"))
-    name = reader.text()
+    name = reader.name()
     info = MessageInfo(name, kind, channel, size, tuple(_field(reader) for _ in range(fields)))
     for field in info.fields:
         if field.offset + field.dtype.itemsize * field.count > size:
             raise ValueError(f"{name}.{field.name} ends past the record's {size} bytes")
+    if info.dtype.itemsize != info.packing.size:
+        raise ValueError(f"{name}: fields overlap")
     return info
 
 
 def _field(reader: _Reader) -> FieldInfo:
     values = reader.take("<BHHfii")
     code, offset, count, low, high = (int(values[i]) for i in (0, 1, 2, 4, 5))
-    name, unit = reader.text(), reader.text()
+    name, unit = reader.name(), reader.text()
+    if name == HOST_TIME:
+        raise ValueError(f"{name} is added by the host and cannot be a field")
     if count == 0:
         raise ValueError(f"{name} has no elements")
     dtype = np.dtype(f"S{count}") if code == _TEXT else np.dtype(_DTYPES[code])

@@ -13,12 +13,9 @@ import numpy.typing as npt
 
 from firmware_bridge.clock import Clock
 from firmware_bridge.events import Received
-from firmware_bridge.schema import MessageInfo
+from firmware_bridge.schema import DEVICE_TIME, HOST_TIME, MessageInfo
 
 Records = npt.NDArray[np.void]
-
-DEVICE_TIME = "t_us"
-HOST_TIME = "t_ns"
 
 
 class _Kept(NamedTuple):

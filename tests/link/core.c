@@ -1,0 +1,91 @@
+/* The C of csrc/link by itself, for tests/link/test_core.py: reads commands on stdin, one a line,
+ * and prints what the C makes of them.
+ *
+ *     layout            every struct of messages.inc: name size, then field offset size
+ *     decode STEP HEX   frames and reasons of these bytes, fed STEP at a time
+ *     record HEX        an ec_alert out of a record of another length, and whether it is valid
+ */
+
+#include "link/crc32c.h"
+#include "link/frame.h"
+#include "link/schema.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static uint8_t bytes[8192];
+
+static size_t parse(const char* hex) {
+    size_t length = 0;
+    unsigned byte;
+    while (length < sizeof bytes && sscanf(hex + 2 * length, "%2x", &byte) == 1) {
+        bytes[length++] = (uint8_t)byte;
+    }
+    return length;
+}
+
+static void layout(void) {
+#define EC_MESSAGE(name, NAME, text, channel, type) printf("%s %zu\n", text, sizeof(ec_##name));
+#define EC_FIELD(name, type, field, unit, scale, low, high)                                        \
+    printf(" %s %zu %zu\n", #field, offsetof(ec_##name, field), sizeof(((ec_##name*)0)->field));
+#define EC_ARRAY(name, type, field, count, unit) EC_FIELD(name, type, field, unit, 1, 0, 0)
+#define EC_MESSAGE_END(name)
+#include EC_MESSAGES_INC
+#undef EC_MESSAGE
+#undef EC_FIELD
+#undef EC_ARRAY
+#undef EC_MESSAGE_END
+    uint8_t served[4096];
+    size_t length = ec_schema_read(&ec_messages, 0, served, sizeof served);
+    printf("served %zu %08x %08x\n", length, ec_schema_hash(&ec_messages),
+           ec_crc32c(0, served, length));
+}
+
+static void decode(size_t step, size_t length) {
+    static const char* const reasons[] = {"cobs", "short", "long", "crc"};
+    uint8_t* buffer = malloc(EC_FRAME_MAX); /* exactly, so that a sanitizer sees one byte more */
+    ec_decoder decoder;
+    ec_decoder_init(&decoder, buffer, EC_FRAME_MAX);
+    for (size_t at = 0; at < length;) {
+        size_t piece = length - at < step ? length - at : step, used = 0;
+        uint8_t* fed = malloc(piece);
+        memcpy(fed, bytes + at, piece);
+        ec_frame frame;
+        ec_corrupt reason;
+        ec_decoded what = ec_decoder_feed(&decoder, fed, piece, &used, &frame, &reason);
+        free(fed);
+        at += used;
+        if (what == EC_DECODED_CORRUPT) {
+            printf("%s\n", reasons[reason]);
+        } else if (what == EC_DECODED_FRAME) {
+            printf("%u %u %u %u ", frame.kind, frame.channel, frame.sequence, frame.type);
+            for (size_t i = 0; i < frame.length; i++) {
+                printf("%02x", frame.body[i]);
+            }
+            printf("\n");
+        }
+    }
+    free(buffer);
+}
+
+int main(void) {
+    static char line[2 * sizeof bytes + 64];
+    while (fgets(line, sizeof line, stdin) != NULL) {
+        if (strncmp(line, "layout", 6) == 0) {
+            layout();
+        } else if (strncmp(line, "decode ", 7) == 0) {
+            char* hex = NULL;
+            size_t step = strtoul(line + 7, &hex, 10);
+            decode(step, parse(hex + 1));
+        } else if (strncmp(line, "record ", 7) == 0) {
+            size_t length = parse(line + 7);
+            ec_alert alert;
+            ec_record_read(&alert, sizeof alert, bytes, length);
+            printf("%u %u %u %d\n", alert.kind, alert.level, alert.duration_ms,
+                   ec_record_valid(ec_schema_find(&ec_messages, EC_TYPE_ALERT), &alert));
+        }
+        printf("end\n");
+    }
+    return 0;
+}

@@ -1,0 +1,161 @@
+"""csrc/link compiled by itself, as firmware does, and under sanitizers."""
+
+import json
+import random
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from firmware_bridge.schema import COMPILED
+from tests.reference import link_codec as reference
+
+ROOT = Path(__file__).parent.parent.parent
+SOURCES = sorted((ROOT / "csrc" / "link").glob("*.c"))
+FRAMES = json.loads((ROOT / "tests" / "vectors" / "frames.json").read_text())
+STRICT = ["-std=c99", "-pedantic", "-Wall", "-Wextra", "-Wconversion", "-Werror"]
+
+
+def compiler(name="cc"):
+    found = shutil.which(name)
+    if found is None:
+        pytest.skip(f"no {name} here")
+    return found
+
+
+@pytest.fixture(scope="module")
+def core(tmp_path_factory):
+    """Runs commands through core.c under AddressSanitizer and UndefinedBehaviorSanitizer."""
+    program = tmp_path_factory.mktemp("core") / "core"
+    subprocess.run(
+        [
+            compiler(),
+            *("-std=c99", "-g", "-O1", "-Wall", "-Wextra", "-Werror"),
+            *("-fsanitize=address,undefined", "-fno-sanitize-recover=all"),
+            *("-I", ROOT / "csrc", "-o", program),
+            Path(__file__).parent / "core.c",
+            *SOURCES,
+        ],
+        check=True,
+    )
+
+    def run(*commands):
+        done = subprocess.run(
+            [program], input="\n".join(commands) + "\n", capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        answers = [[]]
+        for line in done.stdout.splitlines():
+            if line == "end":
+                answers.append([])
+            else:
+                answers[-1].append(line)
+        return answers[:-1]
+
+    return run
+
+
+def spoken(item):
+    """The twin's answer as core.c prints it."""
+    if isinstance(item, str):
+        return item
+    return f"{item[0]} {item[1]} {item[2]} {item[3]} {item[4].hex()}"
+
+
+@pytest.mark.parametrize("name", ["cc", "clang", "arm-none-eabi-gcc"])
+def test_core_compiles_freestanding_without_a_warning(name, tmp_path):
+    for source in SOURCES:
+        subprocess.run(
+            [
+                *(compiler(name), *STRICT, "-ffreestanding", "-Os"),
+                *("-I", ROOT / "csrc", "-c", source, "-o", tmp_path / "object.o"),
+            ],
+            check=True,
+        )
+
+
+def test_core_needs_nothing_but_copying_memory(tmp_path):
+    """No malloc, no I/O: what is left undefined is what a compiler may call anyway."""
+    undefined, defined = set(), set()
+    for source in SOURCES:
+        target = tmp_path / f"{source.stem}.o"
+        subprocess.run(
+            [compiler(), "-std=c99", "-O2", "-I", ROOT / "csrc", "-c", source, "-o", target],
+            check=True,
+        )
+        listing = subprocess.run(
+            [compiler("nm"), "-P", target], check=True, capture_output=True, text=True
+        )
+        for line in listing.stdout.splitlines():
+            name, kind = line.split()[:2]
+            (undefined if kind == "U" else defined).add(name)
+    allowed = {"memcpy", "memmove", "memset", "memchr", "strlen", "_GLOBAL_OFFSET_TABLE_"}
+    assert undefined - defined - allowed - {"__stack_chk_fail"} == set()
+
+
+@pytest.mark.parametrize("step", [1, 2, 7, 10_000])
+def test_golden_bytes_decode_to_their_frames(core, step):
+    answers = core(*(f"decode {step} {vector['wire']}" for vector in FRAMES))
+    for vector, answer in zip(FRAMES, answers, strict=True):
+        expected = [spoken(item) for item in reference.decode(bytes.fromhex(vector["wire"]))]
+        assert answer == expected, vector["name"]
+
+
+def test_hostile_bytes_decode_as_the_twin_says(core):
+    generator = random.Random(20)
+    streams = []
+    for _ in range(400):
+        stream = bytearray()
+        for _ in range(generator.randint(1, 5)):
+            payload = generator.randbytes(generator.choice([0, 3, 64, 250, 512, 600]))
+            wire = bytearray(reference.encode(generator.randrange(6), 1, payload))
+            for _ in range(generator.choice([0, 0, 1, 3, 20])):
+                wire[generator.randrange(len(wire))] = generator.choice([0, 1, 255, 40])
+            stream += wire[: generator.choice([len(wire), len(wire) // 2])]
+        streams.append(bytes(stream) + b"\0")
+    answers = core(*(f"decode {generator.randint(1, 600)} {stream.hex()}" for stream in streams))
+    for stream, answer in zip(streams, answers, strict=True):
+        assert answer == [spoken(item) for item in reference.decode(stream)]
+
+
+def test_dtypes_of_the_host_are_the_structs_of_the_firmware(core):
+    (lines,) = core("layout")
+    *lines, served = lines
+    structs = {}
+    for line in lines:
+        if not line.startswith(" "):
+            name, size = line.split()
+            fields = structs[name] = (int(size), [])
+        else:
+            field, offset, size = line.split()
+            fields[1].append((field, int(offset), int(size)))
+    assert structs == {
+        message.name: (
+            message.dtype.itemsize,
+            [
+                (name, message.dtype.fields[name][1], message.dtype.fields[name][0].itemsize)
+                for name in message.dtype.names
+            ],
+        )
+        for message in COMPILED.messages
+    }
+    for message in COMPILED.messages:
+        assert message.packing.size == message.size
+    _, length, said, counted = served.split()
+    assert said == counted == f"{COMPILED.hash:08x}"
+    assert int(length) > 0
+
+
+@pytest.mark.parametrize(
+    ("record", "expected"),
+    [
+        ("0102f401", "1 2 500 1"),
+        ("0102", "1 2 0 1"),  # an older host knows no duration
+        ("", "0 0 0 0"),  # and kind 0 is out of bounds
+        ("0102f401ffffff", "1 2 500 1"),  # a newer host says more
+        ("0104f401", "1 4 500 0"),
+    ],
+)
+def test_record_of_another_length_is_filled_or_cut(core, record, expected):
+    assert core(f"record {record}") == [[expected]]
