@@ -1,8 +1,7 @@
 """Private: the kernels of csrc/vision. Arguments are checked by the public modules."""
 
 from collections.abc import Sequence
-from enum import Enum
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,12 +24,22 @@ def nms(
 ) -> tuple[NDArray[np.int64], bool]: ...
 def first_invalid_box(boxes: NDArray[np.float32]) -> int: ...
 
-class YoloOrder(Enum):
-    class_major = 0
-    anchor_major = 1
-    anchor_major_objectness = 2
+class _Pybind11Type(type): ...
 
-class HeadDecoder:
+class YoloOrder(metaclass=_Pybind11Type):
+    __members__: ClassVar[dict[str, YoloOrder]]
+    class_major: ClassVar[YoloOrder]
+    anchor_major: ClassVar[YoloOrder]
+    anchor_major_objectness: ClassVar[YoloOrder]
+    def __init__(self, value: int) -> None: ...
+    def __int__(self) -> int: ...
+    def __index__(self) -> int: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def value(self) -> int: ...
+
+class HeadDecoder(metaclass=_Pybind11Type):
     def __init__(self) -> None: ...
     def yolo(
         self,
@@ -65,7 +74,7 @@ def isa_active() -> str:
 def isa_force(name: str) -> None:
     """Use this set from now on."""
 
-class PreprocessPlan:
+class PreprocessPlan(metaclass=_Pybind11Type):
     """Everything but the pixels."""
 
     def __init__(

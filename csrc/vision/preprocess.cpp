@@ -65,7 +65,7 @@ RowTap clamped(int64_t first, int64_t weight, int last) noexcept {
         return {only, only, 0};
     }
     return {static_cast<int32_t>(first), static_cast<int32_t>(first) + 1,
-            static_cast<int32_t>(weight)};
+            static_cast<int16_t>(weight)};
 }
 
 // Taps of output pixel `index` of `picture` in a row or column of `size` pixels whose samples
@@ -133,8 +133,8 @@ ColorWeights weights_of(ColorSpace color) noexcept {
     return {};
 }
 
-int32_t fixed_color(double coefficient) noexcept {
-    return static_cast<int32_t>(std::lrint(coefficient * (1 << kColorBits)));
+int16_t fixed_color(double coefficient) noexcept {
+    return static_cast<int16_t>(std::lrint(coefficient * (1 << kColorBits)));
 }
 
 } // namespace
@@ -241,12 +241,12 @@ void PreprocessPlan::lay_out_colors(const PreprocessOptions& options) {
     const int32_t black = weights.limited ? 16 : 0;
     for (int c = 0; c < 3; ++c) {
         const double* row = rows[options.channels == ChannelOrder::bgr ? 2 - c : c];
-        int32_t* matrix = tables_.matrix[c];
-        matrix[0] = fixed_color(luma);
-        matrix[1] = fixed_color(row[0]);
-        matrix[2] = fixed_color(row[1]);
-        matrix[3] = (1 << (kColorBits - 1)) -
-                    (black * matrix[0] + 128 * (matrix[1] + matrix[2])) * (1 << kSampleBits);
+        ColorRow& out = tables_.color[c];
+        out.y = fixed_color(luma);
+        out.u = fixed_color(row[0]);
+        out.v = fixed_color(row[1]);
+        out.bias =
+            (1 << (kColorBits - 1)) - (black * out.y + 128 * (out.u + out.v)) * (1 << kSampleBits);
     }
 }
 

@@ -70,7 +70,7 @@ private:
     struct Taps {
         std::vector<int32_t> first;
         std::vector<int32_t> second;
-        std::vector<int32_t> weight;
+        std::vector<int16_t> weight;
         std::vector<RowTap> rows;
     };
 

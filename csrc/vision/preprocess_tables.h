@@ -24,14 +24,14 @@ enum class OutputType : uint8_t { uint8, int8, float32 };
 struct ColumnTaps {
     const int32_t* first;
     const int32_t* second;
-    const int32_t* weight;
+    const int16_t* weight;
     bool blended; // false: every weight is 0
 };
 
 struct RowTap {
     int32_t first;
     int32_t second;
-    int32_t weight;
+    int16_t weight;
 };
 
 struct ChannelSource {
@@ -45,6 +45,14 @@ struct SampleGroup {
     ChannelSource source[3];
     ColumnTaps columns;
     const RowTap* rows;
+};
+
+// sample = (y Y + u U + v V + bias) >> kColorBits, clamped.
+struct ColorRow {
+    int16_t y;
+    int16_t u;
+    int16_t v;
+    int32_t bias;
 };
 
 enum class SourceKind : uint8_t { gray, rgb, yuv };
@@ -61,8 +69,7 @@ struct PreprocessTables {
     SampleGroup primary; // gray, rgb in output order, or luma
     SampleGroup chroma;  // u, v; yuv only
 
-    // yuv only, in output order: sample = (m[0] y + m[1] u + m[2] v + m[3]) >> kColorBits, clamped.
-    int32_t matrix[3][4];
+    ColorRow color[3]; // in output order; yuv only
 
     OutputType type;
     // value = clamp(sample * gain + offset, low, high), then for integers rounded to nearest, ties

@@ -368,3 +368,11 @@ def test_the_native_plan_refuses_planes_and_outputs_of_another_geometry() -> Non
         plan.run([RGB] * 9, np.zeros((2, 2, 3), np.uint8))
     with pytest.raises(ValueError, match="output is not of the size"):
         plan.run([RGB], np.zeros((2, 1, 3), np.uint8))
+
+
+@pytest.mark.parametrize("shape", [(1, 32768), (32768, 1)])
+def test_the_longest_side_is_read_to_its_end(shape: tuple[int, int]) -> None:
+    pixels = np.arange(32768, dtype=np.uint32).view(np.uint8)[::4].reshape(shape)
+    frame = Frame(np.ascontiguousarray(pixels), shape[1], shape[0], "gray")
+    assert np.array_equal(frame.to_rgb()[..., 0], pixels)
+    assert_within_bound(frame, (9, 13), fit="stretch")
