@@ -51,16 +51,17 @@ class Table:
 
     def raw(self, field: int) -> bytes:
         """The bytes of a byte vector or string, empty where it is absent."""
-        start, count = self._vector(field, 1)
+        start, count = self.span(field, 1)
         return bytes(self._data[start : start + count])
 
-    def length(self, field: int, item_size: int) -> int:
-        """How many items of `item_size` bytes a vector has, 0 where it is absent."""
-        return self._vector(field, item_size)[1]
+    def span(self, field: int, item_size: int) -> tuple[int, int]:
+        """Where a vector of items of `item_size` bytes starts and how many it has, else 0, 0."""
+        position = self._target(field)
+        return (0, 0) if position is None else _span(self._data, position, item_size)
 
     def numbers(self, field: int, code: str) -> tuple[float, ...]:
         """The numbers of a vector whose items have struct code `code`."""
-        start, count = self._vector(field, _SIZES[code])
+        start, count = self.span(field, _SIZES[code])
         return struct.unpack_from(f"<{count}{code}", self._data, start)
 
     def integers(self, field: int, code: str = "i") -> tuple[int, ...]:
@@ -69,7 +70,7 @@ class Table:
 
     def tables(self, field: int) -> "list[Table]":
         """The tables of a vector of tables."""
-        start, count = self._vector(field, 4)
+        start, count = self.span(field, 4)
         return [
             Table(self._data, position + _scalar(self._data, "I", position))
             for position in range(start, start + 4 * count, 4)
@@ -77,7 +78,7 @@ class Table:
 
     def texts(self, field: int) -> list[str]:
         """The strings of a vector of strings."""
-        start, count = self._vector(field, 4)
+        start, count = self.span(field, 4)
         found = []
         for position in range(start, start + 4 * count, 4):
             at = position + _scalar(self._data, "I", position)
@@ -95,10 +96,6 @@ class Table:
     def _target(self, field: int) -> int | None:
         position = self._field(field)
         return None if position is None else position + _scalar(self._data, "I", position)
-
-    def _vector(self, field: int, item_size: int) -> tuple[int, int]:
-        position = self._target(field)
-        return (0, 0) if position is None else _span(self._data, position, item_size)
 
 
 def _span(data: Buffer, position: int, item_size: int) -> tuple[int, int]:

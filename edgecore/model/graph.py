@@ -177,7 +177,7 @@ def _check_indices(what: str, indices: tuple[int, ...], lowest: int, count: int)
 
 
 def _buffer_size(table: Table, file_size: int) -> int:
-    inline = table.length(0, 1)
+    _, inline = table.span(0, 1)
     offset, size = table.scalar(1, "Q"), table.scalar(2, "Q")
     if offset > 1 and offset + size > file_size:
         raise ModelError(f"damaged: a buffer ends at byte {offset + size} of {file_size}")
