@@ -2,12 +2,15 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from edgecore.errors import ModelError
 
 if TYPE_CHECKING:
     from edgecore.heads import Head
+
+
+Fit: TypeAlias = Literal["letterbox", "stretch"]
 
 
 class Fact(NamedTuple):
@@ -58,7 +61,7 @@ class Model:
     channels: Literal["rgb", "bgr", "gray"]
     mean: tuple[float, ...]
     std: tuple[float, ...]
-    fit: Literal["letterbox", "stretch"]
+    fit: Fit
     anchor: Literal["center", "top-left"]
     pad_value: int
     state: tuple[tuple[int, int], ...]

@@ -2,7 +2,7 @@
 
 from typing import Literal, NamedTuple
 
-from edgecore.model.facts import Fact
+from edgecore.model.facts import Fact, Fit
 from edgecore.model.graph import Tensor
 from edgecore.model.metadata import Metadata
 
@@ -13,51 +13,50 @@ class Preparation(NamedTuple):
     channels: Literal["rgb", "bgr", "gray"]
     mean: tuple[float, ...]
     std: tuple[float, ...]
-    fit: Literal["letterbox", "stretch"]
+    fit: Fit
     anchor: Literal["center", "top-left"]
     pad_value: int
 
 
+_STRETCHED = {"fomo", "classifier"}
 _MINUS_ONE_TO_ONE = {"ssd", "ssd-raw", "blazeface"}
 _YOLO = {"yolov5", "yolov8", "yolox", "end-to-end"}
 
 
-def prepare(picture: Tensor, depth: int, kind: str, metadata: Metadata) -> Preparation:
-    """The preparation for input `picture` of `depth` channels under a head of `kind`."""
-    return _prepare(picture, depth, kind, metadata)[0]
+def prepare(
+    picture: Tensor, depth: int, kind: str, metadata: Metadata, fit: Fit | None
+) -> tuple[Preparation, list[Fact]]:
+    """How a frame becomes input `picture`, and the facts about it.
 
-
-def facts(picture: Tensor, depth: int, kind: str, metadata: Metadata) -> list[Fact]:
-    """What `prepare` decided, with its sources."""
-    made, source = _prepare(picture, depth, kind, metadata)
-    head = f"convention of a {kind} head" if kind in _YOLO else "no source: the usual"
-    mean, std = (", ".join(f"{v:g}" for v in values) for values in (made.mean, made.std))
-    fit = str(made.fit)
-    if fit == "letterbox":
-        fit += f", {made.anchor}, padded with {made.pad_value}"
-    return [
-        Fact("channels", made.channels, "tensor shape" if depth == 1 else head),
-        Fact("normalisation", f"(pixel - {mean}) / {std}", source),
-        Fact("fit", fit, head),
-    ]
-
-
-def _prepare(picture: Tensor, depth: int, kind: str, metadata: Metadata) -> tuple[Preparation, str]:
+    Args:
+        picture: the input tensor.
+        depth: its channels, 1 or 3.
+        kind: of the head.
+        metadata: for its normalisation.
+        fit: the user's word, None for the head's usual one.
+    """
+    convention = f"convention of a {kind} head" if kind in _YOLO else "no source: the usual"
     mean, std, source = _normalisation(picture, kind, metadata)
     channels: Literal["rgb", "bgr", "gray"] = "gray" if depth == 1 else "rgb"
     if kind == "yolox" and depth == 3:
         channels = "bgr"
-    return (
-        Preparation(
-            channels,
-            mean,
-            std,
-            "stretch" if kind in ("ssd", "ssd-raw", "fomo", "classifier") else "letterbox",
-            "top-left" if kind == "yolox" else "center",
-            114,
-        ),
-        source,
+    made = Preparation(
+        channels=channels,
+        mean=mean,
+        std=std,
+        fit=fit or ("stretch" if kind in _STRETCHED else "letterbox"),
+        anchor="top-left" if kind == "yolox" else "center",
+        pad_value=114,
     )
+    means, stds = (", ".join(f"{v:g}" for v in values) for values in (mean, std))
+    text: str = made.fit
+    if made.fit == "letterbox":
+        text += f", {made.anchor}, padded with {made.pad_value}"
+    return made, [
+        Fact("channels", channels, "tensor shape" if depth == 1 else convention),
+        Fact("normalisation", f"(pixel - {means}) / {stds}", source),
+        Fact("fit", text, "user" if fit else convention),
+    ]
 
 
 def _normalisation(

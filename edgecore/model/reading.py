@@ -7,9 +7,9 @@ from edgecore.errors import ModelError
 from edgecore.model import graph as graphs
 from edgecore.model import labels as names
 from edgecore.model import metadata as carriers
-from edgecore.model import preparation
-from edgecore.model.facts import Fact, Model, Trial
+from edgecore.model.facts import Fact, Fit, Model, Trial
 from edgecore.model.graph import Graph, Tensor
+from edgecore.model.preparation import prepare
 from edgecore.model.recognition import POSTPROCESS, Recognition, recognise
 from edgecore.model.states import pair_states
 
@@ -26,6 +26,7 @@ def read(
     labels: names.Labels = None,
     head: "Head | None" = None,
     input_size: tuple[int, int] | None = None,
+    fit: Fit | None = None,
     trial: Trial | None = None,
 ) -> Model:
     """The facts of the model at `path`.
@@ -37,13 +38,17 @@ def read(
         labels: names of the classes, or a text file of them, in place of the model's own.
         head: the head to decode, in place of the one found.
         input_size: height and width in pixels, for a model that leaves them open.
+        fit: "letterbox" or "stretch", in place of the head's usual one.
         trial: what `verify` saw; it tells a float model's boxes in pixels from normalised ones.
 
     Raises:
+        ValueError: a fit other than those two.
         ModelError: not a model, damaged, without a picture among its inputs, or with labels that
             do not match its classes. An unknown head is an error only when `Model.head` is
             asked for.
     """
+    if fit not in (None, "letterbox", "stretch"):
+        raise ValueError(f"fit must be letterbox or stretch, got {fit!r}")
     path = Path(path)
     with graphs.mapped(path) as data:
         graph = graphs.parse(data)
@@ -72,6 +77,7 @@ def read(
         exact=kind.startswith("yolo"),
     )
     depth = picture.shape[3 if layout == "nhwc" else 1]
+    prepared, preparation_facts = prepare(picture, depth, kind, metadata, fit)
     built = head if head is not None else _head(found, size)
     shape = _shape(picture, layout, size)
     return Model(
@@ -84,14 +90,14 @@ def read(
         dtype=picture.dtype,
         output_indices=chosen,
         labels=known,
-        **preparation.prepare(picture, depth, kind, metadata)._asdict(),
+        **prepared._asdict(),
         state=state,
         facts=(
             *_graph_facts(graph, position, layout, state),
             Fact("input size", f"{size[0]}x{size[1]}", size_source),
             *_head_facts(found, head, classes),
             label_fact,
-            *preparation.facts(picture, depth, kind, metadata),
+            *preparation_facts,
         ),
         known_head=built,
         no_head_reason="" if built is not None else found.reason,

@@ -118,13 +118,23 @@ def test_swapped_state_outputs_are_still_paired_by_name(read):
     [
         ("yolox_nano", "bgr", "letterbox", "top-left"),
         ("yolov5n-int8", "rgb", "letterbox", "center"),
-        ("coco_ssd_mobilenet_v1_quant_metadata", "rgb", "stretch", "center"),
+        ("coco_ssd_mobilenet_v1_quant_metadata", "rgb", "letterbox", "center"),
+        ("fomo_balloon", "rgb", "stretch", "center"),
     ],
 )
 def test_frame_is_prepared_as_the_head_expects(test_data, name, channels, fit, anchor):
     found = model.read(test_data / "models" / f"{name}.tflite")
     assert (found.channels, found.fit, found.anchor) == (channels, fit, anchor)
     assert found.pad_value == 114
+
+
+def test_user_has_the_last_word_on_the_fit(test_data):
+    path = test_data / "models" / "coco_ssd_mobilenet_v1_quant_metadata.tflite"
+    found = model.read(path, fit="stretch")
+    assert found.fit == "stretch"
+    assert fact(found, "fit").source == "user"
+    with pytest.raises(ValueError, match="fit must be letterbox or stretch, got 'crop'"):
+        model.read(path, fit="crop")
 
 
 @pytest.mark.parametrize(
