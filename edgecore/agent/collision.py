@@ -22,6 +22,10 @@ from .checked import Range
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+# Sightings that a growth is measured from at least, and how many windows they may span.
+FEWEST = 4
+SLOWEST = 3.0
+
 
 @dataclass(frozen=True)
 class CollisionSettings:
@@ -32,7 +36,7 @@ class CollisionSettings:
         frames: for so many frames in a row.
         rearm_ttc_s: after an alert the danger has passed above this time to collision,
         rearm_s: when it stayed there, or no lead vehicle was seen, for so long.
-        window_s: the growth is measured over this much past.
+        window_s: the growth is measured over this much past, or four frames where they are slow.
         min_speed_mps: slower than this, ego's own motion is no danger; nothing is alerted.
         corridor_top: half width of the ego lane at the horizon, as a part of the frame's width.
         corridor_bottom: the same at the lower edge of the frame.
@@ -163,14 +167,19 @@ class CollisionRule:
         )
 
     def _forget(self, t_s: float) -> None:
-        while self._track and self._track[0].t_s < t_s - self.settings.window_s:
-            self._track.popleft()
+        """Drop what is older than the window; at low frame rates the newest four stay longer."""
+        track, window_s = self._track, self.settings.window_s
+        while track and (
+            track[0].t_s < t_s - SLOWEST * window_s
+            or (len(track) > FEWEST and track[0].t_s < t_s - window_s)
+        ):
+            track.popleft()
 
     def _time_to_collision(self) -> float | None:
         """By least squares over the window, or None when it is too short or nothing grows."""
         track = self._track
         span = track[-1].t_s - track[0].t_s
-        if len(track) < 4 or span < 0.5 * self.settings.window_s:
+        if len(track) < FEWEST or span < 0.5 * self.settings.window_s:
             return None
         use_width = not any(sighting.width_clipped for sighting in track)
         use_height = not any(sighting.height_clipped for sighting in track)

@@ -176,7 +176,7 @@ class Uplink:
             if self._closing:
                 return
             before, self._state = self._state, "up" if change.state == "open" else "down"
-            if before == self._state:
+            if before == self._state or (before, self._state) == ("connecting", "down"):
                 return
             if self._state == "down":
                 self._speed, self._firmware = None, ""

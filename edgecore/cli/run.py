@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from edgecore.agent import Agent, AgentConfig, EventLog
     from edgecore.agent.recording import Recorder
+    from edgecore.agent.uplink import Uplink
     from edgecore.detector import Detector
     from edgecore.sources import Source
 
@@ -133,16 +134,19 @@ def run_agent(config: AgentConfig) -> int:
 
     console = Console()
     with contextlib.ExitStack() as stack:
-        # Slow and likely to be mistyped first; nothing is left on disk when one of them fails.
-        epoch_ns = time.monotonic_ns()
+        # What is likely to be mistyped comes first; nothing is left on disk when it fails.
         detector = load_detector(config)
+        epoch_ns = time.monotonic_ns()
         source = open_source(config.source, epoch_ns)
         stack.callback(source.close)
         display = stack.enter_context(Display(console))
-        folder = results_folder(config.out)
-        events = EventLog(folder / "events.jsonl", display.event)
+        events = EventLog(told=display.event)
         stack.callback(events.close)
         uplink = open_uplink(config, epoch_ns, events)
+        if uplink is not None:
+            stack.callback(uplink.close)
+        folder = results_folder(config.out)
+        events.open(folder / "events.jsonl")
         recorder = open_recorder(config, source, folder)
         agent = Agent(
             source,
@@ -191,7 +195,7 @@ def open_source(url: str, epoch_ns: int) -> Source:
     return sources.open(url)
 
 
-def open_uplink(config: AgentConfig, epoch_ns: int, events: EventLog) -> Any:
+def open_uplink(config: AgentConfig, epoch_ns: int, events: EventLog) -> Uplink | None:
     """The link to the firmware, None for `none`; `sim:` drives by the source's scenario."""
     if config.link == "none":
         return None

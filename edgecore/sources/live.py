@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Latest(Source):
-    """Reads `inner` on a thread of its own and hands out its newest frame.
+    """Reads `inner` on a thread of its own, from the first call on, and hands out its newest frame.
 
     An error of `inner` is raised once the frame before it has been handed out.
     """
@@ -28,10 +28,10 @@ class Latest(Source):
         self._slot: tuple[Frame, str] | None = None
         self._overwritten = 0
         self._ended = False
+        self._started = False
         self._closed = False
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._read, name="edgecore-source", daemon=True)
-        self._thread.start()
 
     def _read(self) -> None:
         error: BaseException | None = None
@@ -59,6 +59,9 @@ class Latest(Source):
 
     def __next__(self) -> Frame:
         with self._changed:
+            if not (self._started or self._closed):
+                self._started = True
+                self._thread.start()
             self._changed.wait_for(lambda: self._slot is not None or self._ended or self._closed)
             if self._closed:
                 raise StopIteration
@@ -75,4 +78,7 @@ class Latest(Source):
         with self._changed:
             self._closed = True
             self._changed.notify_all()
+            if not self._started:
+                self._inner.close()
+                return
         self._thread.join(timeout=2.0)

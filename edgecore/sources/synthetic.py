@@ -55,35 +55,43 @@ class SyntheticRoad(Source):
             f"synthetic road {options.width}x{options.height} at {options.fps:g} frames/s"
             + (", in real time" if options.realtime else "")
         )
-        now_ns = time.monotonic_ns()
-        self._epoch_ns = now_ns if options.epoch_ns is None else options.epoch_ns
-        self._index = 0
-        if options.realtime and now_ns > self._epoch_ns:
-            self._index = int((now_ns - self._epoch_ns) * options.fps / 1e9)
-        self._end: int | None = None
+        self._epoch_ns = time.monotonic_ns() if options.epoch_ns is None else options.epoch_ns
         if options.duration > 0:
-            self._end = self._index + max(1, round(options.duration * options.fps))
-            self.length = self._end - self._index
+            self.length = max(1, round(options.duration * options.fps))
+        self._index = 0
+        self._end: int | None = None
         self._stop = threading.Event()
+
+    def _begin(self) -> None:
+        """Start at scene time zero, or in real time at what it is now."""
+        if self._options.realtime:
+            self._index = max(0, self._now())
+        self._end = self._index + (self.length or 2**62)
+
+    def _now(self) -> int:
+        """The frame whose time it is."""
+        return int((time.monotonic_ns() - self._epoch_ns) * self._options.fps / 1e9)
 
     def _due_ns(self, index: int) -> int:
         return self._epoch_ns + round(index * 1e9 / self._options.fps)
 
     def _wait(self) -> None:
         """Sleep until the next frame is due; frames whose time passed meanwhile are dropped."""
-        late = int((time.monotonic_ns() - self._epoch_ns) * self._options.fps / 1e9)
-        if late > self._index:
-            self.dropped += late - self._index
-            self._index = late
+        missed = self._now() - self._index
+        if missed > 0:
+            self.dropped += missed
+            self._index += missed
         self._stop.wait(max(0.0, (self._due_ns(self._index) - time.monotonic_ns()) / 1e9))
 
     def __next__(self) -> Frame:
         from edgecore.frame import Frame
         from edgecore.synthetic import rgb_to_nv12
 
+        if self._end is None:
+            self._begin()
         if self._options.realtime:
             self._wait()
-        if self._stop.is_set() or (self._end is not None and self._index >= self._end):
+        if self._stop.is_set() or self._index >= (self._end or 0):
             raise StopIteration
         index, self._index = self._index, self._index + 1
         rgb, _ = self._road.render(index / self._options.fps)

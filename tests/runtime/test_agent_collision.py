@@ -72,12 +72,13 @@ def frames(start_s: float, end_s: float, fps: float = 20.0) -> np.ndarray:
     return np.arange(round(start_s * fps), round(end_s * fps)) / fps
 
 
-def test_scenario_gives_one_alert_per_brake_while_it_is_still_dangerous() -> None:
+@pytest.mark.parametrize("fps", [3.0, 8.0, 20.0, 60.0])
+def test_scenario_gives_one_alert_per_brake_while_it_is_still_dangerous(fps: float) -> None:
     rule = CollisionRule()
     period = scenario.PERIOD_S
     seen = drive(
         rule,
-        frames(0, 3 * period),
+        frames(0, 3 * period, fps),
         lambda t: scenario.at(t).lead_gap_m,
         lambda t: scenario.at(t).ego_speed_mps,
         np.random.default_rng(1),

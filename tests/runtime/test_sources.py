@@ -317,17 +317,20 @@ def test_damaged_picture_in_a_folder_is_told_and_the_others_come(tmp_path: Path)
 
 
 class Camera(Source):
-    """Frames as fast as they are asked for, then an error or the end."""
+    """One frame; after `go` more as fast as they are asked for, then an error or the end."""
 
     def __init__(self, count: int, error: SourceError | None = None) -> None:
         super().__init__()
         self.description = "test camera"
         self.closed = False
+        self.go = threading.Event()
         self._left = count
         self._index = -1
         self._error = error
 
     def __next__(self) -> Frame:
+        if self._index == 0:
+            self.go.wait()
         if self._left == 0:
             if self._error:
                 raise self._error
@@ -348,17 +351,22 @@ def ended(source: Latest) -> None:
 def test_latest_frame_wins_and_the_others_are_counted() -> None:
     camera = Camera(10)
     with Latest(camera) as source:
+        first = next(source)
+        camera.go.set()
         ended(source)
-        frames = list(source)
-    assert [frame.timestamp_ns for frame in frames] == [9]
-    assert source.dropped == 9
+        frames = [first, *source]
+    assert [frame.timestamp_ns for frame in frames] == [0, 9]
+    assert source.dropped == 8
     assert camera.closed
 
 
 def test_error_of_a_live_source_comes_after_its_last_frame() -> None:
-    with Latest(Camera(1, SourceError("unplugged"))) as source:
+    camera = Camera(2, SourceError("unplugged"))
+    with Latest(camera) as source:
+        next(source)
+        camera.go.set()
         ended(source)
-        assert next(source).timestamp_ns == 0
+        assert next(source).timestamp_ns == 1
         with pytest.raises(SourceError, match="unplugged"):
             next(source)
         with pytest.raises(StopIteration):
@@ -369,12 +377,49 @@ def test_closing_a_live_source_ends_its_reader_and_the_inner_source(tmp_path: Pa
     camera = Camera(-1)
     source = Latest(camera)
     next(source)
+    camera.go.set()
     source.close()
     ended(source)
     with pytest.raises(StopIteration):
         next(source)
     assert camera.closed
     source.close()
+
+
+def test_live_source_that_nobody_read_is_closed_all_the_same() -> None:
+    camera = Camera(1)
+    with Latest(camera) as source:
+        pass
+    assert camera.closed
+    with pytest.raises(StopIteration):
+        next(source)
+
+
+def test_synthetic_road_by_its_own_clock_is_the_same_every_time() -> None:
+    url = "synthetic:?realtime=0&fps=4&duration=2&epoch_ns=1000&seed=3"
+    runs = []
+    for _ in range(2):
+        with sources.open(url) as source:
+            assert (source.length, source.live) == (8, False)
+            runs.append([(frame.timestamp_ns, frame.to_rgb()) for frame in source])
+    assert [t_ns for t_ns, _ in runs[0]] == [1000 + 250_000_000 * i for i in range(8)]
+    for (_, one), (_, other) in zip(*runs, strict=True):
+        assert np.array_equal(one, other)
+
+
+def test_synthetic_road_in_real_time_shows_the_scene_of_the_moment() -> None:
+    epoch_ns = time.monotonic_ns() - 5_000_000_000
+    with sources.open("synthetic:?fps=10&duration=1", epoch_ns=epoch_ns) as source:
+        assert source.live
+        before_ns = time.monotonic_ns()
+        frame = next(source)
+        assert frame.timestamp_ns is not None
+        assert before_ns - 110_000_000 <= frame.timestamp_ns <= time.monotonic_ns()
+        assert (frame.timestamp_ns - epoch_ns) % 100_000_000 == 0
+        rest = list(source)
+        assert 1 + len(rest) + source.dropped == 10
+    with sources.open("synthetic:?fps=10&duration=1&format=rgb", realtime=0) as source:
+        assert {frame.format for frame in source} == {"rgb"}
 
 
 def test_network_stream_is_live_and_ends_with_its_sender(tmp_path: Path) -> None:
