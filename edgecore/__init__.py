@@ -7,6 +7,7 @@ if TYPE_CHECKING:
     from edgecore import heads, isa
     from edgecore.decoding import decode
     from edgecore.detections import Detections, Timings
+    from edgecore.detector import Detector
     from edgecore.errors import (
         ConfigError,
         EdgecoreError,
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "ConfigError": "edgecore.errors",
     "Detections": "edgecore.detections",
+    "Detector": "edgecore.detector",
     "EdgecoreError": "edgecore.errors",
     "EngineError": "edgecore.errors",
     "Frame": "edgecore.frame",
@@ -41,6 +43,7 @@ _HOMES = {
 __all__ = [
     "ConfigError",
     "Detections",
+    "Detector",
     "EdgecoreError",
     "EngineError",
     "Frame",

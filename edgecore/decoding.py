@@ -20,6 +20,12 @@ _DTYPES = ("float32", "int8", "uint8")
 _MOST = 2**32 - 1
 
 
+def check_score_threshold(score_threshold: float) -> None:
+    """Raises ValueError unless it lies in [0, 1]."""
+    if not 0.0 <= score_threshold <= 1.0:
+        raise ValueError(f"score_threshold: expected a number in [0, 1], got {score_threshold!r}")
+
+
 def _tensor(
     index: int,
     outputs: Sequence[NDArray[np.generic]],
@@ -90,10 +96,7 @@ class Decoder:
         if hasattr(outputs, "dtype"):
             raise TypeError("outputs: expected a sequence of arrays, got one array")
         check_selection(iou_threshold, max_detections)
-        if not 0.0 <= score_threshold <= 1.0:
-            raise ValueError(
-                f"score_threshold: expected a number in [0, 1], got {score_threshold!r}"
-            )
+        check_score_threshold(score_threshold)
         if quantization is not None and len(quantization) != len(outputs):
             raise ValueError(
                 f"quantization: expected {len(outputs)} pairs, one for each output, "

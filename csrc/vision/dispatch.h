@@ -2,12 +2,23 @@
 #ifndef EDGECORE_VISION_DISPATCH_H
 #define EDGECORE_VISION_DISPATCH_H
 
+#include <cstddef>
 #include <cstdint>
 
 namespace edgecore {
 
 struct PreprocessTables;
 struct FrameView;
+struct KeptBlock;
+
+// Largest values of a matrix whose rows lie `stride` elements apart; NaN is never the largest.
+template <typename T>
+struct Maxima {
+    void (*of_columns)(const T* matrix, std::size_t stride, std::size_t rows, std::size_t columns,
+                       T* best) noexcept;
+    void (*of_rows)(const T* matrix, std::size_t stride, std::size_t rows, std::size_t columns,
+                    T* best) noexcept;
+};
 
 // Every kernel of one instruction set. All sets give identical results to the bit.
 struct Kernels {
@@ -15,6 +26,12 @@ struct Kernels {
     // Fills the whole output tensor. The frame has the geometry the tables were built for.
     void (*preprocess)(const PreprocessTables& tables, const FrameView& frame,
                        uint8_t* out) noexcept;
+    Maxima<float> maxima_float32;
+    Maxima<int8_t> maxima_int8;
+    Maxima<uint8_t> maxima_uint8;
+    // Whether one of a chain of kept boxes has an IoU above the threshold with this one.
+    bool (*overlaps)(const KeptBlock* blocks, uint32_t first, const float* box,
+                     float iou_threshold) noexcept;
 };
 
 // The sets this machine can run, best first, ended by nullptr.

@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <type_traits>
+
+#include "vision/dispatch.h"
 
 namespace edgecore {
 
@@ -47,16 +50,14 @@ constexpr T lowest() {
         return std::numeric_limits<T>::lowest();
 }
 
-// The largest of each of `columns` columns; NaN loses against everything.
 template <class T>
-inline void column_maxima(const T* first_row, std::size_t stride, std::size_t rows,
-                          std::size_t columns, T* best) {
-    std::fill_n(best, columns, lowest<T>());
-    for (std::size_t row = 0; row < rows; ++row) {
-        const T* values = first_row + row * stride;
-        for (std::size_t k = 0; k < columns; ++k)
-            best[k] = values[k] > best[k] ? values[k] : best[k];
-    }
+const Maxima<T>& maxima(const Kernels& kernels) {
+    if constexpr (std::is_same_v<T, float>)
+        return kernels.maxima_float32;
+    else if constexpr (std::is_same_v<T, std::int8_t>)
+        return kernels.maxima_int8;
+    else
+        return kernels.maxima_uint8;
 }
 
 // The first of `count` elements `step` apart that is the largest; NaN loses against everything.
@@ -71,10 +72,6 @@ std::size_t first_largest(const T* values, std::size_t step, std::size_t count) 
         }
     return at;
 }
-
-struct Corners {
-    float x0, y0, x1, y1;
-};
 
 Corners from_centre(const YoloLayout& layout, float x, float y, float width, float height) {
     const float centre_x = x * layout.x_scale;
@@ -106,30 +103,30 @@ float real_at(const RawTensor& tensor, std::size_t i) {
     return value;
 }
 
+// Anchors a pass of the maxima kernels covers: their rows stay in the nearest cache.
+constexpr std::size_t kSpan = 256;
+
 template <class T>
 void scan_class_major(const YoloLayout& layout, const RawTensor& tensor, float score_threshold,
                       Candidates& candidates) {
     const Raw<T> raw(tensor);
     const auto level = raw.level_of(score_threshold);
     const std::size_t stride = layout.anchors;
-    constexpr std::size_t kSpan = 256; // a constant length, so that the loop becomes vector code
+    const Maxima<T>& largest = maxima<T>(active_kernels());
     T best[kSpan];
     for (std::size_t start = 0; start < layout.anchors; start += kSpan) {
-        const std::size_t columns = std::min(kSpan, layout.anchors - start);
-        const T* classes = raw.data + 4 * stride + start;
-        if (columns == kSpan)
-            column_maxima(classes, stride, layout.classes, kSpan, best);
-        else
-            column_maxima(classes, stride, layout.classes, columns, best);
-        for (std::size_t k = 0; k < columns; ++k) {
+        const std::size_t span = std::min(kSpan, layout.anchors - start);
+        const T* scores = raw.data + 4 * stride + start;
+        largest.of_columns(scores, stride, layout.classes, span, best);
+        for (std::size_t k = 0; k < span; ++k) {
             if (!(best[k] >= level))
                 continue;
             const std::size_t anchor = start + k;
-            const std::size_t class_id = first_largest(classes + k, stride, layout.classes);
+            const std::size_t class_id = first_largest(scores + k, stride, layout.classes);
             const Corners box =
                 from_centre(layout, raw.at(anchor), raw.at(stride + anchor),
                             raw.at(2 * stride + anchor), raw.at(3 * stride + anchor));
-            candidates.add(box.x0, box.y0, box.x1, box.y1, raw.at((4 + class_id) * stride + anchor),
+            candidates.add(box, raw.at((4 + class_id) * stride + anchor),
                            static_cast<std::int64_t>(class_id));
         }
     }
@@ -140,22 +137,40 @@ void scan_anchor_major(const YoloLayout& layout, const RawTensor& tensor, float 
                        Candidates& candidates) {
     const Raw<T> raw(tensor);
     const auto level = raw.level_of(score_threshold);
-    const bool objectness = layout.order == YoloOrder::anchor_major_objectness;
-    const std::size_t head = objectness ? 5 : 4;
-    const std::size_t row_size = head + layout.classes;
-    for (std::size_t anchor = 0; anchor < layout.anchors; ++anchor) {
-        const std::size_t row = anchor * row_size;
-        if (objectness && !(raw.data[row + 4] >= level))
+    const std::size_t stride = 4 + layout.classes;
+    const Maxima<T>& largest = maxima<T>(active_kernels());
+    T best[kSpan];
+    for (std::size_t start = 0; start < layout.anchors; start += kSpan) {
+        const std::size_t span = std::min(kSpan, layout.anchors - start);
+        largest.of_rows(raw.data + start * stride + 4, stride, span, layout.classes, best);
+        for (std::size_t k = 0; k < span; ++k) {
+            if (!(best[k] >= level))
+                continue;
+            const std::size_t row = (start + k) * stride;
+            const std::size_t class_id = first_largest(raw.data + row + 4, 1, layout.classes);
+            const Corners box =
+                from_centre(layout, raw.at(row), raw.at(row + 1), raw.at(row + 2), raw.at(row + 3));
+            candidates.add(box, raw.at(row + 4 + class_id), static_cast<std::int64_t>(class_id));
+        }
+    }
+}
+
+template <class T>
+void scan_objectness(const YoloLayout& layout, const RawTensor& tensor, float score_threshold,
+                     Candidates& candidates) {
+    const Raw<T> raw(tensor);
+    const auto level = raw.level_of(score_threshold);
+    const std::size_t stride = 5 + layout.classes;
+    for (std::size_t row = 0; row < layout.anchors * stride; row += stride) {
+        if (!(raw.data[row + 4] >= level))
             continue;
-        const std::size_t class_id = first_largest(raw.data + row + head, 1, layout.classes);
-        float score = raw.at(row + head + class_id);
-        if (objectness)
-            score = raw.at(row + 4) * score;
+        const std::size_t class_id = first_largest(raw.data + row + 5, 1, layout.classes);
+        const float score = raw.at(row + 4) * raw.at(row + 5 + class_id);
         if (!(score >= score_threshold))
             continue;
         const Corners box =
             from_centre(layout, raw.at(row), raw.at(row + 1), raw.at(row + 2), raw.at(row + 3));
-        candidates.add(box.x0, box.y0, box.x1, box.y1, score, static_cast<std::int64_t>(class_id));
+        candidates.add(box, score, static_cast<std::int64_t>(class_id));
     }
 }
 
@@ -167,11 +182,11 @@ void Candidates::clear() {
     class_id.clear();
 }
 
-void Candidates::add(float x0, float y0, float x1, float y1, float score,
-                     std::int64_t class_of_box) {
-    if (!(std::isfinite(x0) && std::isfinite(y0) && std::isfinite(x1) && std::isfinite(y1)))
+void Candidates::add(const Corners& box, float score, std::int64_t class_of_box) {
+    if (!(std::isfinite(box.x0) && std::isfinite(box.y0) && std::isfinite(box.x1) &&
+          std::isfinite(box.y1)))
         return;
-    boxes.insert(boxes.end(), {x0, y0, x1, y1});
+    boxes.insert(boxes.end(), {box.x0, box.y0, box.x1, box.y1});
     scores.push_back(score);
     class_id.push_back(class_of_box);
 }
@@ -186,10 +201,17 @@ void HeadDecoder::decode_yolo(const YoloLayout& layout, const RawTensor& tensor,
     candidates_.clear();
     with_type(tensor.type, [&](auto zero) {
         using T = decltype(zero);
-        if (layout.order == YoloOrder::class_major)
+        switch (layout.order) {
+        case YoloOrder::class_major:
             scan_class_major<T>(layout, tensor, selection.score_threshold, candidates_);
-        else
+            break;
+        case YoloOrder::anchor_major:
             scan_anchor_major<T>(layout, tensor, selection.score_threshold, candidates_);
+            break;
+        case YoloOrder::anchor_major_objectness:
+            scan_objectness<T>(layout, tensor, selection.score_threshold, candidates_);
+            break;
+        }
     });
     select(selection);
 }
@@ -205,7 +227,7 @@ void HeadDecoder::decode_ssd(const SsdTensors& tensors, const Selection& selecti
         const float x0 = real_at(tensors.boxes, 4 * i + 1) * tensors.width;
         const float y1 = real_at(tensors.boxes, 4 * i + 2) * tensors.height;
         const float x1 = real_at(tensors.boxes, 4 * i + 3) * tensors.width;
-        candidates_.add(x0, y0, x1 < x0 ? x0 : x1, y1 < y0 ? y0 : y1, score,
+        candidates_.add({x0, y0, x1 < x0 ? x0 : x1, y1 < y0 ? y0 : y1}, score,
                         static_cast<std::int64_t>(class_id));
     }
     Selection ranked = selection;

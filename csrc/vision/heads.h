@@ -48,6 +48,10 @@ struct SsdTensors {
     float height;
 };
 
+struct Corners {
+    float x0, y0, x1, y1;
+};
+
 // Columns of one length; boxes have four values a row: x0, y0, x1, y1.
 struct Candidates {
     std::vector<float> boxes;
@@ -56,7 +60,7 @@ struct Candidates {
 
     void clear();
     // Leaves out a box with a coordinate that is not finite.
-    void add(float x0, float y0, float x1, float y1, float score, std::int64_t class_of_box);
+    void add(const Corners& box, float score, std::int64_t class_of_box);
 };
 
 // Results by falling score, ties by rising anchor. A box with a coordinate that is not finite is no

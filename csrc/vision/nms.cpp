@@ -5,11 +5,13 @@
 #include <cstring>
 #include <limits>
 
+#include "vision/dispatch.h"
+
 namespace edgecore {
 
 namespace {
 
-constexpr std::uint32_t kNone = 0xFFFFFFFFu;
+constexpr std::uint32_t kNone = KeptBlock::kNone;
 
 // Orders floats (no NaN) as unsigned integers, falling: negative numbers have all their bits
 // turned, the others only the sign. Adding zero makes -0 equal to +0.
@@ -46,45 +48,51 @@ void GreedyNms::rank(const float* scores, std::size_t n, float score_threshold) 
     std::sort(order_.begin(), order_.end());
 }
 
-// Distinct class ids of the candidates, sorted; a class's place here is its chain's.
+// Gives every class of a candidate a chain: by its id where the ids lie close together, else by its
+// place among the sorted ids.
 void GreedyNms::number_classes(const std::int64_t* class_id) {
-    classes_.clear();
-    for (const std::uint64_t entry : order_)
-        classes_.push_back(class_id[static_cast<std::uint32_t>(entry)]);
-    std::sort(classes_.begin(), classes_.end());
-    classes_.erase(std::unique(classes_.begin(), classes_.end()), classes_.end());
+    constexpr std::uint64_t kCloseTogether = 4096;
+    sparse_classes_.clear();
+    lowest_class_ = 0;
+    std::size_t chains = 1;
+    if (class_id && !order_.empty()) {
+        lowest_class_ = std::numeric_limits<std::int64_t>::max();
+        std::int64_t highest = std::numeric_limits<std::int64_t>::min();
+        for (const std::uint64_t entry : order_) {
+            const std::int64_t id = class_id[static_cast<std::uint32_t>(entry)];
+            lowest_class_ = std::min(lowest_class_, id);
+            highest = std::max(highest, id);
+        }
+        const std::uint64_t span =
+            static_cast<std::uint64_t>(highest) - static_cast<std::uint64_t>(lowest_class_);
+        if (span < kCloseTogether) {
+            chains = static_cast<std::size_t>(span) + 1;
+        } else {
+            for (const std::uint64_t entry : order_)
+                sparse_classes_.push_back(class_id[static_cast<std::uint32_t>(entry)]);
+            std::sort(sparse_classes_.begin(), sparse_classes_.end());
+            sparse_classes_.erase(std::unique(sparse_classes_.begin(), sparse_classes_.end()),
+                                  sparse_classes_.end());
+            chains = sparse_classes_.size();
+        }
+    }
+    chains_.assign(chains, Chain{kNone, kNone});
 }
 
-bool GreedyNms::suppressed(const float* box, const Chain& chain, float iou_threshold) const {
-    const float x0 = box[0], y0 = box[1], x1 = box[2], y1 = box[3];
-    const float area = area_of(box);
-    for (std::uint32_t at = chain.first; at != kNone; at = blocks_[at].next) {
-        const Block& block = blocks_[at];
-        std::uint32_t hits[kLanes];
-        for (std::size_t k = 0; k < kLanes; ++k) {
-            const float width = std::min(x1, block.x1[k]) - std::max(x0, block.x0[k]);
-            const float height = std::min(y1, block.y1[k]) - std::max(y0, block.y0[k]);
-            const float inter = std::max(width, 0.0f) * std::max(height, 0.0f);
-            hits[k] = inter / (block.area[k] + area - inter) > iou_threshold;
-        }
-        std::uint32_t any = 0;
-        for (std::size_t k = 0; k < kLanes; ++k)
-            any |= hits[k];
-        if (any)
-            return true;
-    }
-    return false;
+std::size_t GreedyNms::chain_of(std::int64_t class_id) const {
+    if (sparse_classes_.empty())
+        return static_cast<std::size_t>(class_id - lowest_class_);
+    const auto place = std::lower_bound(sparse_classes_.begin(), sparse_classes_.end(), class_id);
+    return static_cast<std::size_t>(place - sparse_classes_.begin());
 }
 
 void GreedyNms::keep(const float* box, Chain& chain) {
-    if (chain.last == kNone || blocks_[chain.last].used == kLanes) {
-        Block empty;
+    if (chain.last == kNone || blocks_[chain.last].used == KeptBlock::kLanes) {
+        KeptBlock empty;
         const float far = std::numeric_limits<float>::infinity();
-        std::fill_n(empty.x0, kLanes, far);
-        std::fill_n(empty.y0, kLanes, far);
-        std::fill_n(empty.x1, kLanes, far);
-        std::fill_n(empty.y1, kLanes, far);
-        std::fill_n(empty.area, kLanes, 0.0f);
+        for (float* edge : {empty.x0, empty.y0, empty.x1, empty.y1})
+            std::fill_n(edge, KeptBlock::kLanes, far);
+        std::fill_n(empty.area, KeptBlock::kLanes, 0.0f);
         empty.used = 0;
         empty.next = kNone;
         const auto added = static_cast<std::uint32_t>(blocks_.size());
@@ -92,7 +100,7 @@ void GreedyNms::keep(const float* box, Chain& chain) {
         (chain.last == kNone ? chain.first : blocks_[chain.last].next) = added;
         chain.last = added;
     }
-    Block& block = blocks_[chain.last];
+    KeptBlock& block = blocks_[chain.last];
     const std::uint32_t lane = block.used++;
     block.x0[lane] = box[0];
     block.y0[lane] = box[1];
@@ -107,25 +115,21 @@ void GreedyNms::run(const float* boxes, const float* scores, const std::int64_t*
     blocks_.clear();
     truncated_ = false;
     rank(scores, n, selection.score_threshold);
-    if (class_id)
-        number_classes(class_id);
-    chains_.assign(class_id ? classes_.size() : 1, Chain{kNone, kNone});
+    number_classes(class_id);
+    const Kernels& kernels = active_kernels();
     const bool suppresses = std::isfinite(selection.iou_threshold);
     for (const std::uint64_t entry : order_) {
         const auto index = static_cast<std::uint32_t>(entry);
         const float* box = boxes + 4 * std::size_t{index};
-        std::size_t number = 0;
-        if (class_id)
-            number = static_cast<std::size_t>(
-                std::lower_bound(classes_.begin(), classes_.end(), class_id[index]) -
-                classes_.begin());
-        if (suppresses && suppressed(box, chains_[number], selection.iou_threshold))
+        Chain& chain = chains_[class_id ? chain_of(class_id[index]) : 0];
+        if (suppresses &&
+            kernels.overlaps(blocks_.data(), chain.first, box, selection.iou_threshold))
             continue;
         if (kept_.size() == selection.max_results) {
             truncated_ = true;
             return;
         }
-        keep(box, chains_[number]);
+        keep(box, chain);
         kept_.push_back(index);
     }
 }

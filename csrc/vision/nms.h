@@ -19,6 +19,17 @@ struct Selection {
 // The first box that is no box (a coordinate not finite, x1 < x0 or y1 < y0), or n where all are.
 std::size_t first_invalid_box(const float* boxes, std::size_t n);
 
+// Kept boxes of one class, in chains of blocks, oldest first: high scores suppress most. Unused
+// lanes hold an empty box infinitely far away, which overlaps nothing.
+struct KeptBlock {
+    static constexpr std::size_t kLanes = 8;
+    static constexpr std::uint32_t kNone = 0xFFFFFFFFu;
+
+    float x0[kLanes], y0[kLanes], x1[kLanes], y1[kLanes], area[kLanes];
+    std::uint32_t used;
+    std::uint32_t next; // index of a block, or kNone
+};
+
 // Keeps its memory between runs: once it has seen the largest n, a run allocates nothing.
 class GreedyNms {
 public:
@@ -34,16 +45,6 @@ public:
     bool truncated() const { return truncated_; }
 
 private:
-    static constexpr std::size_t kLanes = 8;
-
-    // Kept boxes of one class; unused lanes hold an empty box far away, which suppresses nothing.
-    struct Block {
-        float x0[kLanes], y0[kLanes], x1[kLanes], y1[kLanes], area[kLanes];
-        std::uint32_t used;
-        std::uint32_t next;
-    };
-
-    // Blocks of one class form a chain, oldest first: high scores suppress most.
     struct Chain {
         std::uint32_t first;
         std::uint32_t last;
@@ -51,13 +52,14 @@ private:
 
     void rank(const float* scores, std::size_t n, float score_threshold);
     void number_classes(const std::int64_t* class_id);
-    bool suppressed(const float* box, const Chain& chain, float iou_threshold) const;
+    std::size_t chain_of(std::int64_t class_id) const;
     void keep(const float* box, Chain& chain);
 
     std::vector<std::uint64_t> order_; // falling score in the high half, rising index in the low
-    std::vector<std::int64_t> classes_;
+    std::int64_t lowest_class_ = 0;
+    std::vector<std::int64_t> sparse_classes_; // sorted; empty where ids lie close enough to index
     std::vector<Chain> chains_;
-    std::vector<Block> blocks_;
+    std::vector<KeptBlock> blocks_;
     std::vector<std::uint32_t> kept_;
     bool truncated_ = false;
 };

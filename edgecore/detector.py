@@ -1,0 +1,227 @@
+"""From a frame to detections: one model, one engine, one decoder."""
+
+import threading
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from time import perf_counter
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgecore import engines, model
+from edgecore.decoding import Decoder, check_score_threshold
+from edgecore.detections import Detections, Timings
+from edgecore.engines import Engine, TensorSpec
+from edgecore.errors import EngineError, ModelError
+from edgecore.frame import Frame
+from edgecore.heads import Head
+from edgecore.model import Model
+from edgecore.preprocessing import Preprocessor, as_frame
+from edgecore.suppression import check_selection
+
+
+class Detector:
+    """A detection model, ready for frames; made by `Detector.from_file`.
+
+    Args:
+        facts: what is known of the model.
+        engine: the same model, loaded. Nothing else may use it from now on.
+        score_threshold, iou_threshold, max_detections: see `edgecore.decode`.
+
+    Raises:
+        ModelError: the model has no head that can be decoded, or an input that cannot be made.
+        EngineError: the engine's tensors are not the model's.
+        ValueError: a threshold out of range.
+    """
+
+    def __init__(
+        self,
+        facts: Model,
+        engine: Engine,
+        *,
+        score_threshold: float = 0.25,
+        iou_threshold: float = 0.45,
+        max_detections: int = 300,
+    ) -> None:
+        check_score_threshold(score_threshold)
+        check_selection(iou_threshold, max_detections)
+        self._model = facts
+        self._engine = engine
+        self._selection: dict[str, Any] = {
+            "score_threshold": score_threshold,
+            "iou_threshold": iou_threshold,
+            "max_detections": max_detections,
+        }
+        self._decoder = Decoder(facts.head)
+        self._lock = threading.Lock()
+        if engine.inputs[facts.input_index].shape != facts.input_shape:
+            engine.resize(facts.input_index, facts.input_shape)
+        self._preprocessor = _preprocessor(facts, engine.inputs[facts.input_index])
+        self._state = {taken: _at_rest(engine.inputs[taken]) for taken, _ in facts.state}
+
+    @classmethod
+    def from_file(
+        cls,
+        path: str | Path | None = None,
+        *,
+        engine: str = "auto",
+        accelerator: str = "cpu",
+        fallback: Sequence[str] = (),
+        num_threads: int = 1,
+        score_threshold: float = 0.25,
+        iou_threshold: float = 0.45,
+        max_detections: int = 300,
+        labels: str | Path | Sequence[str] | None = None,
+        head: Head | None = None,
+        fit: Literal["letterbox", "stretch"] | None = None,
+    ) -> "Detector":
+        """The detector of a model file, which is verified in a child process before its first use.
+
+        Args:
+            path: a .tflite file; None: the model of road scenes that ships with the package.
+            engine: "auto", "litert" or "tflite".
+            accelerator: "cpu", "edgetpu", "edgetpu:DEVICE" or "external:/path.so?key=value".
+            fallback: further accelerators, tried in turn where the first cannot be had.
+            num_threads: CPU threads of the engine.
+            score_threshold: unitless, in [0, 1].
+            iou_threshold: unitless, in [0, 1].
+            max_detections: of one frame, at least 1.
+            labels: names of the classes, or a text file of them, in place of the model's own.
+            head: one of `edgecore.heads`, in place of the one found.
+            fit: how a frame is brought to the model's input, in place of what was found.
+
+        Raises:
+            ModelError: no such file, a damaged or unknown model, no head that can be decoded, or
+                labels that do not match its classes.
+            EngineError: the engine or accelerator cannot be had.
+            ValueError: an argument out of range.
+        """
+        file = model.embedded() if path is None else Path(path)
+        name = engines.choose(engine)
+        trial = model.verify(file, name)
+        facts = model.read(file, labels=labels, head=head, trial=trial, fit=fit)
+        loaded = engines.load(file, name, accelerator, fallback, num_threads)
+        return cls(
+            facts,
+            loaded,
+            score_threshold=score_threshold,
+            iou_threshold=iou_threshold,
+            max_detections=max_detections,
+        )
+
+    @property
+    def model(self) -> Model:
+        """What was decided about the model."""
+        return self._model
+
+    @property
+    def engine(self) -> Engine:
+        """The engine that runs the model."""
+        return self._engine
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Name of each class id; empty where nothing names them."""
+        return self._model.labels
+
+    @property
+    def input_size(self) -> tuple[int, int]:
+        """Height and width of the model's input, pixels."""
+        return self._model.input_size
+
+    def detect(self, frame: Frame | NDArray[np.uint8]) -> Detections:
+        """What the model finds in `frame`; one call at a time, other threads wait.
+
+        Args:
+            frame: a Frame, or uint8 (h, w, 3) RGB.
+
+        Returns:
+            Boxes in pixels of the frame, clipped to it.
+
+        Raises:
+            TypeError, ValueError: the frame is none that `edgecore.preprocess` takes.
+            EngineError: the engine failed. A recurrent model keeps the state it had before.
+        """
+        frame = as_frame(frame)
+        with self._lock:
+            started = perf_counter()
+            self._fill_inputs(frame)
+            filled = perf_counter()
+            self._engine.invoke()
+            invoked = perf_counter()
+            found = self._decode()
+            found.xyxy = self._preprocessor.unmap(found.xyxy, frame)
+            found.class_name = [self._class_name(number) for number in found.class_id.tolist()]
+            self._keep_state()
+            ended = perf_counter()
+        found.timings = Timings(
+            preprocess_ms=(filled - started) * 1e3,
+            invoke_ms=(invoked - filled) * 1e3,
+            postprocess_ms=(ended - invoked) * 1e3,
+        )
+        return found
+
+    def reset_state(self) -> None:
+        """Forget the frames before: a recurrent model's state is as it was at first."""
+        with self._lock:
+            for taken in self._state:
+                self._state[taken] = _at_rest(self._engine.inputs[taken])
+
+    def _fill_inputs(self, frame: Frame) -> None:
+        with self._engine.input(self._model.input_index) as tensor:
+            self._preprocessor(frame, out=tensor)
+        for taken, value in self._state.items():
+            with self._engine.input(taken) as tensor:
+                tensor[...] = value
+
+    def _decode(self) -> Detections:
+        with ExitStack() as views:
+            indices = self._model.output_indices
+            outputs = [views.enter_context(self._engine.output(index)) for index in indices]
+            specs = self._engine.outputs
+            quantization = [(specs[index].scale, specs[index].zero_point) for index in indices]
+            try:
+                return self._decoder(outputs, quantization, **self._selection)
+            except (TypeError, ValueError) as error:
+                name = self._model.path.name
+                raise EngineError(f"{name} gave an unusable output: {error}") from error
+
+    def _keep_state(self) -> None:
+        for taken, given in self._model.state:
+            with self._engine.output(given) as tensor:
+                np.copyto(self._state[taken], tensor)
+
+    def _class_name(self, number: int) -> str:
+        labels = self._model.labels
+        return labels[number] if 0 <= number < len(labels) else str(number)
+
+
+def _preprocessor(facts: Model, spec: TensorSpec) -> Preprocessor:
+    if spec.dtype != facts.dtype or spec.shape != facts.input_shape:
+        raise EngineError(
+            f"{facts.path.name}: expected input {facts.dtype} {facts.input_shape}, "
+            f"the engine has {spec.dtype} {spec.shape}"
+        )
+    options: dict[str, Any] = {
+        "fit": facts.fit,
+        "anchor": facts.anchor,
+        "dtype": facts.dtype,
+        "mean": facts.mean if len(facts.mean) > 1 else facts.mean[0],
+        "std": facts.std if len(facts.std) > 1 else facts.std[0],
+        "layout": facts.layout,
+        "channels": facts.channels,
+        "pad_value": facts.pad_value,
+    }
+    if spec.scale:
+        options |= {"scale": spec.scale, "zero_point": spec.zero_point}
+    try:
+        return Preprocessor(facts.input_size, **options)
+    except ValueError as error:
+        raise ModelError(f"{facts.path.name}: its input cannot be made: {error}") from error
+
+
+def _at_rest(spec: TensorSpec) -> NDArray[Any]:
+    """A state tensor of real zeros."""
+    return np.full(spec.shape, spec.zero_point if spec.scale else 0, spec.dtype)
