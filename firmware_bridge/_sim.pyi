@@ -1,4 +1,6 @@
-from typing import Any
+from typing import Any, final
+
+from typing_extensions import Self
 
 SCENARIO_PERIOD_US: int
 STREAM: int
@@ -9,8 +11,9 @@ def scenario_at(
     t_us: int,
 ) -> tuple[float, float, float, float, float, float, float, bool]: ...
 
+@final
 class Firmware:
-    def __init__(self, *, boot_id: int = 1, seed: int = 0, scene_us: int = 0) -> None: ...
+    def __new__(cls, *, boot_id: int = 1, seed: int = 0, scene_us: int = 0) -> Self: ...
     def advance(self, duration_us: int) -> None: ...
     def feed(self, data: bytes) -> None: ...
     def take(self) -> bytes: ...
@@ -36,9 +39,10 @@ class Firmware:
     @property
     def stats(self) -> dict[str, int]: ...
 
+@final
 class LossyChannel:
-    def __init__(
-        self,
+    def __new__(
+        cls,
         *,
         bit_error: float = 0.0,
         drop: float = 0.0,
@@ -47,7 +51,7 @@ class LossyChannel:
         jitter_us: int = 0,
         bytes_per_s: int = 0,
         seed: int = 0,
-    ) -> None: ...
+    ) -> Self: ...
     def send(self, now_us: int, data: bytes) -> None: ...
     def receive(self, now_us: int) -> bytes: ...
     @property
@@ -72,6 +76,7 @@ def endure(
     inject_loss: int = ...,
     inject_foreign: int = ...,
 ) -> dict[str, int]: ...
+def catch_signals() -> None: ...
 def run_process(
     fd: int,
     line: int,

@@ -1,5 +1,6 @@
 """Binding of csrc/firmware (the host simulation). Private; see firmware_bridge."""
 
+cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.stdint cimport UINT32_MAX, UINT64_MAX, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
@@ -35,6 +36,7 @@ cdef object trace_dict(const ec_trace *trace):
     return entry
 
 
+@cython.final
 cdef class Firmware:
     """The reference firmware on a board in memory, under a clock that the caller turns.
 
@@ -209,6 +211,7 @@ cdef object counts_of(const ec_line_counts *counts):
     }
 
 
+@cython.final
 cdef class LossyChannel:
     """One direction of a bad line in virtual time; it knows bytes, not frames.
 
@@ -333,11 +336,16 @@ PTY = EC_LINE_PTY
 LISTENER = EC_LINE_LISTENER
 
 
+def catch_signals():
+    """From now on SIGTERM and SIGINT end run_process, also when they come before it."""
+    ec_process_catch_signals()
+
+
 def run_process(
     int fd, int line, *, int report_fd, bint dies_with_parent, uint32_t boot_id, uint64_t seed,
     uint64_t epoch_ns,
 ):
-    """Runs the firmware on that line until SIGTERM, SIGINT or a stream's end.
+    """Runs the firmware on that line until SIGTERM, SIGINT or a stream's end; after catch_signals.
 
     Raises:
         ValueError: boot_id is 0.

@@ -9,7 +9,6 @@ import contextlib
 import json
 import os
 import secrets
-import signal
 import socket
 import stat
 import sys
@@ -132,8 +131,7 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs until SIGTERM or SIGINT; returns the exit status."""
     options = _arguments(arguments)
-    # Blocked outside the main loop's wait, so that the line is always put away.
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
+    _sim.catch_signals()
     line: contextlib.AbstractContextManager[tuple[int, str]]
     try:
         if options.fd is not None:

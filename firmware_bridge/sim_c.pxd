@@ -143,6 +143,7 @@ cdef extern from "firmware/port/host/process.h" nogil:
     ctypedef struct ec_process:
         pass
 
+    void ec_process_catch_signals()
     int ec_process_run(ec_process *process, const ec_process_options *options)
 
 

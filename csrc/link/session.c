@@ -284,6 +284,7 @@ static bool next_control(ec_session* s, uint64_t now, ec_frame* frame) {
         frame->length = 4;
         ec_put_u16(s->body, s->session);
         ec_put_u16(s->body + 2, lease_left_ms(s, now));
+        s->told_until_us = s->lease_until_us;
     } else if (take_pending(s, EC_PENDING_PONG)) {
         fill_ping(s, now, EC_KIND_PONG, frame);
     } else if (take_pending(s, EC_PENDING_PING)) {
@@ -403,7 +404,7 @@ ec_accepted ec_session_publish(ec_session* s, uint8_t channel, uint8_t type, con
 }
 
 void ec_session_keep_alive(ec_session* s, uint64_t now, uint16_t lease_ms) {
-    if (s->lease_until_us <= now) {
+    if (s->told_until_us <= s->heartbeat_due_us) { /* the peer would not hear of it in time */
         s->heartbeat_due_us = now;
     }
     s->lease_until_us = now + (uint64_t)lease_ms * 1000u;

@@ -186,7 +186,8 @@ typedef struct {
     ec_peer peer;
     ec_stats stats;
 
-    uint64_t heard_us, hello_due_us, heartbeat_due_us, lease_until_us, peer_lease_until_us;
+    uint64_t heard_us, hello_due_us, heartbeat_due_us, peer_lease_until_us;
+    uint64_t lease_until_us, told_until_us; /* own lease; as the last heartbeat gave it */
     uint64_t ping_us, stamps[4], pong_t1_us, pong_t2_us;
     uint32_t pending; /* events to report and control frames to send */
     uint32_t known_boot, hello_wait_us, hello_peer_boot;

@@ -1,4 +1,4 @@
-"""When the application falls silent the firmware goes to its safe state by itself; it comes back."""
+"""When the application falls silent the firmware goes to its safe state by itself, and returns."""
 
 import pytest
 from hypothesis import given, settings

@@ -321,7 +321,7 @@ def test_epoch_sets_the_time_of_the_scenario(tmp_path: Path) -> None:
         with running(*options("unix", tmp_path), "--epoch-ns", str(epoch_ns)) as sim:
             with client(sim.wait_for("listening")["address"]) as host:
                 host.carry(lambda host=host: host.telemetry(0x41))
-                speeds[name] = struct.unpack("<Qf", host.telemetry(0x41)[0])[1]
+                speeds[name] = struct.unpack_from("<Qf", host.telemetry(0x41)[0])[1]
             assert sim.end() == 0
     assert speeds["cruise"] == pytest.approx(20, abs=0.2)
     assert speeds["brake"] < 18

@@ -11,8 +11,8 @@
 #define EC_STATUS_PERIOD_US 100000u
 
 /* Records of one kind in a frame. */
-#define EC_IMU_BATCH 1u
-#define EC_VEHICLE_BATCH 1u
+#define EC_IMU_BATCH 5u
+#define EC_VEHICLE_BATCH 2u
 
 /* Due on a fixed grid; a loop that was held up for long skips what it missed. */
 typedef struct {

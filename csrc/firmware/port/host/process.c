@@ -151,7 +151,8 @@ static bool turn(ec_process* process, uint64_t start_ns, const sigset_t* signals
     report(process);
     if (process->client < 0 && process->options.line == EC_LINE_STREAM)
         return false;
-    wait_until(process, due_us, signals);
+    if (asked_to_stop == 0)
+        wait_until(process, due_us, signals);
     return asked_to_stop == 0;
 }
 
@@ -186,36 +187,32 @@ static int run(ec_process* process, const sigset_t* signals) {
     return 0;
 }
 
-int ec_process_run(ec_process* process, const ec_process_options* options) {
-    static const int handled[] = {SIGTERM, SIGINT, SIGUSR1, SIGPIPE};
-    enum { HANDLED = sizeof handled / sizeof handled[0] };
-    struct sigaction before[HANDLED];
-    sigset_t blocked, waiting;
+static const int handled[] = {SIGTERM, SIGINT, SIGUSR1, SIGPIPE};
+#define HANDLED (sizeof handled / sizeof handled[0])
 
-    memset(process, 0, sizeof *process);
-    process->options = *options;
-    asked_to_stop = 0;
-    parent_signalled = 0;
-    sigemptyset(&blocked);
-    for (int i = 0; i < HANDLED; i++) {
+void ec_process_catch_signals(void) {
+    for (size_t i = 0; i < HANDLED; i++) {
         struct sigaction action;
         memset(&action, 0, sizeof action);
         sigemptyset(&action.sa_mask);
         action.sa_handler = handled[i] == SIGPIPE   ? SIG_IGN
                             : handled[i] == SIGUSR1 ? on_parent
                                                     : on_stop;
-        sigaction(handled[i], &action, &before[i]);
-        sigaddset(&blocked, handled[i]);
+        sigaction(handled[i], &action, NULL);
     }
-    pthread_sigmask(SIG_BLOCK, &blocked, &waiting);
-    sigset_t while_waiting = waiting;
-    for (int i = 0; i < HANDLED; i++)
-        sigdelset(&while_waiting, handled[i]);
+}
 
-    int failure = run(process, &while_waiting);
-
-    for (int i = 0; i < HANDLED; i++)
-        sigaction(handled[i], &before[i], NULL);
-    pthread_sigmask(SIG_SETMASK, &waiting, NULL);
+int ec_process_run(ec_process* process, const ec_process_options* options) {
+    sigset_t blocked, before;
+    memset(process, 0, sizeof *process);
+    process->options = *options;
+    sigemptyset(&blocked);
+    for (size_t i = 0; i < HANDLED; i++)
+        sigaddset(&blocked, handled[i]);
+    /* They come only while waiting, so that none slips in between the look and the wait. One that
+     * another thread of the process takes is seen at the next record of telemetry. */
+    pthread_sigmask(SIG_BLOCK, &blocked, &before);
+    int failure = run(process, &before);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
     return failure;
 }

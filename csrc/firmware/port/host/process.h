@@ -33,9 +33,12 @@ typedef struct {
     bool full;  /* the client's line takes no more for now */
 } ec_process;
 
-/* Runs until SIGTERM or SIGINT, or until a stream ends; returns 0, or an errno of the line. Handles
- * those signals, SIGUSR1 and SIGPIPE meanwhile and puts their handlers back afterwards. `process`
- * is memory only: it needs no initialisation. */
+/* From now on SIGTERM and SIGINT end ec_process_run, also when they come before it. For a process
+ * of its own: what handled them, SIGUSR1 and SIGPIPE before is lost. */
+void ec_process_catch_signals(void);
+
+/* Runs until SIGTERM or SIGINT, or until a stream ends; returns 0, or an errno of the line. After
+ * ec_process_catch_signals. `process` is memory only: it needs no initialisation. */
 int ec_process_run(ec_process* process, const ec_process_options* options);
 
 #endif
