@@ -1,3 +1,4 @@
+# cython: auto_pickle=False, autotestdict=False
 """Binding of csrc/firmware (the host simulation). Private; see firmware_bridge."""
 
 cimport cython
