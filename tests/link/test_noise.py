@@ -1,6 +1,7 @@
 """On a bad line no corrupted frame passes and no command is lost or executed twice."""
 
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import asdict, replace
 
 import pytest
 from hypothesis import given, settings
@@ -111,16 +112,19 @@ def test_run_that_gives_up_counts_what_is_missing_as_lost() -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(0)
 @pytest.mark.parametrize("seed", range(4))
-def test_million_commands_under_all_faults(seed: int) -> None:
-    assert_perfect(endure(1_000_000, seed=seed, **LINES["all"]), 1_000_000)
+def test_million_commands_under_all_faults(seed: int, proof: Callable[..., None]) -> None:
+    result = endure(1_000_000, seed=seed, **LINES["all"])
+    assert_perfect(result, 1_000_000)
+    proof("a bad line neither loses a command nor has one executed twice", **asdict(result))
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(0)
-def test_ten_million_frames_and_none_corrupt_accepted() -> None:
-    result = endure(3_000_000, seed=9, bit_error=1e-3)
+def test_ten_million_frames_and_none_corrupt_accepted(proof: Callable[..., None]) -> None:
+    result = endure(5_000_000, seed=9, bit_error=1e-3)
     assert result.frames_to_device + result.frames_to_host + result.rejected > 10_000_000
-    assert_perfect(result, 3_000_000)
+    assert_perfect(result, 5_000_000)
+    proof("no corrupted frame is accepted", **asdict(result))
 
 
 def test_channel_without_faults_is_transparent() -> None:
