@@ -158,6 +158,7 @@ def _open_sim(options: dict[str, str]) -> Port:
             stdin=subprocess.DEVNULL,
             stdout=output,
             pass_fds=[theirs.fileno()],
+            start_new_session=True,  # Ctrl-C in the terminal is for this program alone
         )
     ours.setblocking(False)
     return Port(
