@@ -206,7 +206,7 @@ def _carve(
             f"{name} with strides {tuple(strides)} needs {needed} bytes, got {flat.size}"
         )
     return [
-        _view(flat[start:], shape, stride)
+        np.ndarray(_named(shape), np.uint8, flat, start, _steps(shape, stride))
         for start, shape, stride in zip(starts, shapes, strides, strict=True)
     ]
 
@@ -226,14 +226,14 @@ def _natural(array: UInt8Array, shape: Shape, name: str) -> UInt8Array:
                 f"for shape {array.shape}"
             )
         step *= size
-    return _view(array, shape, array.strides[0])
+    if array.shape == _named(shape):
+        return array
+    return np.lib.stride_tricks.as_strided(array, _named(shape), _steps(shape, array.strides[0]))
 
 
 def _named(shape: Shape) -> tuple[int, ...]:
     return shape if shape[2] > 1 else shape[:2]
 
 
-def _view(array: UInt8Array, shape: Shape, stride: int) -> UInt8Array:
-    channels = shape[2]
-    steps = (stride, channels, 1) if channels > 1 else (stride, 1)
-    return np.lib.stride_tricks.as_strided(array, _named(shape), steps)
+def _steps(shape: Shape, stride: int) -> tuple[int, ...]:
+    return (stride, shape[2], 1) if shape[2] > 1 else (stride, 1)
