@@ -188,7 +188,7 @@ def _open_pyserial(url: str) -> Port:
             f"{url}: expected serial:, unix:, tcp:, sim:, a path or a pyserial URL ({error})"
         ) from None
     if type(port) is serial.Serial:  # hwgrep:// and the like: a port after all
-        return _native(port, port.portstr, DEFAULT_BAUD)
+        return _native(port, port.name or url, DEFAULT_BAUD)
     return _pump(port, url)
 
 
