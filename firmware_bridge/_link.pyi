@@ -1,8 +1,8 @@
-from typing import NamedTuple, TypedDict, final
+from typing import NamedTuple, Self, TypeAlias, TypedDict, final, type_check_only
 
 from firmware_bridge.events import Event
 
-Bytes = bytes | bytearray | memoryview
+_Bytes: TypeAlias = bytes | bytearray | memoryview
 
 BODY_MAX: int
 PAYLOAD_MAX: int
@@ -11,6 +11,7 @@ NAME_MAX: int
 REASONS: tuple[str, ...]
 CHANNELS: tuple[str, ...]
 
+@type_check_only
 class Peer(TypedDict):
     boot_id: int
     schema_hash: int
@@ -22,6 +23,7 @@ class Peer(TypedDict):
     name: str
     version: str
 
+@type_check_only
 class Stats(TypedDict):
     frames: int
     errors: dict[str, int]
@@ -47,14 +49,14 @@ class Frame(NamedTuple):
     type: int
     payload: bytes
 
-def crc32c(data: Bytes, crc: int = 0) -> int: ...
+def crc32c(data: _Bytes, crc: int = 0) -> int: ...
 def schema_blob() -> bytes: ...
-def encode(channel: int, type: int, payload: Bytes, sequence: int = 0, kind: int = 0) -> bytes: ...
+def encode(channel: int, type: int, payload: _Bytes, sequence: int = 0, kind: int = 0) -> bytes: ...
 
 @final
 class Decoder:
     def __init__(self) -> None: ...
-    def feed(self, data: Bytes) -> list[Frame]: ...
+    def feed(self, data: _Bytes) -> list[Frame]: ...
     @property
     def frames(self) -> int: ...
     @property
@@ -62,8 +64,8 @@ class Decoder:
 
 @final
 class Session:
-    def __init__(
-        self,
+    def __new__(
+        cls,
         *,
         device: bool,
         boot_id: int,
@@ -77,8 +79,8 @@ class Session:
         lease_max_ms: int = 0,
         heartbeat_ms: int = 0,
         now_us: int = 0,
-    ) -> None: ...
-    def input(self, now_us: int, data: Bytes) -> list[Event]: ...
+    ) -> Self: ...
+    def input(self, now_us: int, data: _Bytes) -> list[Event]: ...
     def output(self, now_us: int, capacity: int = ...) -> bytes: ...
     def due(self, now_us: int) -> int | None: ...
     def reopen(self, now_us: int) -> None: ...
@@ -87,12 +89,12 @@ class Session:
         now_us: int,
         channel: int,
         type: int,
-        payload: Bytes,
+        payload: _Bytes,
         timeout_ms: int | None,
         token: int,
     ) -> bool: ...
-    def result(self, handle: int, status: int = 0, payload: Bytes = b"") -> bool: ...
-    def publish(self, channel: int, type: int, payload: Bytes) -> bool: ...
+    def result(self, handle: int, status: int = 0, payload: _Bytes = ...) -> bool: ...
+    def publish(self, channel: int, type: int, payload: _Bytes) -> bool: ...
     def keep_alive(self, now_us: int, lease_ms: int) -> None: ...
     def lease(self, now_us: int) -> bool: ...
     def ping(self, size: int = 32) -> None: ...

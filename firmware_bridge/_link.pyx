@@ -1,3 +1,4 @@
+# cython: auto_pickle=False, autotestdict=False
 """Binding of csrc/link, and the wait/read/write loop around it. Private; see firmware_bridge."""
 
 from libc.errno cimport EAGAIN, EINTR, EIO, EPIPE, errno
