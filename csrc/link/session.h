@@ -7,10 +7,10 @@
  * The loop of every user, in this order:
  *
  *     while (length > 0 or events pending) {
- *         used = ec_session_input(s, now, data, length);        // stops early at what needs
- * attention while (ec_session_event(s, now, &event)) handle(&event);
+ *         used = ec_session_input(s, now, data, length);    // stops early at what makes an event
+ *         while (ec_session_event(s, now, &event)) { handle(&event); }
  *     }
- *     n = ec_session_output(s, now, out, sizeof out);           // whatever the line takes now
+ *     n = ec_session_output(s, now, out, sizeof out);       // whatever the line takes now
  *     sleep until ec_session_due(s, now), or bytes come, or there is something to say
  *
  * `now` is microseconds of any clock that never goes back, the same one in every call. Calls on one
