@@ -6,6 +6,7 @@
 #   make lint    ruff, mypy --strict, stubtest, clang-format
 #   make bench   the measured tables, beside their peers
 #   make sanitize  the native code's tests under ASan and UBSan
+#   make system  installs, as root, the Debian packages that some tests need
 #   make clean   removes what the others made
 
 PYTHON ?= python3
@@ -20,9 +21,12 @@ NATIVE := $(shell find csrc firmware_bridge edgecore -name '*.c' -o -name '*.h' 
 C_FILES := $(shell find csrc -name '*.c' -o -name '*.h' -o -name '*.cpp' -o -name '*.inc')
 .NOTPARALLEL:
 
+# Compilers other than the system's own, that the C core is also held against.
+SYSTEM_PACKAGES := clang gcc-arm-none-eabi libnewlib-arm-none-eabi
+
 PIP := -m pip install --quiet --disable-pip-version-check
 
-.PHONY: run test test-litert test-tflite prove lint format bench sanitize clean
+.PHONY: run test test-litert test-tflite prove lint format bench sanitize system clean
 
 run: .venv/ready
 	.venv/bin/edgecore run --out $(OUT) --duration $(DURATION)
@@ -67,6 +71,10 @@ sanitize: .venv/ready .venv/tools
 	LD_PRELOAD="$$(cc -print-file-name=libasan.so) $$(cc -print-file-name=libstdc++.so)" \
 	ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 EDGECORE_SANITIZED=1 \
 	.venv/bin/pytest --override-ini pythonpath='build/asan/lib .' tests/vision tests/link $(PYTEST_ARGS)
+
+system:
+	apt-get update -qq
+	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(SYSTEM_PACKAGES)
 
 .venv/ready: pyproject.toml setup.py $(NATIVE) | .venv/bin/python
 	.venv/bin/python $(PIP) --no-build-isolation --editable '.[litert]'

@@ -4,7 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from edgecore import heads, isa
+    from edgecore import heads, isa, sources
     from edgecore.decoding import decode
     from edgecore.detections import Detections, Timings
     from edgecore.detector import Detector
@@ -38,6 +38,7 @@ _HOMES = {
     "isa": "edgecore.isa",
     "nms": "edgecore.suppression",
     "preprocess": "edgecore.preprocessing",
+    "sources": "edgecore.sources",
 }
 
 __all__ = [
@@ -56,6 +57,7 @@ __all__ = [
     "isa",
     "nms",
     "preprocess",
+    "sources",
 ]
 
 
