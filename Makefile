@@ -26,7 +26,7 @@ SYSTEM_PACKAGES := clang gcc-arm-none-eabi libnewlib-arm-none-eabi
 
 PIP := -m pip install --quiet --disable-pip-version-check
 
-.PHONY: run test test-litert test-tflite prove lint format bench sanitize system clean
+.PHONY: run test test-litert test-tflite prove prove-tflite lint format bench sanitize system clean
 
 run: .venv/ready
 	.venv/bin/edgecore run --out $(OUT) --duration $(DURATION)
@@ -46,7 +46,13 @@ test-tflite: .venv-tflite/ready
 endif
 
 prove: .venv/ready .venv/tools
-	.venv/bin/python -m pytest -m slow --override-ini timeout=3600 $(PYTEST_ARGS)
+	.venv/bin/python -m pytest -m slow $(PYTEST_ARGS)
+ifneq ($(PYTHON_TFLITE),)
+prove: prove-tflite
+endif
+
+prove-tflite: .venv-tflite/ready
+	.venv-tflite/bin/python -m pytest -m slow tests/runtime $(PYTEST_ARGS)
 
 lint: .venv/ready .venv/tools
 	.venv/bin/ruff check .

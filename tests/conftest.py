@@ -41,19 +41,44 @@ def engine_name(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-@pytest.fixture
-def proof(request: pytest.FixtureRequest) -> Callable[..., None]:
-    """Write what a long test measured to docs/proof/<its name>.md, with machine and date."""
+@pytest.fixture(scope="session")
+def proven() -> dict[str, dict[str, dict[str, object]]]:
+    """Figures of this run: by test, by its parameters, by name."""
+    return {}
 
-    def write(promise: str, **figures: object) -> None:
-        name = request.node.name.removeprefix("test_").split("[")[0]
+
+@pytest.fixture
+def proof(
+    request: pytest.FixtureRequest, proven: dict[str, dict[str, dict[str, object]]]
+) -> Callable[..., None]:
+    """Write what a long test measured to docs/proof/<its name>.md, with machine and date.
+
+    A test with parameters gets one page with a column for each of them; one that runs in both
+    environments, a page for each engine.
+    """
+
+    def write(promise: str, *, engine: str = "", **figures: object) -> None:
+        test, _, parameters = request.node.name.removesuffix("]").partition("[")
+        name = "_on_".join(filter(None, (test.removeprefix("test_"), engine)))
+        parameters = parameters.removeprefix(f"{engine}-")
+        columns = proven.setdefault(name, {})
+        columns[parameters] = figures
         page = Path(__file__).parent.parent / "docs/proof" / f"{name}.md"
         machine = f"{harness.machine()}, Python {platform.python_version()}"
-        rows = "\n".join(f"| {key.replace('_', ' ')} | {value} |" for key, value in figures.items())
+        where = request.node.nodeid.partition("[")[0]
+        rows = [
+            ["figure", *(parameters or "value" for parameters in columns)],
+            ["---"] * (len(columns) + 1),
+            *(
+                [key.replace("_", " "), *(str(column.get(key, "")) for column in columns.values())]
+                for key in figures
+            ),
+        ]
+        table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
         page.parent.mkdir(parents=True, exist_ok=True)
         page.write_text(
-            f"# {promise}\n\n`make prove`, {request.node.nodeid}; {machine}; "
-            f"{datetime.date.today()}.\n\n| figure | value |\n|---|---|\n{rows}\n"
+            f"# {promise}\n\n`make prove`, {where}; {machine}; "
+            f"{datetime.date.today()}.\n\n{table}\n"
         )
 
     return write
