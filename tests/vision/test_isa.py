@@ -2,13 +2,15 @@
 
 import contextlib
 import os
+import platform
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from edgecore import isa
+from edgecore import isa, preprocess
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -34,7 +36,37 @@ def test_unknown_set_is_refused_by_name() -> None:
         pass
 
 
-@pytest.mark.parametrize(("name", "works"), [("baseline", True), ("mmx", False)])
+# What the kernel lists in /proc/cpuinfo (hwcap on ARM) when the processor has a set.
+REQUIRED = {
+    "avx2": {"avx2", "f16c"},
+    "avx512": {"avx2", "f16c", "avx512f", "avx512bw", "avx512vl", "avx512dq", "avx512vbmi"},
+    "neon": {"asimd"},
+    "neon_dotprod": {"asimd", "asimddp"},
+}
+
+
+@pytest.mark.skipif(
+    platform.machine() not in ("x86_64", "aarch64"), reason="names of features differ"
+)
+def test_every_set_the_processor_has_is_available_and_no_other() -> None:
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    listed = next(line for line in lines if line.lower().startswith(("flags", "features")))
+    features = set(listed.split(":")[1].split())
+    expected = {name for name, needed in REQUIRED.items() if needed <= features}
+    assert set(isa.available()) == expected | {"baseline"}
+
+
+@pytest.mark.parametrize("name", isa.available())
+def test_each_available_set_can_be_forced(name: str) -> None:
+    with isa.pinned(name):
+        assert isa.active() == name
+        pixels = np.arange(48, dtype=np.uint8).reshape(4, 4, 3)
+        assert np.array_equal(preprocess(pixels, (4, 4)), pixels)
+
+
+@pytest.mark.parametrize(
+    ("name", "works"), [*((name, True) for name in isa.available()), ("mmx", False)]
+)
 def test_environment_forces_a_set_or_fails_the_import(name: str, works: bool) -> None:
     done = subprocess.run(
         [sys.executable, "-c", "import edgecore; print(edgecore.isa.active())"],

@@ -1,0 +1,28 @@
+// The kernels for 64-bit ARM with NEON and dot products of bytes.
+#include "vision/target.h"
+
+#if EDGECORE_ARM64
+
+#    include <arm_neon.h>
+
+#    include "vision/kernel_headers.h"
+
+#    define EDGECORE_ISA neon_dotprod
+
+EDGECORE_TARGET_BEGIN(EDGECORE_NEON_DOTPROD)
+
+namespace edgecore::EDGECORE_ISA {
+
+namespace {
+
+#    include "vision/vocabulary/baseline.inc"
+
+} // namespace
+
+#    include "vision/kernels.inc"
+
+} // namespace edgecore::EDGECORE_ISA
+
+EDGECORE_TARGET_END
+
+#endif

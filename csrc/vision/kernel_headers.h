@@ -1,0 +1,14 @@
+// What kernels may include: headers come before a target region opens, never inside it.
+#ifndef EDGECORE_VISION_KERNEL_HEADERS_H
+#define EDGECORE_VISION_KERNEL_HEADERS_H
+
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+
+#include "vision/dispatch.h"
+#include "vision/frame.h"
+#include "vision/nms.h"
+#include "vision/preprocess_tables.h"
+
+#endif
