@@ -4,6 +4,7 @@ import importlib
 import importlib.util
 import logging
 import os
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
@@ -21,6 +22,9 @@ NAMES = ("litert", "tflite")
 
 _MODULES = {"litert": "ai_edge_litert.interpreter", "tflite": "tflite_runtime.interpreter"}
 _PACKAGES = {"litert": "ai-edge-litert", "tflite": "tflite-runtime"}
+_REASON_LENGTH = 200
+"""A runtime says the same of every tensor that it minds; the first of them is enough."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -105,7 +109,7 @@ def _open(name: str, accelerator: str, model: str | Path | bytes, num_threads: i
     try:
         return InterpreterEngine(name, accelerator, create)
     except (RuntimeError, ValueError, MemoryError) as error:
-        text = " ".join(str(error).split())
+        text = textwrap.shorten(str(error), _REASON_LENGTH, placeholder=" ...")
         if delegates:
             raise EngineError(f"{accelerator}: does not take this model: {text}") from error
         raise ModelError(f"{name} refuses the model: {text}") from error
