@@ -37,6 +37,8 @@ def files(*patterns: str) -> list[str]:
     return sorted(path for pattern in patterns for path in glob(pattern, recursive=True))
 
 
+LINK_SOURCES = files("csrc/link/*.c")
+FIRMWARE_SOURCES = files("csrc/firmware/core/*.c", "csrc/firmware/port/host/*.c")
 LINK_HEADERS = files("csrc/link/*.h", "csrc/link/*.inc")
 FIRMWARE_HEADERS = files("csrc/firmware/**/*.h", "csrc/firmware/**/*.inc")
 
@@ -56,7 +58,12 @@ def cython_extension(name: str, libraries: list[str]) -> Extension:
         [f"firmware_bridge/{name}.pyx"],
         include_dirs=["csrc"],
         libraries=libraries,
-        depends=[*LINK_HEADERS, *FIRMWARE_HEADERS, *files("firmware_bridge/*.pxd")],
+        # The libraries' sources too: setuptools relinks for nothing else.
+        depends=[
+            *(LINK_SOURCES + FIRMWARE_SOURCES),
+            *(LINK_HEADERS + FIRMWARE_HEADERS),
+            *files("firmware_bridge/*.pxd"),
+        ],
         # Cython's own output is not ours to keep free of these two warnings.
         extra_compile_args=flags("-Wno-unused-function", "-Wno-unused-parameter"),
         extra_link_args=link_flags(),
@@ -76,12 +83,9 @@ setup(
     libraries=[
         (
             "ec_firmware",
-            c_library(
-                files("csrc/firmware/core/*.c", "csrc/firmware/port/host/*.c"),
-                LINK_HEADERS + FIRMWARE_HEADERS,
-            ),
+            c_library(FIRMWARE_SOURCES, LINK_HEADERS + FIRMWARE_HEADERS),
         ),
-        ("ec_link", c_library(files("csrc/link/*.c"), LINK_HEADERS)),
+        ("ec_link", c_library(LINK_SOURCES, LINK_HEADERS)),
     ],
     ext_modules=[
         Pybind11Extension(
