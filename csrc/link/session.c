@@ -45,6 +45,7 @@ bool ec_session_init(ec_session* s, const ec_config* config, const ec_memory* me
 void ec_session_reopen(ec_session* s, uint64_t now) {
     ec_decoder_reset(&s->decoder);
     s->frame_waits = false;
+    s->incompatible = false;
     s->wire_length = s->wire_at = 0;
     s->idle = true;
     ec_handshake_restart(s, now);

@@ -450,7 +450,7 @@ def test_clock_exchange_has_four_stamps_in_order():
     assert stamps.t4 - stamps.t1 == pytest.approx(5000, abs=1500)
 
 
-def test_peer_of_another_protocol_is_reported_once():
+def test_peer_of_another_protocol_is_reported_once_a_line():
     host = Session(device=False, boot_id=7)
     host.output(0)
     body = bytearray(28)
@@ -460,6 +460,8 @@ def test_peer_of_another_protocol_is_reported_once():
     assert host.input(1, hello * 3) == [Incompatible()]
     assert not host.open
     assert (host.peer["protocol_min"], host.peer["protocol_max"]) == (2, 3)
+    host.reopen(2)
+    assert host.input(3, hello) == [Incompatible()]
 
 
 def test_frames_of_another_session_are_ignored():
