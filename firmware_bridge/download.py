@@ -46,9 +46,13 @@ class Download:
         self._ended = True
 
     def _ask(self, offset: int) -> None:
-        future = self._requests.submit(
-            "descriptors", CONTROL_CHANNEL, DESCRIBE, struct.pack("<H", offset), _TIMEOUT_S
-        )
+        try:
+            future = self._requests.submit(
+                "descriptors", CONTROL_CHANNEL, DESCRIBE, struct.pack("<H", offset), _TIMEOUT_S
+            )
+        except BridgeError as error:
+            self._end(error)
+            return
         future.add_done_callback(lambda answered: self._take(offset, answered))
 
     def _take(self, offset: int, answered: Future[Result]) -> None:
@@ -68,6 +72,8 @@ class Download:
         if not self._total:
             self._total = total
             for more in range(len(piece), total, len(piece)):
+                if self._ended:
+                    return
                 self._ask(more)
         if sum(map(len, self._pieces.values())) >= self._total:
             self._finish()

@@ -9,12 +9,13 @@ import secrets
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeVar
 
 from firmware_bridge._link import BODY_MAX, PAYLOAD_MAX, Session
+from firmware_bridge.aside import aside
 from firmware_bridge.clock import Clock
 from firmware_bridge.download import Download
 from firmware_bridge.errors import (
@@ -41,6 +42,7 @@ from firmware_bridge.schema import COMPILED, Schema
 from firmware_bridge.subscription import Subscription
 from firmware_bridge.transport import Port, open_port
 
+T = TypeVar("T")
 State = Literal["connecting", "open", "lost", "closed"]
 
 _log = logging.getLogger("firmware_bridge")
@@ -52,6 +54,8 @@ _BURST_EVERY_S = 0.02
 _PING_EVERY_S = 1.0
 _RETRY_FIRST_S = 0.1
 _RETRY_LAST_S = 1.0
+_LOOK_EVERY_S = 0.02
+"""Between looks at what is due while there is no line."""
 _REOPEN_AFTER_S = 5.0
 """A line that carries no session for so long is closed and opened again."""
 
@@ -149,7 +153,10 @@ class Link:
         reconnect: bool = True,
     ) -> None:
         """Starts to connect; `connect` also waits for it."""
+        if not isinstance(url, str):
+            raise TypeError(f"expected a URL as text, got {type(url).__name__}")
         self.url = url
+        self._process = os.getpid()
         self.clock = Clock()
         self._on_state = on_state
         self._reconnect = reconnect
@@ -234,6 +241,12 @@ class Link:
     def _names(self) -> str:
         return ", ".join(self._schema.by_name)
 
+    def _here(self) -> Session:
+        """The session, in the process that made the link: a fork has no thread to carry it."""
+        if os.getpid() != self._process:
+            raise LinkClosedError(f"{self.url}: the link stayed in the process that was forked")
+        return self._session
+
     def submit(self, message: Message, timeout: float | None = 1.0) -> Future[Result]:
         """Queues a request and returns at once; the future ends as `request` does.
 
@@ -241,7 +254,14 @@ class Link:
         """
         if not isinstance(message, Message):
             raise TypeError(f"expected a message such as Alert, got {type(message).__name__}")
+        self._here()
         info = message.info
+        known = self._schema.by_type.get(info.type)
+        if known is not None and known.name != info.name:
+            raise ValueError(
+                f"type {info.type} is {known.name} on this device, not {info.name}; "
+                f"use link.message({info.name!r})"
+            )
         return self._requests.submit(info.name, info.channel, info.type, message.pack(), timeout)
 
     def request(self, message: Message, timeout: float | None = 1.0) -> Result:
@@ -257,8 +277,17 @@ class Link:
             BridgeTimeoutError: no answer in time; `.may_run` says whether it may still run.
             UnknownOutcomeError: the device was reset after it was sent.
             LinkBusyError, LinkClosedError: it was not sent.
+            RuntimeError: called in a callback of the link; `submit` may be.
         """
+        self._refuse_own_thread("request")
         return self.submit(message, timeout).result()
+
+    def _refuse_own_thread(self, method: str) -> None:
+        if threading.current_thread() is self._thread:
+            raise RuntimeError(
+                f"{method}() waits for the link's thread and cannot be called in it; "
+                "in a callback use submit()"
+            )
 
     def publish(self, message: Message) -> bool:
         """Sends best-effort data; False: dropped, because the link is not open.
@@ -273,16 +302,20 @@ class Link:
         info = message.info
         if info.channel < 2:
             raise ValueError(f"{info.name} is a command and needs request(), not publish()")
-        return self._session.publish(info.channel, info.type, message.pack())
+        return self._here().publish(info.channel, info.type, message.pack())
 
     def subscribe(self, name: str, *, frames: int = 4096) -> Subscription:
         """Batches of a message's records, from now on; see `Subscription`.
 
         Raises:
-            ValueError: the device has no such message.
+            ValueError: the device has no such message, or it is empty.
         """
-        if name not in self._schema.by_name:
+        self._here()
+        info = self._schema.by_name.get(name)
+        if info is None:
             raise ValueError(f"no message {name!r}; the device has {self._names()}")
+        if info.size == 0:
+            raise ValueError(f"{name} has no fields, so there are no records of it")
         subscription = Subscription(name, self.clock, frames)
         with self._lock:
             self._subscriptions.setdefault(name, []).append(subscription)
@@ -296,13 +329,16 @@ class Link:
         Raises:
             ValueError: size outside 24..512.
             BridgeTimeoutError: no answer in time.
+            RuntimeError: called in a callback of the link.
         """
+        self._refuse_own_thread("ping")
         if not 24 <= size <= BODY_MAX:
             raise ValueError(f"size must be in 24..{BODY_MAX} bytes, got {size}")
+        session = self._here()
         ping = _Ping(_now_us(), Future())
         with self._lock:
             self._pings.append(ping)
-        self._session.ping(size)
+        session.ping(size)
         try:
             return ping.future.result(timeout)
         except TimeoutError:
@@ -320,10 +356,12 @@ class Link:
         """
         if not 0 < lease <= 60:
             raise ValueError(f"lease must be in (0, 60] s, got {lease}")
-        self._session.keep_alive(_now_us(), round(lease * 1000))
+        self._here().keep_alive(_now_us(), round(lease * 1000))
 
     def close(self) -> None:
         """Ends the link, and what waits with LinkClosedError. A second call does nothing."""
+        if os.getpid() != self._process:
+            return
         self._stop.set()
         self._session.stop()
         if threading.current_thread() is not self._thread:
@@ -387,31 +425,50 @@ class Link:
         while not self._stop.is_set():
             opens = self._session.stats["opens"]
             try:
-                port = open_port(self.url, timeout_s=2.0)
+                port = self._open()
             except BridgeConnectionError as error:
                 if not self._settled.is_set() or not self._reconnect:
                     raise
                 reason = str(error)
             else:
+                if port is None:
+                    return
                 try:
                     reason = self._use(port)
                     if self._stop.is_set():
                         return
                     self._lose(reason)
                 finally:
-                    port.close()
+                    self._meanwhile(aside(port.close))
                 self._forget_line()
-            if not self._reconnect or isinstance(self._broken, ProtocolError):
+            never = isinstance(self._broken, ProtocolError) and not self._settled.is_set()
+            if never or not self._reconnect:
                 raise self._broken or BridgeConnectionError(f"{self.url}: {reason}")
             self._lose(reason)
             wait_s = _RETRY_FIRST_S if self._session.stats["opens"] > opens else wait_s
             self._rest(wait_s)
             wait_s = min(2 * wait_s, _RETRY_LAST_S)
 
+    def _open(self) -> Port | None:
+        """The line, once it is open; None when the link is closed before."""
+        opening = aside(lambda: open_port(self.url, timeout_s=2.0))
+        if self._meanwhile(opening, until=self._stop):
+            return opening.result()
+        opening.add_done_callback(_close_late)
+        return None
+
+    def _meanwhile(self, work: Future[T], until: threading.Event | None = None) -> bool:
+        """Ends requests whose time is up until the work is done; False: `until` came first."""
+        while not wait([work], _LOOK_EVERY_S).done:
+            if until is not None and until.is_set():
+                return False
+            self._handle(self._session.input(_now_us(), b""))
+        return True
+
     def _rest(self, seconds: float) -> None:
         """Waits, and ends requests whose time is up meanwhile."""
         until = time.monotonic() + seconds
-        while not self._stop.wait(min(0.02, max(0.0, until - time.monotonic()))):
+        while not self._stop.wait(min(_LOOK_EVERY_S, max(0.0, until - time.monotonic()))):
             self._handle(self._session.input(_now_us(), b""))
             if time.monotonic() >= until:
                 return
@@ -474,7 +531,7 @@ class Link:
 
     def _deliver(self, event: Received) -> None:
         info = self._schema.by_type.get(event.type)
-        if info is None:
+        if info is None or info.size == 0:
             return
         with self._lock:
             subscriptions = list(self._subscriptions.get(info.name, ()))
@@ -537,6 +594,11 @@ class Link:
                 self._on_state(self._change)
             except Exception:
                 _log.exception("%s: on_state failed", self.url)
+
+
+def _close_late(opening: Future[Port]) -> None:
+    if opening.exception() is None:
+        opening.result().close()
 
 
 def connect(

@@ -33,7 +33,9 @@ class Message:
         value = getattr(self, field.name)
         where = f"{self.info.name}.{field.name}"
         if field.dtype.kind == "S":
-            text = value.encode() if isinstance(value, str) else bytes(value)
+            if not isinstance(value, str | bytes):
+                raise TypeError(f"{where} must be text, got {value!r}")
+            text = value.encode() if isinstance(value, str) else value
             if len(text) > field.dtype.itemsize:
                 raise ValueError(f"{where} holds {field.dtype.itemsize} bytes, got {len(text)}")
             return [text]

@@ -101,18 +101,23 @@ class Requests:
     def pump(self) -> None:
         """Starts what has room now; ends what waited too long."""
         now_ns = time.monotonic_ns()
-        late, left = [], deque[_Waiting]()
+        ended: list[tuple[_Waiting, BridgeError | ValueError]] = []
+        left = deque[_Waiting]()
         with self._lock:
             if not self._backlog:
                 return
             for waiting in self._backlog:
                 if waiting.left_ms(now_ns) == 0:
-                    late.append(waiting)
-                elif left or not self._start(waiting):
-                    left.append(waiting)
+                    ended.append((waiting, _not_sent(waiting)))
+                    continue
+                try:
+                    if left or not self._start(waiting):
+                        left.append(waiting)
+                except ValueError as error:  # another device came meanwhile, which holds less
+                    ended.append((waiting, error))
             self._backlog = left
-        for waiting in late:
-            waiting.future.set_exception(_not_sent(waiting))
+        for waiting, reason in ended:
+            waiting.future.set_exception(reason)
 
     def resolved(self, event: Resolved) -> None:
         """Ends the request of this token."""

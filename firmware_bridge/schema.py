@@ -193,6 +193,8 @@ def _field(reader: _Reader) -> FieldInfo:
         raise ValueError(f"{name} is added by the host and cannot be a field")
     if count == 0:
         raise ValueError(f"{name} has no elements")
+    if name == DEVICE_TIME and (code not in (0x04, 0x08) or count != 1):
+        raise ValueError(f"{name} must be one unsigned integer of 4 or 8 bytes")
     dtype = np.dtype(f"S{count}") if code == _TEXT else np.dtype(_DTYPES[code])
     return FieldInfo(
         name=name,

@@ -111,17 +111,22 @@ def _reason(error: BaseException) -> str:
         return "in use by another program"
     if isinstance(number, int):
         return os.strerror(number)
+    if "Could not configure port" in str(error):
+        return "not a serial port"
     return str(error)
 
 
 def _open_unix(path: str) -> Port:
     line = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    line.setblocking(False)  # a listener that accepts nobody any more would hold a caller for ever
     try:
         line.connect(path)
+    except BlockingIOError:
+        line.close()
+        raise BridgeConnectionError(f"unix:{path}: too many wait for it already") from None
     except OSError:
         line.close()
         raise
-    line.setblocking(False)
     return Port(line.fileno(), 0, f"unix socket {path}", [line.close])
 
 
@@ -134,17 +139,24 @@ def _open_tcp(url: str, host: str | None, number: int, timeout_s: float) -> Port
     return Port(line.fileno(), 0, f"tcp {host}:{number}", [line.close])
 
 
-_SIM_OPTIONS = ("epoch_ns", "seed", "boot_id")
+_SIM_OPTIONS = {"epoch_ns": range(2**63), "seed": range(2**64), "boot_id": range(1, 2**32)}
 
 
 def _open_sim(options: dict[str, str]) -> Port:
-    """Starts the host build of the firmware; it dies with the thread that calls this."""
+    """Starts the host build of the firmware; it dies with this process."""
     report = options.pop("report", None)
     unknown = set(options) - set(_SIM_OPTIONS)
     if unknown:
         raise ValueError(
             f"sim: expected report, {', '.join(_SIM_OPTIONS)}; got {', '.join(unknown)}"
         )
+    for name, value in options.items():
+        allowed = _SIM_OPTIONS[name]
+        if not value.isdecimal() or int(value) not in allowed:
+            raise ValueError(
+                f"sim: {name} must be a whole number from {allowed[0]} to {allowed[-1]}, "
+                f"got {value!r}"
+            )
     ours, theirs = socket.socketpair()
     command = [sys.executable, "-m", "firmware_bridge.sim", "--fd", str(theirs.fileno())]
     for name, value in options.items():

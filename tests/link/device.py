@@ -32,6 +32,7 @@ class Device:
         self.deaf = threading.Event()
         self.hang_up = threading.Event()
         self._heard_nothing = threading.Event()
+        self.slot_bytes = 64
         self._boot_id = boot_id
         self._ending = False
         self._start()
@@ -43,7 +44,7 @@ class Device:
             name="test device",
             version="1.2",
             window=8,
-            slot_bytes=64,
+            slot_bytes=self.slot_bytes,
             now_us=now_us(),
         )
         self._listener = socket.socket(socket.AF_UNIX)

@@ -1,18 +1,22 @@
 import os
 import socket
 import struct
+import subprocess
+import sys
 import threading
 import time
 import tty
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import firmware_bridge as fb
-from firmware_bridge import _link
+from firmware_bridge import _link, download, transport
 from firmware_bridge.messages import message_class
 from tests.link.device import Device
 
+ROOT = Path(__file__).resolve().parents[2]
 LED = fb.SetOutput(output=0, value=255)
 
 
@@ -316,6 +320,21 @@ def test_table_that_contradicts_its_hash_is_refused(device, monkeypatch):
         fb.connect(device.url)
 
 
+def test_device_with_a_broken_table_in_between_does_not_end_a_link_that_was_open(
+    device, monkeypatch
+):
+    with fb.connect(device.url) as link:
+        known = dict(download._known)
+        monkeypatch.setattr("firmware_bridge.schema.crc32c", lambda data: 1)
+        download._known.clear()
+        device.hang_up.set()
+        wait_until(lambda: "hash 00000001" in link.state_reason)
+        assert link.state == "lost"
+        download._known.update(known)
+        wait_until(lambda: link.state == "open")
+        link.request(LED)
+
+
 def test_message_class_checks_as_the_typed_ones_do(link):
     made = message_class(link.schema.by_name["Alert"])
     assert made(kind=1, level=2, duration_ms=3).pack() == fb.Alert(1, 2, 3).pack()
@@ -356,12 +375,25 @@ def test_tcp_port_nobody_listens_on_is_one_clear_error():
         ("serial:///dev/null?speed=9600", "expected baud only, got speed"),
         ("unix:///run/x.sock?baud=1", "takes no options, got baud"),
         ("sim:?color=red", "sim: expected .* got color"),
+        ("sim:?epoch_ns=now", "epoch_ns must be a whole number from 0 to .* got 'now'"),
+        ("sim:?boot_id=0", "boot_id must be a whole number from 1 to 4294967295, got '0'"),
         ("carrier-pigeon:coop", "expected serial:, unix:, tcp:, sim:, a path or a pyserial URL"),
     ],
 )
 def test_url_that_makes_no_sense_is_refused(url, text):
     with pytest.raises(ValueError, match=text):
         fb.connect(url)
+
+
+def test_file_that_is_no_port_is_one_clear_error(tmp_path):
+    (tmp_path / "text").write_text("hello")
+    with pytest.raises(fb.BridgeConnectionError, match="text: not a serial port"):
+        fb.connect(str(tmp_path / "text"))
+
+
+def test_url_that_is_no_text_is_refused():
+    with pytest.raises(TypeError, match="expected a URL as text, got NoneType"):
+        fb.connect(None)
 
 
 def test_port_without_firmware_is_one_clear_error():
@@ -480,3 +512,141 @@ def test_pyserial_url_without_a_descriptor_carries_the_link(device):
         with fb.connect(f"socket://127.0.0.1:{number}") as link:
             assert link.request(LED).payload == b"\x00\xff"
         thread.join()
+
+
+def test_listener_that_accepts_nobody_is_one_clear_error(tmp_path):
+    path = tmp_path / "full.sock"
+    with socket.socket(socket.AF_UNIX) as listener, socket.socket(socket.AF_UNIX) as first:
+        listener.bind(str(path))
+        listener.listen(0)
+        first.connect(str(path))
+        with pytest.raises(fb.BridgeConnectionError, match="too many wait for it already"):
+            fb.connect(f"unix://{path}")
+
+
+def slow_to_reopen(monkeypatch):
+    """From the second opening on, opening a port takes until the event it returns is set."""
+    opened, held = [], threading.Event()
+
+    def open_port(url, *, timeout_s):
+        opened.append(url)
+        if len(opened) > 1:
+            held.wait(30)
+        return transport.open_port(url, timeout_s=timeout_s)
+
+    monkeypatch.setattr("firmware_bridge.link.open_port", open_port)
+    return opened, held
+
+
+def test_deadline_is_kept_while_a_port_is_slow_to_open(device, monkeypatch):
+    opened, held = slow_to_reopen(monkeypatch)
+    with fb.connect(device.url) as link:
+        device.hang_up.set()
+        wait_until(lambda: len(opened) == 2)
+        with pytest.raises(fb.BridgeTimeoutError, match="will not run"):
+            link.request(LED, timeout=0.05)
+        assert not held.is_set(), "the port opened meanwhile, and this test shows nothing"
+        held.set()
+        wait_until(lambda: link.state == "open")
+
+
+def test_close_does_not_wait_for_a_port_that_is_slow_to_open(device, monkeypatch):
+    opened, held = slow_to_reopen(monkeypatch)
+    link = fb.connect(device.url)
+    device.hang_up.set()
+    wait_until(lambda: len(opened) == 2)
+    link.close()
+    assert link.state == "closed"
+    assert not held.is_set()
+    held.set()
+
+
+@pytest.mark.parametrize("method", ["request", "ping"])
+def test_waiting_in_the_links_own_thread_is_refused(link, method):
+    outcome = []
+
+    def call(done):
+        try:
+            getattr(link, method)(*([LED] if method == "request" else []))
+        except RuntimeError as error:
+            outcome.append(str(error))
+        else:
+            outcome.append("answered")
+
+    answered = threading.Event()
+    future = link.submit(LED)
+    future.add_done_callback(call)
+    future.add_done_callback(lambda done: answered.set())
+    assert answered.wait(10)
+    # The callback runs here instead when the answer was there before it was added.
+    assert outcome in (
+        ["answered"],
+        [
+            f"{method}() waits for the link's thread and cannot be "
+            "called in it; in a callback use submit()"
+        ],
+    )
+
+
+def test_other_device_that_holds_less_ends_what_waited_for_room_and_the_link_goes_on(device):
+    big = message_class(
+        fb.MessageInfo(
+            "Big", 0x70, 1, 60, (fb.FieldInfo("text", np.dtype("S60"), 0, 1, "", 1.0, None, None),)
+        )
+    )
+    device.answer = lambda request: None
+    with fb.connect(device.url) as link:
+        waiting = [link.submit(big(text=b""), None) for _ in range(40)]
+        wait_until(lambda: len(device.executed) == 8)
+        device.die()
+        device.slot_bytes = 32
+        device.boot()
+        outcomes = [future.exception(20) for future in waiting]
+        assert {type(outcome) for outcome in outcomes} == {
+            fb.UnknownOutcomeError,
+            fb.BridgeTimeoutError,
+            ValueError,
+        }
+        device.answer = lambda request: (0, b"")
+        wait_until(lambda: link.state == "open")
+        link.request(LED)
+
+
+def test_fork_cannot_use_the_link_and_leaves_it_alone(device):
+    script = f"""
+import os, sys, time
+import firmware_bridge as fb
+LED = fb.SetOutput(output=0, value=255)
+link = fb.connect({device.url!r})
+child = os.fork()
+if child == 0:
+    calls = [lambda: link.request(LED), lambda: link.publish(fb.DetectionSummary(frame=1)),
+             link.ping, link.keep_alive, lambda: link.subscribe("imu")]
+    refused = 0
+    for call in calls:
+        try:
+            call()
+        except fb.LinkClosedError as error:
+            refused += "stayed in the process" in str(error)
+    link.close()
+    os._exit(refused)
+_, status = os.waitpid(child, 0)
+assert link.request(LED).payload == bytes([0, 255])
+link.close()
+sys.exit(os.waitstatus_to_exitcode(status))
+"""
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", script], timeout=30, cwd=ROOT)
+    assert done.returncode == 5
+
+
+def test_program_that_forgets_to_close_its_link_ends(device):
+    script = f"import firmware_bridge as fb; link = fb.connect({device.url!r}); link.ping()"
+    done = subprocess.run([sys.executable, "-c", script], timeout=30, cwd=ROOT)
+    assert done.returncode == 0
+
+
+def test_message_whose_type_is_another_one_on_the_device_is_not_sent(link, device):
+    other = message_class(fb.MessageInfo("Brake", 0x01, 1, 4, fb.Alert.info.fields))
+    with pytest.raises(ValueError, match="type 1 is Alert on this device, not Brake"):
+        link.submit(other(kind=1, level=1, duration_ms=0))
+    assert device.executed == []

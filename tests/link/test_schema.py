@@ -103,6 +103,7 @@ def test_table_cut_short_is_refused(cut):
         (table(message(field(code=0x04), field(offset=2, name="b"))), "fields overlap"),
         (table(message(field(name="no name"))), "'no name' is no name"),
         (table(message(field(code=0x18, name="t_ns"))), "t_ns is added by the host"),
+        (table(message(field(code=0x24, name="t_us"))), "t_us must be one unsigned integer"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -186,3 +187,13 @@ def test_messages_this_package_does_not_know_are_made_from_the_table():
         own(gain=0, text="", pair=[1, 2, 3])
     with pytest.raises(TypeError, match=r"Own.gain must be a number"):
         own(gain="loud", text="", pair=[1, 2])
+
+
+@pytest.mark.parametrize("value", [5, 1.0, None, ["a"]])
+def test_text_field_takes_text_only(value):
+    made = message_class(
+        Schema.parse(table(message(field(0x31, 0, 8, name="text")))).by_name["own"]
+    )
+    assert made(text="abc").pack() == made(text=b"abc").pack() == b"abc" + bytes(5)
+    with pytest.raises(TypeError, match=r"own.text must be text, got"):
+        made(text=value)
