@@ -37,8 +37,6 @@ def files(*patterns: str) -> list[str]:
     return sorted(path for pattern in patterns for path in glob(pattern, recursive=True))
 
 
-LINK_SOURCES = files("csrc/link/*.c")
-FIRMWARE_SOURCES = files("csrc/firmware/core/*.c", "csrc/firmware/port/host/*.c")
 LINK_HEADERS = files("csrc/link/*.h", "csrc/link/*.inc")
 FIRMWARE_HEADERS = files("csrc/firmware/**/*.h", "csrc/firmware/**/*.inc")
 
@@ -58,12 +56,7 @@ def cython_extension(name: str, libraries: list[str]) -> Extension:
         [f"firmware_bridge/{name}.pyx"],
         include_dirs=["csrc"],
         libraries=libraries,
-        # The libraries' sources too: setuptools relinks for nothing else.
-        depends=[
-            *(LINK_SOURCES + FIRMWARE_SOURCES),
-            *(LINK_HEADERS + FIRMWARE_HEADERS),
-            *files("firmware_bridge/*.pxd"),
-        ],
+        depends=[*LINK_HEADERS, *FIRMWARE_HEADERS, *files("firmware_bridge/*.pxd")],
         # Cython's own output is not ours to keep free of these two warnings.
         extra_compile_args=flags("-Wno-unused-function", "-Wno-unused-parameter"),
         extra_link_args=link_flags(),
@@ -75,6 +68,9 @@ class BuildExt(build_ext):
 
     def run(self) -> None:
         self.run_command("build_clib")
+        folder = self.get_finalized_command("build_clib").build_clib
+        for extension in self.extensions:  # setuptools itself relinks for a new source only
+            extension.depends += files(*(f"{folder}/lib{name}.a" for name in extension.libraries))
         super().run()
 
 
@@ -83,9 +79,12 @@ setup(
     libraries=[
         (
             "ec_firmware",
-            c_library(FIRMWARE_SOURCES, LINK_HEADERS + FIRMWARE_HEADERS),
+            c_library(
+                files("csrc/firmware/core/*.c", "csrc/firmware/port/host/*.c"),
+                LINK_HEADERS + FIRMWARE_HEADERS,
+            ),
         ),
-        ("ec_link", c_library(LINK_SOURCES, LINK_HEADERS)),
+        ("ec_link", c_library(files("csrc/link/*.c"), LINK_HEADERS)),
     ],
     ext_modules=[
         Pybind11Extension(
