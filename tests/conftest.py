@@ -7,9 +7,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from bench import harness
 from edgecore import engines
+
+# No test asserts a time, on a loaded machine least of all.
+settings.register_profile(
+    "timeless", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("timeless")
 
 
 @pytest.fixture(scope="session")
