@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 def aside(work: Callable[[], T]) -> Future[T]:
-    """Starts `work` in a daemon thread of its own: unlike an executor's, it never delays an exit."""
+    """Starts `work` in a daemon thread, which unlike an executor's never delays an exit."""
     promised: Future[T] = Future()
 
     def run() -> None:

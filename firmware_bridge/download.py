@@ -46,6 +46,8 @@ class Download:
         self._ended = True
 
     def _ask(self, offset: int) -> None:
+        if self._ended:
+            return
         try:
             future = self._requests.submit(
                 "descriptors", CONTROL_CHANNEL, DESCRIBE, struct.pack("<H", offset), _TIMEOUT_S
@@ -72,8 +74,6 @@ class Download:
         if not self._total:
             self._total = total
             for more in range(len(piece), total, len(piece)):
-                if self._ended:
-                    return
                 self._ask(more)
         if sum(map(len, self._pieces.values())) >= self._total:
             self._finish()

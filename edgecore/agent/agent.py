@@ -99,6 +99,8 @@ class Agent:
             tick()
         self._why = self._asked or self._why
         self._stopping.set()
+        if not self._ended.wait(TICK_S) and self.source.live:
+            self.source.close()  # the frame thread may be waiting for a camera that is silent
         self._ended.wait(STALL_S)
         if not self._ended.is_set():
             self._failure = self._failure or "the frame thread hangs and was left behind"
@@ -111,6 +113,8 @@ class Agent:
                 self._recorder.close()
         if self.uplink is not None:
             self.uplink.close()
+        if self._events.error is not None:
+            self._failure = self._failure or f"events.jsonl: {self._events.error.strerror}"
         summary = self._summary()
         self._events.write("run_ended", why=summary["ended"], failure=self._failure)
         return summary
@@ -129,6 +133,7 @@ class Agent:
             if recorder and recorder.recording.path
             else None,
             "recording_skipped": recorder.skipped if recorder else 0,
+            "events_lost": self._events.lost,
             "ended": self._why if self._failure is None else "failure",
             "failure": self._failure,
         }

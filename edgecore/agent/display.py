@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import time
 from collections import Counter
 from types import TracebackType
@@ -21,6 +23,28 @@ OUTCOMES = {
     "not_sent": "not sent",
     "unknown": "sent, outcome unknown",
 }
+
+
+class Voice(Console):
+    """A console that falls silent when nobody reads it any more, or its disk is full.
+
+    What it is told about goes on all the same: `edgecore run | head` is no reason to stop watching.
+    """
+
+    def print(self, *objects: Any, **how: Any) -> None:
+        """As any console does, without an error."""
+        try:
+            super().print(*objects, **how)
+        except OSError:
+            self.on_broken_pipe()
+
+    def on_broken_pipe(self) -> None:
+        """Be quiet from now on; the interpreter's last flush goes nowhere too."""
+        self.quiet = True
+        with contextlib.suppress(OSError, ValueError):
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self.file.fileno())
+            os.close(nowhere)
 
 
 class Display:
@@ -126,7 +150,7 @@ class Display:
             title=escape(agent.source.description), show_header=False, title_justify="left"
         )
         table.add_column(style="dim")
-        table.add_column(min_width=44)
+        table.add_column(min_width=min(44, max(1, self._console.width - 16)))
         dropped = f", {agent.source.dropped} dropped" if agent.source.live else ""
         table.add_row(
             "frames", f"{now.frames} in {now.elapsed_s:.1f} s, {now.fps:.1f} fps{dropped}"

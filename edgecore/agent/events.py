@@ -3,31 +3,42 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 import time
 from collections.abc import Callable
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
+
+KEPT_BYTES = 1 << 20
+"""So much waits for a disk that is full; what comes after is lost, and counted."""
 
 
 class EventLog:
     """Writes one line for every event; any thread may write.
 
     Every line has `event`, `t_ns` (CLOCK_MONOTONIC nanoseconds) and `time` (wall clock, UTC).
+    A disk that is full stops nobody: the lines wait, and go out with the next ones that can.
 
     Args:
         path: the file, emptied; its folder exists. None keeps the events until `open` is called.
         told: is called with every event after it is written.
+
+    Attributes:
+        error: why the newest lines are not on disk; None when they are.
+        lost: events dropped because too many waited already.
     """
 
     def __init__(
         self, path: Path | None = None, told: Callable[[dict[str, Any]], None] = lambda _: None
     ) -> None:
+        self.error: OSError | None = None
+        self.lost = 0
         self._told = told
         self._lock = threading.Lock()
-        self._kept: list[str] = []
-        self._file: IO[str] | None = None
+        self._kept = bytearray()
+        self._fd: int | None = None
         self._closed = False
         if path is not None:
             self.open(path)
@@ -36,32 +47,44 @@ class EventLog:
         """Write to this file from now on, first what was kept.
 
         Raises:
-            OSError: it cannot be written.
+            OSError: it cannot be opened.
         """
         with self._lock:
-            self._file = path.open("w", encoding="utf-8")
-            self._file.writelines(self._kept)
-            self._file.flush()
-            self._kept.clear()
+            self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
+            self._write_kept()
 
     def write(self, event: str, **fields: Any) -> None:
         """One event; a field of None is written as null."""
         wall = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
         record = {"event": event, "t_ns": time.monotonic_ns(), "time": wall, **fields}
-        line = json.dumps(record, allow_nan=False) + "\n"
+        line = json.dumps(record, allow_nan=False).encode() + b"\n"
         with self._lock:
             if self._closed:
                 return
-            if self._file is None:
-                self._kept.append(line)
+            if len(self._kept) + len(line) > KEPT_BYTES:
+                self.lost += 1
             else:
-                self._file.write(line)
-                self._file.flush()
+                self._kept += line
+            self._write_kept()
         self._told(record)
+
+    def _write_kept(self) -> None:
+        """Write what waits, as far as the disk takes it."""
+        if self._fd is None:
+            return
+        try:
+            while self._kept:
+                del self._kept[: os.write(self._fd, self._kept)]
+        except OSError as error:
+            self.error = error
+        else:
+            self.error = None
 
     def close(self) -> None:
         """Close the file; later events are not written."""
         with self._lock:
             self._closed = True
-            if self._file is not None:
-                self._file.close()
+            if self._fd is not None:
+                self._write_kept()
+                os.close(self._fd)
+                self._fd = None

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import IO, TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from PIL import Image
@@ -23,13 +23,14 @@ if TYPE_CHECKING:
     from edgecore.frame import Frame
 
 BT709, BT601, LIMITED = 1, 5, 1
-# Best first: encoder, its pixel format and colour matrix, container, encoder options. The mp4 is
-# written in fragments, so that what was recorded before a crash can be played.
-Encoder = tuple[str, str, int, str, dict[str, str]]
+# Best first: encoder, its pixel format and colour matrix, the container's suffix and FFmpeg's name
+# for it, encoder options. The mp4 is written in fragments, so that what was recorded before a crash
+# can be played.
+Encoder = tuple[str, str, int, str, str, dict[str, str]]
 ENCODERS: tuple[Encoder, ...] = (
-    ("libx264", "yuv420p", BT709, ".mp4", {"preset": "superfast", "crf": "23"}),
-    ("mpeg4", "yuv420p", BT601, ".mp4", {"qscale": "4"}),
-    ("mjpeg", "yuvj420p", BT601, ".mkv", {"qscale": "4"}),
+    ("libx264", "yuv420p", BT709, ".mp4", "mp4", {"preset": "superfast", "crf": "23"}),
+    ("mpeg4", "yuv420p", BT601, ".mp4", "mp4", {"qscale": "4"}),
+    ("mjpeg", "yuvj420p", BT601, ".mkv", "matroska", {"qscale": "4"}),
 )
 FRAGMENTED = {"movflags": "frag_keyframe+empty_moov+default_base_moof"}
 MILLISECOND = Fraction(1, 1000)
@@ -60,6 +61,8 @@ class VideoRecording:
         self._stem = stem
         self._container: Any = None
         self._stream: Any = None
+        self._file: IO[bytes] | None = None
+        self._broken = False
         self._size = (0, 0)
         self._matrix = BT601
         self._first_ns = 0
@@ -75,18 +78,20 @@ class VideoRecording:
         import av
         import av.error
 
-        for name, pixels, matrix, suffix, options in ENCODERS:
+        for name, pixels, matrix, suffix, kind, options in ENCODERS:
             try:
                 av.Codec(name, "w")
             except av.error.FFmpegError:
                 continue
             path = self._stem.with_name(self._stem.name + suffix)
             try:
-                self._container = av.open(
-                    str(path), "w", options=FRAGMENTED if suffix == ".mp4" else {}
-                )
+                # FFmpeg's own files keep quiet about a disk that is full; Python's do not.
+                self._file = path.open("wb", buffering=0)
             except OSError as error:
                 raise SourceError(f"{path}: cannot be written: {error.strerror}") from None
+            self._container = av.open(
+                self._file, "w", format=kind, options=FRAGMENTED if kind == "mp4" else {}
+            )
             self._stream = self._container.add_stream(name, rate=30, options=options)
             context = self._stream.codec_context
             context.width, context.height, context.pix_fmt = width, height, pixels
@@ -116,14 +121,36 @@ class VideoRecording:
         at_ms = max(self._last_ms + 1, (timestamp_ns - self._first_ns) // 1_000_000)
         picture.pts, picture.time_base = at_ms, MILLISECOND
         self._last_ms = at_ms
-        self._container.mux(self._stream.encode(picture))
+        self._mux(picture)
+
+    def _mux(self, picture: Any) -> None:
+        import av.error
+
+        try:
+            self._container.mux(self._stream.encode(picture))
+        except (OSError, av.error.FFmpegError) as error:
+            self._broken = True
+            raise SourceError(f"{self._path}: cannot be written: {error.strerror}") from None
 
     def close(self) -> None:
         """Write what the encoder still holds and finish the file."""
-        if self._container is not None:
-            container, self._container = self._container, None
-            container.mux(self._stream.encode(None))
-            container.close()
+        if self._container is None or self._file is None:
+            return
+        import av.error
+
+        with self._file:
+            container, broken = self._container, self._broken
+            try:
+                if not broken:
+                    self._mux(None)
+                container.close()
+            except (OSError, av.error.FFmpegError) as error:
+                if not broken:  # else it was said already
+                    raise SourceError(
+                        f"{self._path}: cannot be written: {error.strerror}"
+                    ) from None
+            finally:
+                self._container = None
 
 
 class PictureRecording:

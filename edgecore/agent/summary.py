@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from edgecore.errors import ConfigError
+
 if TYPE_CHECKING:
     from edgecore.detections import Detections
 
@@ -113,7 +115,15 @@ def medians(stages: list[tuple[float, float, float]]) -> tuple[float, float, flo
 
 
 def write_summary(path: Path, summary: dict[str, Any]) -> None:
-    """Write the summary in one piece: a reader sees the whole of it or nothing."""
+    """Write the summary in one piece: a reader sees the whole of it or nothing.
+
+    Raises:
+        ConfigError: it cannot be written.
+    """
     beside = path.with_suffix(".json.part")
-    beside.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
-    beside.replace(path)
+    try:
+        beside.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
+        beside.replace(path)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        raise ConfigError(f"out: {path}: cannot be written: {error.strerror}") from None

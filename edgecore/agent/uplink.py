@@ -190,9 +190,10 @@ class Uplink:
         for batch in self._link.subscribe(name):
             with self._changed:
                 self._records[name] += len(batch)
-            if name == "vehicle":
+            fields = batch.dtype.names or ()
+            if name == "vehicle" and "speed_mps" in fields:
                 self._speed = (time.monotonic(), float(batch["speed_mps"][-1]))
-            if name == "status":
+            if name == "status" and "state" in fields:
                 for state in batch["state"]:
                     self._note_firmware(STATES.get(int(state), f"state_{int(state)}"))
 

@@ -126,13 +126,11 @@ def run_agent(config: AgentConfig) -> int:
     Raises:
         EdgecoreError, firmware_bridge.BridgeError: something named is not there; nothing has run.
     """
-    from rich.console import Console
-
     from edgecore.agent import Agent, EventLog
-    from edgecore.agent.display import Display
+    from edgecore.agent.display import Display, Voice
     from edgecore.agent.summary import write_summary
 
-    console = Console()
+    console = Voice()
     with contextlib.ExitStack() as stack:
         # What is likely to be mistyped comes first; nothing is left on disk when it fails.
         detector = load_detector(config)
@@ -160,7 +158,10 @@ def run_agent(config: AgentConfig) -> int:
         display.follow(agent)
         with stopped_by_signals(agent):
             summary = agent.run(config.duration_s, display.tick)
-        write_summary(folder / "summary.json", summary)
+            try:
+                write_summary(folder / "summary.json", summary)
+            except ConfigError as error:
+                summary["failure"] = summary["failure"] or str(error)
     _conclude(console, summary, source, folder)
     if summary["failure"]:
         print(f"edgecore: {summary['failure']}", file=sys.stderr)

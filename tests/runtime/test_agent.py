@@ -25,6 +25,8 @@ from edgecore.detections import Detections
 from edgecore.errors import EngineError, SourceError
 from edgecore.frame import Frame
 from edgecore.sources import Source
+from edgecore.sources.live import Latest
+from firmware_bridge.schema import COMPILED
 
 from . import agent_parts
 from .agent_parts import Clockwork, HangingDetector, IdealDetector
@@ -135,7 +137,9 @@ def test_brake_ahead_becomes_an_acknowledged_alert_with_its_facts_on_record(
     events: EventLog,
 ) -> None:
     epoch_ns = time.monotonic_ns() - round((BRAKE_S - 1) * 1e9)
-    agent = agent_on(events, Clockwork(4.5), IdealDetector(epoch_ns), f"sim:?epoch_ns={epoch_ns}")
+    agent = agent_on(
+        events, Clockwork(4.5), IdealDetector(epoch_ns), f"sim:?epoch_ns={epoch_ns}", deadline_s=20
+    )
     summary = agent.run()
     told = diary(tmp_path)
     (alert,) = named(told, "alert")
@@ -345,3 +349,32 @@ def test_every_frame_of_a_file_is_recorded_with_its_boxes(tmp_path: Path, events
 
     with Image.open(pictures[0]) as image:
         assert np.asarray(image).max() > 60
+
+
+def test_silent_camera_does_not_hold_up_the_end_of_the_run(
+    tmp_path: Path, events: EventLog
+) -> None:
+    agent = agent_on(events, Latest(Clockwork(3600, fps=0.001)), IdealDetector(0))
+    summary = agent.run(duration_s=0.2)
+    assert summary["failure"] is None
+    assert summary["ended"] == "the set time is over"
+
+
+def test_firmware_whose_records_are_other_ones_is_listened_to_all_the_same(
+    tmp_path: Path, events: EventLog
+) -> None:
+    other = np.zeros(3, [("t_us", "<u8"), ("odometer", "<f4"), ("t_ns", "<i8")])
+
+    class Other:
+        schema = COMPILED
+
+        def subscribe(self, name: str) -> list[Any]:
+            return [other, other]
+
+        def close(self) -> None:
+            pass
+
+    uplink = Uplink("other:", AlertSettings(), events, connect=lambda url, on_state: Other())  # type: ignore[arg-type,return-value]
+    uplink.close()
+    assert uplink.view().telemetry_records == 18
+    assert uplink.view().speed_mps is None

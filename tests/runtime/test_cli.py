@@ -166,6 +166,47 @@ def test_run_ends_cleanly_by_signal(
     assert f"stopped by {number.name}" in stdout
 
 
+def test_run_goes_on_when_nobody_reads_what_it_says(tmp_path: Path, test_data: Path) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        command(
+            *("run", "--source", "synthetic:?duration=2", "--model", test_data / YOLO),
+            *("--link", "none", "--out", "out"),
+        ),
+        cwd=tmp_path,
+        env=environment(),
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=110,
+    )
+    os.close(writer)
+    assert done.returncode == 0, done.stderr
+    assert complaints(done) == []
+    assert summary_in(tmp_path / "out")["ended"] == "the source ended"
+
+
+def test_run_on_a_full_disk_is_one_clear_line(tmp_path: Path, test_data: Path) -> None:
+    arguments = command(
+        *("run", "--source", "synthetic:?duration=2", "--model", test_data / YOLO),
+        *("--link", "none", "--out", "out"),
+    )
+    done = subprocess.run(  # no file larger than 2 KiB; Python ignores SIGXFSZ
+        ["/bin/sh", "-c", 'ulimit -f 4; exec "$@"', "sh", *arguments],
+        cwd=tmp_path,
+        env={**environment(), "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        timeout=110,
+    )
+    assert done.returncode == 1
+    (line,) = complaints(done)
+    assert "cannot be written: File too large" in line
+    assert "Traceback" not in done.stderr
+    assert summary_in(tmp_path / "out")["frames"] > 0
+
+
 def test_detect_on_a_picture_says_what_is_in_it(tmp_path: Path, test_data: Path) -> None:
     done = edgecore(tmp_path, "detect", test_data / "images/bus.jpg", "--model", test_data / YOLO)
     assert done.returncode == 0, done.stderr
