@@ -18,12 +18,14 @@ def from_user(labels: Labels) -> tuple[str, ...]:
     """The names the user gave, in a text file or a sequence; empty where none were given.
 
     Raises:
-        TypeError: an element that is no string.
+        TypeError: neither a file's name nor a sequence of strings.
         ModelError: a file that cannot be read or names nothing.
     """
     if labels is None:
         return ()
     if not isinstance(labels, str | Path):
+        if not isinstance(labels, Sequence):
+            raise TypeError(f"labels must be a file or a sequence of names, got {labels!r}")
         wrong = [label for label in labels if not isinstance(label, str)]
         if wrong:
             raise TypeError(f"labels must be strings, got {wrong[0]!r}")

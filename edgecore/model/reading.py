@@ -50,6 +50,21 @@ def read(
     if fit not in (None, "letterbox", "stretch"):
         raise ValueError(f"fit must be letterbox or stretch, got {fit!r}")
     path = Path(path)
+    try:
+        return _read(path, labels, head, input_size, fit, trial)
+    except ModelError as error:
+        said = str(error)
+        raise ModelError(said if str(path) in said else f"{path}: {said}") from error
+
+
+def _read(
+    path: Path,
+    labels: names.Labels,
+    head: "Head | None",
+    input_size: tuple[int, int] | None,
+    fit: Fit | None,
+    trial: Trial | None,
+) -> Model:
     with graphs.mapped(path) as data:
         graph = graphs.parse(data)
     position, layout = _picture_position(graph)

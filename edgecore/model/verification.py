@@ -139,7 +139,13 @@ def _key(digest: str, engine: str, shapes: Mapping[int, tuple[int, ...]]) -> str
 
 def _cache_folder() -> Path:
     base = os.environ.get("XDG_CACHE_HOME", "")
-    root = Path(base) if os.path.isabs(base) else Path.home() / ".cache"
+    if os.path.isabs(base):
+        root = Path(base)
+    else:
+        try:
+            root = Path.home() / ".cache"
+        except RuntimeError:  # a container's user without a name and HOME
+            root = Path(tempfile.gettempdir()) / f"cache-{os.getuid()}"
     return root / "edgecore" / "verified"
 
 

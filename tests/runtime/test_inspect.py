@@ -67,4 +67,4 @@ def test_labels_of_the_user_show_as_theirs(run, tmp_path):
 def test_file_that_is_no_model_is_a_model_error(run, test_data):
     result = run(test_data / "images" / "bus.jpg")
     assert isinstance(result.exception, ModelError)
-    assert "not a TFLite model" in str(result.exception)
+    assert f"{test_data / 'images' / 'bus.jpg'}: not a TFLite model" in str(result.exception)

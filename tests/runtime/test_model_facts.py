@@ -310,6 +310,11 @@ def test_user_labels_win_over_the_files(read):
     assert read(data, labels=["x", "y", "z"]).labels == ("x", "y", "z")
 
 
+def test_labels_that_are_neither_file_nor_names_are_refused(read):
+    with pytest.raises(TypeError, match="labels must be a file or a sequence of names, got 5"):
+        read(detector(Tensor((1, 6, 84))), labels=5)
+
+
 def test_label_file_may_number_its_lines(read, tmp_path):
     numbered = tmp_path / "labels.txt"
     numbered.write_text("0  person\n2  car\n\n")

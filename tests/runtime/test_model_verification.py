@@ -172,6 +172,17 @@ def test_cache_folder_that_cannot_be_written_is_no_error(
     model.verify(stored(relu()), engine_name)
 
 
+def test_user_without_a_home_is_no_error(engine_name, stored, tmp_path, monkeypatch):
+    def homeless() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setattr(Path, "home", homeless)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "scratch"))
+    model.verify(stored(relu()), engine_name)
+    assert list((tmp_path / "scratch").rglob("verified"))
+
+
 def test_open_input_is_tried_at_the_size_it_will_have(engine_name, stored):
     path = stored(relu((1, 1, 1, 3), signature=(1, -1, -1, 3)))
     model.verify(path, engine_name)
