@@ -1,6 +1,7 @@
 """The rooms depend on each other in one direction only."""
 
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -43,6 +44,47 @@ def test_firmware_c_is_freestanding(path: Path) -> None:
     included = set(re.findall(r"#\s*include\s*<([^>]+)>", path.read_text()))
     assert included <= allowed, f"{path.name} includes {sorted(included - allowed)}"
     assert not re.search(r"\b(malloc|calloc|realloc|free|alloca)\s*\(", path.read_text())
+
+
+def calls(path: Path, folder: Path) -> dict[str, set[str]]:
+    """Who calls whom in a C file, as GCC has it before it optimises anything."""
+    done = subprocess.run(
+        ["gcc", "-std=c99", "-O0", "-fcallgraph-info", "-Icsrc", "-c", path, "-o", folder / "o.o"],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+    )
+    assert done.returncode == 0, done.stderr
+    edges: dict[str, set[str]] = {}
+    for graph in folder.glob("*.ci"):
+        for caller, called in re.findall(
+            r'edge: { sourcename: "([^"]+)" targetname: "([^"]+)"', graph.read_text()
+        ):
+            edges.setdefault(caller.rpartition(":")[2], set()).add(called.rpartition(":")[2])
+        graph.unlink()
+    return edges
+
+
+@pytest.mark.skipif(shutil.which("gcc") is None, reason="the call graph is GCC's: no gcc here")
+def test_firmware_c_has_no_recursion(tmp_path: Path) -> None:
+    graph: dict[str, set[str]] = {}
+    for path in FIRMWARE_C:
+        if path.suffix == ".c":
+            for caller, called in calls(path, tmp_path).items():
+                # A static name may stand for several functions: joined, they only call more.
+                graph.setdefault(caller, set()).update(called)
+    assert "ec_reliable_event" in graph["ec_session_event"], "the graph has the edges it should"
+    finished: set[str] = set()
+
+    def visit(name: str, way: tuple[str, ...]) -> None:
+        assert name not in way, " -> ".join((*way, name))
+        if name not in finished:
+            for called in graph.get(name, ()):
+                visit(called, (*way, name))
+            finished.add(name)
+
+    for name in graph:
+        visit(name, ())
 
 
 @pytest.mark.parametrize("package", ["edgecore", "firmware_bridge"])
