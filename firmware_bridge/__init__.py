@@ -13,7 +13,8 @@ from firmware_bridge.errors import (
     UnknownOutcomeError,
 )
 from firmware_bridge.events import Status
-from firmware_bridge.link import Link, LinkInfo, LinkStats, StateChange, connect
+from firmware_bridge.facts import LinkInfo, LinkStats, StateChange
+from firmware_bridge.link import Link, connect
 from firmware_bridge.messages import Alert, DetectionSummary, Message, SetOutput
 from firmware_bridge.requests import Result
 from firmware_bridge.schema import FieldInfo, MessageInfo, Schema

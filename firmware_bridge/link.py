@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 import secrets
@@ -10,9 +9,8 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, wait
-from dataclasses import dataclass
 from types import TracebackType
-from typing import Literal, NamedTuple, TypeVar
+from typing import TypeVar
 
 from firmware_bridge._link import BODY_MAX, PAYLOAD_MAX, Session
 from firmware_bridge.aside import aside
@@ -21,7 +19,6 @@ from firmware_bridge.download import Download
 from firmware_bridge.errors import (
     BridgeConnectionError,
     BridgeError,
-    BridgeTimeoutError,
     LinkClosedError,
     ProtocolError,
 )
@@ -36,98 +33,26 @@ from firmware_bridge.events import (
     Stamps,
     Status,
 )
+from firmware_bridge.facts import LinkInfo, LinkStats, State, StateChange
 from firmware_bridge.messages import Message, message_class
+from firmware_bridge.pings import Pings
 from firmware_bridge.requests import Requests, Result
 from firmware_bridge.schema import COMPILED, Schema
-from firmware_bridge.subscription import Subscription
+from firmware_bridge.subscription import Subscription, Subscriptions
 from firmware_bridge.transport import Port, open_port
 
 T = TypeVar("T")
-State = Literal["connecting", "open", "lost", "closed"]
 
 _log = logging.getLogger("firmware_bridge")
 
 _TURN_US = 50_000
 """The longest the thread stays in C when nothing happens."""
-_BURST = 8
-_BURST_EVERY_S = 0.02
-_PING_EVERY_S = 1.0
 _RETRY_FIRST_S = 0.1
 _RETRY_LAST_S = 1.0
 _LOOK_EVERY_S = 0.02
 """Between looks at what is due while there is no line."""
 _REOPEN_AFTER_S = 5.0
 """A line that carries no session for so long is closed and opened again."""
-
-
-class StateChange(NamedTuple):
-    """What became of the link, when (CLOCK_MONOTONIC ns), and why."""
-
-    state: State
-    reason: str
-    t_ns: int
-
-
-@dataclass(frozen=True)
-class LinkInfo:
-    """What the device says of itself.
-
-    Attributes:
-        protocol: protocol version in use.
-        name, version: of the firmware.
-        boot_id: differs on every boot.
-        schema_hash: of its table of messages.
-        body_max, payload_max: bytes of a frame's body, of a request's payload.
-        window: requests in flight at once.
-    """
-
-    protocol: int
-    name: str
-    version: str
-    boot_id: int
-    schema_hash: int
-    body_max: int
-    payload_max: int
-    window: int
-
-
-@dataclass(frozen=True)
-class LinkStats:
-    """Counters since the link was made; dictionaries are by channel, or by reason for `errors`.
-
-    Attributes:
-        frames: good frames received.
-        errors: corrupt ones, by reason.
-        gaps: data frames of the device's that never came.
-        dropped: own data frames dropped for lack of room.
-        ignored: well-formed frames that made no sense.
-        opens: sessions opened; one more than the reconnects.
-        srtt_us, rto_us: smoothed time from request to ACK, and the time-out made from it.
-        undelivered: telemetry frames that subscriptions dropped.
-    """
-
-    frames: int
-    errors: dict[str, int]
-    requests_sent: int
-    requests_received: int
-    results_sent: int
-    results_received: int
-    retransmits: int
-    duplicates: int
-    data_sent: int
-    data_received: int
-    gaps: dict[str, int]
-    dropped: dict[str, int]
-    ignored: int
-    opens: int
-    srtt_us: int
-    rto_us: int
-    undelivered: int
-
-
-class _Ping(NamedTuple):
-    since_us: int
-    future: Future[int]
 
 
 def _now_us() -> int:
@@ -167,12 +92,7 @@ class Link:
         self._download: Download | None = None
         self._broken: BridgeError | None = None
         self._boot_id = 0
-        self._pings: list[_Ping] = []
-        self._burst = 0
-        self._ping_due = 0.0
-        self._subscriptions: dict[str, list[Subscription]] = {}
-        self._lock = threading.Lock()
-        self._undelivered = 0
+        self._subscriptions = Subscriptions(self.clock)
         self._stop = threading.Event()
         self._session = Session(
             device=False,
@@ -181,6 +101,7 @@ class Link:
             now_us=_now_us(),
         )
         self._requests = Requests(self._session)
+        self._pings = Pings(self._session, self.clock)
         self._woken_fd, self._wake_fd = os.pipe()
         os.set_blocking(self._woken_fd, False)
         os.set_blocking(self._wake_fd, False)
@@ -223,9 +144,7 @@ class Link:
     @property
     def stats(self) -> LinkStats:
         """Counters since the link was made."""
-        with self._lock:
-            live = [s.dropped for subs in self._subscriptions.values() for s in subs]
-        return LinkStats(**self._session.stats, undelivered=self._undelivered + sum(live))
+        return LinkStats(**self._session.stats, undelivered=self._subscriptions.undelivered)
 
     def message(self, name: str) -> type[Message]:
         """A class for a message of the device's, also one that this package does not know.
@@ -316,12 +235,7 @@ class Link:
             raise ValueError(f"no message {name!r}; the device has {self._names()}")
         if info.size == 0:
             raise ValueError(f"{name} has no fields, so there are no records of it")
-        subscription = Subscription(name, self.clock, frames)
-        with self._lock:
-            self._subscriptions.setdefault(name, []).append(subscription)
-        if self._stop.is_set():
-            subscription.close()
-        return subscription
+        return self._subscriptions.add(name, frames)
 
     def ping(self, size: int = 32, timeout: float = 1.0) -> int:
         """Round trip of a frame with a body of `size` bytes, without the device's own time, ns.
@@ -334,18 +248,8 @@ class Link:
         self._refuse_own_thread("ping")
         if not 24 <= size <= BODY_MAX:
             raise ValueError(f"size must be in 24..{BODY_MAX} bytes, got {size}")
-        session = self._here()
-        ping = _Ping(_now_us(), Future())
-        with self._lock:
-            self._pings.append(ping)
-        session.ping(size)
-        try:
-            return ping.future.result(timeout)
-        except TimeoutError:
-            raise BridgeTimeoutError(f"ping: no answer within {timeout} s", may_run=False) from None
-        finally:
-            with self._lock, contextlib.suppress(ValueError):
-                self._pings.remove(ping)
+        self._here()
+        return self._pings.ask(size, timeout)
 
     def keep_alive(self, lease: float = 1.0) -> None:
         """The application's own sign of life: call it once per finished frame.
@@ -408,10 +312,7 @@ class Link:
         finally:
             self._stop.set()
             self._requests.close(error)
-            with self._lock:
-                subscriptions = [s for subs in self._subscriptions.values() for s in subs]
-            for subscription in subscriptions:
-                subscription.close()
+            self._subscriptions.close()
             self._become("closed", str(error))
             self._settled.set()
             self._session.reopen(_now_us())
@@ -493,7 +394,7 @@ class Link:
             now = time.monotonic()
             if self._session.open:
                 last_open = now
-                self._ping_now_and_then(now)
+                self._pings.keep_up(now)
             elif now - last_open > _REOPEN_AFTER_S:
                 return f"{port.description}: no answer for {_REOPEN_AFTER_S:.0f} s"
         return "closed"
@@ -501,20 +402,14 @@ class Link:
     def _broken_now(self) -> BridgeError | None:
         return self._broken
 
-    def _ping_now_and_then(self, now: float) -> None:
-        if now >= self._ping_due and not self._pings:
-            self._ping_due = now + (_BURST_EVERY_S if self._burst > 0 else _PING_EVERY_S)
-            self._burst -= self._burst > 0
-            self._session.ping()
-
     def _handle(self, events: list[Event]) -> None:
         for event in events:
             if isinstance(event, Received):
-                self._deliver(event)
+                self._subscriptions.deliver(self._schema, event)
             elif isinstance(event, Resolved):
                 self._requests.resolved(event)
             elif isinstance(event, Stamps):
-                self._stamped(event)
+                self._pings.answered(event)
             elif isinstance(event, Opened):
                 self._opened()
             elif isinstance(event, Silent):
@@ -529,37 +424,12 @@ class Link:
                 self._session.result(event.handle, Status.UNKNOWN_TYPE)
         self._requests.pump()
 
-    def _deliver(self, event: Received) -> None:
-        info = self._schema.by_type.get(event.type)
-        if info is None or info.size == 0:
-            return
-        with self._lock:
-            subscriptions = list(self._subscriptions.get(info.name, ()))
-        for subscription in subscriptions:
-            subscription.put(info, event)
-            if subscription.closed:
-                self._unsubscribe(subscription)
-
-    def _unsubscribe(self, subscription: Subscription) -> None:
-        with self._lock, contextlib.suppress(ValueError):
-            self._subscriptions[subscription.name].remove(subscription)
-            self._undelivered += subscription.dropped
-
-    def _stamped(self, stamps: Stamps) -> None:
-        trip_ns = self.clock.add(stamps)
-        with self._lock:
-            answered = [ping for ping in self._pings if ping.since_us <= stamps.t1]
-            self._pings = [ping for ping in self._pings if ping not in answered]
-        for ping in answered:
-            ping.future.set_result(trip_ns)
-
     def _opened(self) -> None:
         peer = self._session.peer
         if peer["boot_id"] != self._boot_id:
             self._boot_id = peer["boot_id"]
             self.clock.reset()
-        self._burst = _BURST
-        self._ping_due = 0.0
+        self._pings.begin()
         if self._download is not None:
             self._download.abandon()
         self._download = Download(self._requests, peer["schema_hash"], self._described)

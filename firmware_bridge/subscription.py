@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from firmware_bridge.clock import Clock
 from firmware_bridge.events import Received
-from firmware_bridge.schema import DEVICE_TIME, HOST_TIME, MessageInfo
+from firmware_bridge.schema import DEVICE_TIME, HOST_TIME, MessageInfo, Schema
 
 Records = npt.NDArray[np.void]
 
@@ -116,6 +116,58 @@ class Subscription:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+class Subscriptions:
+    """All subscriptions of a link, by message."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._open: dict[str, list[Subscription]] = {}
+        self._dropped = 0
+        self._closed = False
+
+    def add(self, name: str, frames: int) -> Subscription:
+        """One more; one that is closed already when the link is."""
+        made = Subscription(name, self._clock, frames)
+        with self._lock:
+            if self._closed:
+                made.close()
+            else:
+                self._open.setdefault(name, []).append(made)
+        return made
+
+    def deliver(self, schema: Schema, event: Received) -> None:
+        """Gives a frame to everyone who subscribed to its message, and forgets who closed."""
+        info = schema.by_type.get(event.type)
+        if info is None or info.size == 0:
+            return
+        with self._lock:
+            takers = list(self._open.get(info.name, ()))
+        for taker in takers:
+            taker.put(info, event)
+            if taker.closed:
+                with self._lock:
+                    self._open[info.name].remove(taker)
+                    self._dropped += taker.dropped
+
+    @property
+    def undelivered(self) -> int:
+        """Frames that subscriptions dropped, those closed since included."""
+        with self._lock:
+            return self._dropped + sum(each.dropped for each in self._all())
+
+    def _all(self) -> list[Subscription]:
+        return [each for group in self._open.values() for each in group]
+
+    def close(self) -> None:
+        """Closes all, and those still to come."""
+        with self._lock:
+            self._closed = True
+            left = self._all()
+        for each in left:
+            each.close()
 
 
 def _records(taken: list[_Kept], clock: Clock) -> Records:
