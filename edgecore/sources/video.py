@@ -40,13 +40,16 @@ LIMITED_RANGE, FULL_RANGE = 1, 2
 RGB, BT709 = 0, 1
 # Unspecified, BT.470BG, SMPTE 170M, FCC: all of BT.601's family for our purpose.
 BT601_FAMILY = frozenset({2, 4, 5, 6})
+DAMAGED_IN_A_ROW = 100
+"""So many packets of a live stream may be damaged one after the other before it is given up."""
 
 
 class Video(Source):
     """Frames of one video stream.
 
     Timestamps are those of the stream, moved so that the first frame falls on the moment of
-    opening; a camera's or live stream's are the moments of arrival.
+    opening; a camera's or live stream's are the moments of arrival. A damaged packet ends a file;
+    of a live stream it is left out and counted in `dropped`.
 
     Args:
         url: what FFmpeg is to open.
@@ -84,6 +87,7 @@ class Video(Source):
             self._container.close()
             raise SourceError(f"{url}: expected a video, found none in this file")
         stream = self._container.streams.video[0]
+        self._stream = stream
         stream.thread_type = "SLICE" if live else "AUTO"
         context = stream.codec_context
         self.fps = float(stream.average_rate) if stream.average_rate else None
@@ -101,7 +105,7 @@ class Video(Source):
         if self._closed:
             raise StopIteration
         try:
-            picture = next(self._decoded)
+            picture = self._picture()
         except StopIteration:
             if self._count == 0:
                 raise SourceError(f"{self._url}: no frame could be decoded") from None
@@ -116,6 +120,17 @@ class Video(Source):
         self.label = f"{self._url}#{self._count}"
         self._count += 1
         return frame
+
+    def _picture(self) -> Any:
+        """The next one; damaged packets of a live stream are left out, as they come and go."""
+        for _ in range(DAMAGED_IN_A_ROW if self._stamp_by_arrival else 0):
+            try:
+                return next(self._decoded)
+            except av.error.InvalidDataError:
+                self.dropped += 1
+                self.note("damaged packets of the stream are left out")
+                self._decoded = self._container.decode(self._stream)
+        return next(self._decoded)
 
     def _timestamp_ns(self, picture: Any) -> int:
         if self._stamp_by_arrival:

@@ -17,6 +17,7 @@ from edgecore.errors import SourceError
 from edgecore.frame import Frame
 from edgecore.sources.live import Latest
 from edgecore.sources.source import Source
+from edgecore.sources.video import Video
 
 COUNT = 6
 
@@ -314,6 +315,24 @@ def test_damaged_picture_in_a_folder_is_told_and_the_others_come(tmp_path: Path)
         assert next(source).width == 8
         with pytest.raises(StopIteration):
             next(source)
+
+
+def test_damaged_packets_end_a_file_but_not_a_live_stream(tmp_path: Path) -> None:
+    path = video(tmp_path / "clip.mkv", "mpeg4", "yuv420p")
+    with av.open(str(path)) as container:
+        packets = [packet for packet in container.demux(video=0) if packet.size]
+        damaged = packets[len(packets) // 2]
+        where = path.read_bytes().index(bytes(damaged))
+        size = damaged.size
+    raw = bytearray(path.read_bytes())
+    raw[where : where + size] = b"\xff" * size
+    path.write_bytes(raw)
+    with Video(str(path)) as file, pytest.raises(SourceError, match=r"damaged after frame \d+: "):
+        list(file)
+    with Video(str(path), live=True) as stream:
+        assert len(list(stream)) >= len(packets) - 2
+        assert stream.dropped >= 1
+        assert stream.notes == ["damaged packets of the stream are left out"]
 
 
 class Camera(Source):
