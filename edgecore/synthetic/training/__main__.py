@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 PLACES, SCENES_PER_PLACE = 210, 45
-STEPS = 3000
+STEPS = 2200
 SEED = 1
 THREADS = 2
 

@@ -15,7 +15,7 @@ from edgecore.synthetic.training.dataset import INPUT_SIZE
 if TYPE_CHECKING:
     import tensorflow as tf
 
-STRIDES = (8, 16, 32)
+STRIDES = (4, 8, 16, 32)
 PRIOR = 0.01
 """Score of every class at the start: objects are rare (Lin et al., "Focal loss", 2017)."""
 
@@ -49,17 +49,17 @@ def build() -> Any:
 
     picture = keras.Input((*INPUT_SIZE, 3), name="picture")
     x = conv(picture, 16, stride=2)
-    x = conv(x, 24, stride=2)
-    fine = block(block(conv(x, 48, stride=2)))
+    finest = conv(x, 24, stride=2)
+    fine = block(block(conv(finest, 48, stride=2)))
     middle = block(block(conv(fine, 96, stride=2)))
     coarse = conv(block(conv(middle, 96, stride=2)), 64, 1)
     middle = joined(middle, coarse, 64)
     fine = joined(fine, middle, 48)
+    finest = joined(finest, fine, 24)
 
     boxes, logits = [], []
     bias = keras.initializers.Constant(float(np.log(PRIOR / (1 - PRIOR))))
-    for x in (fine, middle, coarse):
-        x = conv(x, x.shape[-1])
+    for x in (finest, *(conv(x, x.shape[-1]) for x in (fine, middle, coarse))):
         boxes.append(layers.Conv2D(4, 1)(x))
         logits.append(layers.Conv2D(len(CLASS_NAMES), 1, bias_initializer=bias)(x))
     return keras.Model(picture, [boxes, logits], name="road")

@@ -44,7 +44,7 @@ def train(scenes: Scenes, steps: int, seed: int, progress: Callable[[int, float]
     optimizer.exclude_from_weight_decay(var_names=["bias", "beta", "gamma"])
     optimizer.build(model.trainable_variables)
 
-    @tf.function  # type: ignore[untyped-decorator]
+    @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]
     def step(pictures: Any, boxes: Any, classes: Any, counted: Any) -> Any:
         with tf.GradientTape() as tape:
             value = loss(model(pictures, training=True), boxes, classes, counted)
@@ -69,4 +69,10 @@ def _batches(scenes: Scenes, steps: int, seed: int) -> Iterator[Batch]:
         chosen, order = order[:BATCH], order[BATCH:]
         changed = [augment(rng, scenes.pictures[i], scenes.boxes[i]) for i in chosen]
         pictures, boxes = (np.stack(parts) for parts in zip(*changed, strict=True))
-        yield pictures, boxes, scenes.classes[chosen], scenes.counted[chosen]
+        objects = slice(int((scenes.classes[chosen] >= 0).sum(axis=1).max()))
+        yield (
+            pictures,
+            boxes[:, objects],
+            scenes.classes[chosen][:, objects],
+            scenes.counted[chosen][:, objects],
+        )
