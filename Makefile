@@ -5,6 +5,7 @@
 #   make prove   the long tier; writes docs/proof/
 #   make lint    ruff, mypy --strict, stubtest, clang-format
 #   make bench   the measured tables, beside their peers
+#   make train   the embedded model anew, from rendered scenes
 #   make sanitize  the native code's tests under ASan and UBSan
 #   make system  installs, as root, the Debian packages that some tests need
 #   make clean   removes what the others made
@@ -26,7 +27,7 @@ SYSTEM_PACKAGES := clang gcc-arm-none-eabi libnewlib-arm-none-eabi
 
 PIP := -m pip install --quiet --disable-pip-version-check
 
-.PHONY: run test test-litert test-tflite prove prove-tflite lint format bench sanitize system clean
+.PHONY: run test test-litert test-tflite prove prove-tflite lint format bench train sanitize system clean
 
 run: .venv/ready
 	.venv/bin/edgecore run --out $(OUT) --duration $(DURATION)
@@ -71,6 +72,11 @@ bench: .venv/ready .venv/tools
 	BOARD=$(BOARD) .venv/bin/python -m pytest bench --override-ini python_files='bench_*.py' \
 		--benchmark-only --benchmark-quiet
 
+# Scenes are rendered once into build/training and kept; the model is the same for the same machine.
+train: .venv-train/ready
+	.venv-train/bin/python -m edgecore.synthetic.training --out edgecore/model/road.tflite
+	.venv-train/bin/python -m edgecore.synthetic.training.evaluate
+
 # The native code's tests under AddressSanitizer and UndefinedBehaviorSanitizer, in a build of its own.
 sanitize: .venv/ready .venv/tools
 	EDGECORE_SANITIZE=1 .venv/bin/python setup.py -q build --build-base build/asan --build-lib build/asan/lib
@@ -91,6 +97,10 @@ system:
 	.venv-tflite/bin/python $(PIP) --group test
 	touch $@
 
+.venv-train/ready: pyproject.toml setup.py $(NATIVE) | .venv-train/bin/python
+	.venv-train/bin/python $(PIP) --no-build-isolation --editable '.[litert,train]'
+	touch $@
+
 .venv/tools: pyproject.toml | .venv/bin/python
 	.venv/bin/python $(PIP) --group test --group lint
 	touch $@
@@ -102,6 +112,11 @@ system:
 
 .venv-tflite/bin/python: | check-tools
 	$(PYTHON_TFLITE) -m venv .venv-tflite
+	$@ $(PIP) --upgrade pip
+	$@ $(PIP) --group build
+
+.venv-train/bin/python: | check-tools
+	$(PYTHON) -m venv .venv-train
 	$@ $(PIP) --upgrade pip
 	$@ $(PIP) --group build
 
@@ -117,5 +132,5 @@ check-tools:
 		echo "missing: $$tool, a C and C++17 compiler: apt-get install build-essential"; exit 1; }; done
 
 clean:
-	rm -rf .venv .venv-tflite build out dist *.egg-info firmware_bridge/_*.c
+	rm -rf .venv .venv-tflite .venv-train build out dist *.egg-info firmware_bridge/_*.c
 	find edgecore firmware_bridge -name '*.so' -delete

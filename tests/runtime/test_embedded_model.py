@@ -1,0 +1,164 @@
+"""The detector that ships with the package: its facts, its accuracy, and the drives it is for."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import edgecore
+from edgecore.agent.collision import CollisionRule, overlap
+from edgecore.model import embedded, read, verify
+from edgecore.synthetic import CLASS_NAMES, Road, dash_cam
+from edgecore.synthetic.training import evaluate
+from edgecore.synthetic.training.dataset import FIRST_TRAINING_SEED
+from edgecore.synthetic.training.metadata import DESCRIPTION
+from firmware_bridge import scenario
+
+ROOT = Path(__file__).resolve().parents[2]
+FPS = 20.0
+SEEDS = (0, 3)
+FLOORS = {"person": 0.0, "car": 0.6, "truck": 0.4}
+"""Of the average precision at IoU 0.5 over twenty pictures; docs/models.md has the real figures."""
+
+
+@pytest.fixture(scope="module")
+def detector() -> edgecore.Detector:
+    return edgecore.Detector.from_file()
+
+
+def test_it_is_small() -> None:
+    assert embedded().stat().st_size < 1_000_000
+
+
+def test_it_says_itself_what_it_is(engine_name: str) -> None:
+    model = read(embedded(), trial=verify(embedded(), engine_name))
+    assert model.labels == CLASS_NAMES
+    assert model.head == edgecore.heads.YoloV8(len(CLASS_NAMES), model.input_size)
+    assert (model.dtype, model.channels, model.fit) == ("int8", "rgb", "letterbox")
+    assert (model.mean, model.std) == ((0.0,), (pytest.approx(255),))
+    assert "TFLite Metadata: road.txt" in [fact.source for fact in model.facts]
+    contents = embedded().read_bytes()
+    assert DESCRIPTION.encode() in contents
+    assert b"Apache-2.0" in contents
+
+
+def test_no_everyday_or_held_out_seed_is_a_training_seed() -> None:
+    assert max(*SEEDS, evaluate.FIRST_SEED + 1000) < FIRST_TRAINING_SEED
+
+
+def test_accuracy_on_held_out_scenes() -> None:
+    report = evaluate.evaluate(embedded(), evaluate.held_out(5, 4))
+    assert report.pictures == 20
+    for name, floor in FLOORS.items():
+        assert report.precision[name].map_50 > floor, report
+
+
+def test_a_grey_picture_is_empty(detector: edgecore.Detector) -> None:
+    found = detector.detect(np.full((384, 640, 3), 114, np.uint8))
+    assert len(found.confidence) == 0
+
+
+def closing_rate_error(gap_m: float, *, as_int8: bool) -> float:
+    """Root mean square error of 1 / TTC, per second, of a car that comes up at 8 m/s for 1.5 s.
+
+    Its boxes are exact, or rounded to the 255 steps of an int8 tensor of parts of the picture.
+    """
+    camera, rule, errors = dash_cam(), CollisionRule(), []
+    size = np.array([camera.width, camera.height] * 2)
+    for k in range(30):
+        here_m = gap_m - 8.0 * k / FPS
+        scale = camera.focal_px / here_m
+        middle = np.array([camera.width / 2, camera.horizon_px + 0.55 * scale])
+        box = np.concatenate([middle, [1.8 * scale, 1.5 * scale]])
+        if as_int8:
+            box = np.rint(box / size * 255) / 255 * size
+        xyxy = np.concatenate([box[:2] - box[2:] / 2, box[:2] + box[2:] / 2])[None]
+        found = np.asarray(xyxy, np.float32)
+        t_ns = round(k / FPS * 1e9)
+        view = rule.update(t_ns, found, ["car"], (camera.width, camera.height), 20.0)
+        if view.ttc_s is not None:
+            errors.append(1 / view.ttc_s - 8.0 / here_m)
+    return float(np.sqrt(np.mean(np.square(errors))))
+
+
+def test_boxes_in_float_are_what_time_to_collision_needs() -> None:
+    assert closing_rate_error(60, as_int8=True) > 0.05
+    assert closing_rate_error(60, as_int8=False) < 0.005
+
+
+def moments(start_s: float, end_s: float) -> Iterator[float]:
+    yield from (np.arange(round(start_s * FPS), round(end_s * FPS)) / FPS).tolist()
+
+
+def test_the_lead_car_is_found_while_it_brakes(detector: edgecore.Detector) -> None:
+    road = Road(seed=0)
+    shares = []
+    for t_s in moments(6.0, 10.0):
+        sample = road.render(t_s)
+        lead = next(truth for truth in sample[1] if truth.is_lead)
+        found = evaluate.detect(detector, sample)
+        cars = [
+            box for box, name in zip(found.xyxy, found.class_name, strict=True) if name == "car"
+        ]
+        shares.append(max((overlap(tuple(box), lead.xyxy) for box in cars), default=0.0))
+    assert np.mean(np.array(shares) > 0.7) > 0.95
+
+
+def alerts(detector: edgecore.Detector, road: Road, start_s: float, end_s: float) -> list[float]:
+    rule, when = CollisionRule(), []
+    for t_s in moments(start_s, end_s):
+        found = evaluate.detect(detector, road.render(t_s))
+        speed_mps = scenario.at(t_s).ego_speed_mps
+        size = (road.camera.width, road.camera.height)
+        t_ns = round(t_s * 1e9)
+        if rule.update(t_ns, found.xyxy, found.class_name, size, speed_mps).alert:
+            when.append(t_s)
+    return when
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_drive_alerts_when_the_lead_brakes_and_never_else(
+    detector: edgecore.Detector, seed: int
+) -> None:
+    (when,) = alerts(detector, Road(seed=seed), 0, scenario.PERIOD_S)
+    assert scenario.at(when).time_to_collision_s < 4.0
+
+
+@pytest.mark.slow
+def test_ten_drives_of_a_minute_alert_thrice_each(detector: edgecore.Detector, proof) -> None:
+    late_s = []
+    for seed in range(10):
+        when = alerts(detector, Road(seed=seed), 0, 3 * scenario.PERIOD_S)
+        assert len(when) == 3, (seed, when)
+        late_s += [scenario.at(t_s).time_to_collision_s for t_s in when]
+    proof(
+        "The embedded model alerts once for every braking of the lead car",
+        drives=10,
+        alerts=len(late_s),
+        other_alerts=0,
+        least_time_to_collision_at_an_alert_s=round(min(late_s), 2),
+        most_time_to_collision_at_an_alert_s=round(max(late_s), 2),
+    )
+
+
+def test_the_main_job_alerts_the_firmware_and_is_acknowledged(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "edgecore.cli", "run", "--out", "results", "--duration", "30"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    summary = json.loads((tmp_path / "results/summary.json").read_text())
+    assert summary["alerts_sent"] >= 1
+    assert summary["alerts_acknowledged"] == summary["alerts_sent"]
+    assert summary["telemetry_records"] > 0
+    assert summary["detections_by_class"]["car"] > summary["frames"]
