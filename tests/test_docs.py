@@ -35,6 +35,15 @@ def page_id(page: Path) -> str:
     return page.name
 
 
+def test_readme_shows_a_short_runnable_example_before_line_thirty_and_the_two_commands() -> None:
+    text = (ROOT / "README.md").read_text()
+    first = re.search(r"^```python\n(.*?)^```", text, re.M | re.S)
+    assert first is not None
+    assert text.count("\n", 0, first.start()) < 30
+    assert first[1].count("\n") <= 12
+    assert {"make run", "make test"} <= set(commands(ROOT / "README.md"))
+
+
 @pytest.mark.parametrize("page", PAGES, ids=page_id)
 def test_every_block_names_a_language_we_check(page: Path) -> None:
     known = SHOWN_ONLY | {"python", "sh", "toml", "json"}

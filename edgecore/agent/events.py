@@ -55,12 +55,12 @@ class EventLog:
 
     def write(self, event: str, **fields: Any) -> None:
         """One event; a field of None is written as null."""
-        wall = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
-        record = {"event": event, "t_ns": time.monotonic_ns(), "time": wall, **fields}
-        line = json.dumps(record, allow_nan=False).encode() + b"\n"
-        with self._lock:
+        with self._lock:  # held for the time too: the lines lie in its order
             if self._closed:
                 return
+            wall = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
+            record = {"event": event, "t_ns": time.monotonic_ns(), "time": wall, **fields}
+            line = json.dumps(record, allow_nan=False).encode() + b"\n"
             if len(self._kept) + len(line) > KEPT_BYTES:
                 self.lost += 1
             else:

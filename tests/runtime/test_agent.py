@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,64 +28,9 @@ from firmware_bridge.schema import COMPILED
 
 from . import agent_parts
 from .agent_parts import Clockwork, HangingDetector, IdealDetector
+from .firmware_process import ROOT, Firmware, environment
 
-ROOT = Path(__file__).resolve().parents[2]
 BRAKE_S = 6.0
-
-
-def environment() -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": str(ROOT)}
-
-
-class Firmware:
-    """The simulated firmware as a process of its own, which outlives the agent."""
-
-    def __init__(self, socket: Path, epoch_ns: int) -> None:
-        self.url = f"unix://{socket}"
-        self._process = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "firmware_bridge.sim", "--listen", f"unix:{socket}"),
-                *("--epoch-ns", str(epoch_ns)),
-            ],
-            stdout=subprocess.PIPE,
-            text=True,
-            cwd=ROOT,
-            env=environment(),
-        )
-        self.events: list[dict[str, Any]] = []
-        self._changed = threading.Condition()
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
-        self.wait_for("listening")
-
-    def _read(self) -> None:
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
-            with self._changed:
-                self.events.append(json.loads(line))
-                self._changed.notify_all()
-
-    def names(self) -> list[str]:
-        with self._changed:
-            return [event["event"] for event in self.events]
-
-    def wait_for(self, name: str, after: int = 0) -> int:
-        """How many events there were up to the first of this name beyond the first `after`."""
-        with self._changed:
-
-            def found() -> bool:
-                return any(event["event"] == name for event in self.events[after:])
-
-            assert self._changed.wait_for(found, timeout=30), f"no {name!r} in {self.events}"
-            names = [event["event"] for event in self.events]
-            return names.index(name, after) + 1
-
-    def kill(self) -> None:
-        self._process.kill()
-        self._process.wait()
-        self._reader.join()
-        assert self._process.stdout is not None
-        self._process.stdout.close()
 
 
 @pytest.fixture

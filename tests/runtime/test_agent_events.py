@@ -9,6 +9,7 @@ import resource
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,28 @@ def test_events_before_the_file_is_open_come_first_in_it(tmp_path: Path) -> None
     log.close()
     log.write("too late", number=2)
     assert numbers(tmp_path / "events.jsonl") == [0, 1]
+
+
+def test_lines_of_many_threads_are_whole_and_lie_in_the_order_of_their_times(
+    tmp_path: Path,
+) -> None:
+    log = EventLog(tmp_path / "events.jsonl")
+    start = threading.Barrier(8)
+
+    def write() -> None:
+        start.wait()
+        for number in range(200):
+            log.write("counted", number=number)
+
+    threads = [threading.Thread(target=write) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    log.close()
+    records = [json.loads(line) for line in (tmp_path / "events.jsonl").read_text().splitlines()]
+    assert len(records) == 8 * 200
+    assert [record["t_ns"] for record in records] == sorted(record["t_ns"] for record in records)
 
 
 def test_full_disk_stops_nobody_and_what_waited_is_written_when_there_is_room(
