@@ -78,7 +78,7 @@ class Alert(Message):
 
     kind: int
     level: int
-    duration_ms: int = 0
+    duration_ms: int = 1000
 
 
 @dataclass(frozen=True)
