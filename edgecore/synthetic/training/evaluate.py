@@ -189,9 +189,7 @@ def main() -> None:
         print(f"| {name} | {precision.map_50:.3f} | {precision.map_50_95:.3f} |")
     print("\n| vehicle ahead, from | pictures | recall | height off by |\n|---|---|---|---|")
     for lead in report.lead:
-        print(
-            f"| {lead.nearest_m} m | {lead.seen} | {lead.recall:.3f} | {lead.height_error:.1%} |"
-        )
+        print(f"| {lead.nearest_m} m | {lead.seen} | {lead.recall:.3f} | {lead.height_error:.1%} |")
 
 
 if __name__ == "__main__":
