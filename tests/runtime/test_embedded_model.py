@@ -60,6 +60,32 @@ def test_accuracy_on_held_out_scenes() -> None:
         assert report.precision[name].map_50 > floor, report
 
 
+# Two seconds into the drive of seed 0, by either engine within a step of quantisation.
+SEEN = [
+    (0.86, 349, 170, 381, 193),
+    (0.85, 413, 164, 548, 239),
+    (0.84, 300, 164, 332, 196),
+    (0.81, 109, 162, 174, 198),
+    (0.80, 191, 158, 254, 212),
+    (0.75, 267, 171, 286, 186),
+]
+
+
+def test_every_engine_sees_the_same(engine_name: str) -> None:
+    detector = edgecore.Detector.from_file(engine=engine_name)
+    found = evaluate.detect(detector, Road(seed=0).render(2.0))
+    sure = found.confidence > 0.65
+    assert sure.sum() == len(SEEN)
+    assert {name for name, is_sure in zip(found.class_name, sure, strict=True) if is_sure} == {
+        "car"
+    }
+    for confidence, *box in SEEN:
+        shares = [overlap(tuple(one), tuple(box)) for one in found.xyxy[sure].tolist()]
+        best = int(np.argmax(shares))
+        assert shares[best] > 0.9
+        assert found.confidence[sure][best] == pytest.approx(confidence, abs=0.06)
+
+
 def test_a_grey_picture_is_empty(detector: edgecore.Detector) -> None:
     found = detector.detect(np.full((384, 640, 3), 114, np.uint8))
     assert len(found.confidence) == 0
