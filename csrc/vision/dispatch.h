@@ -5,11 +5,14 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "vision/preprocess_tables.h"
+
 namespace edgecore {
 
-struct PreprocessTables;
 struct FrameView;
 struct KeptBlock;
+
+constexpr int kMaxKernels = 4; // on one machine
 
 // Largest values of a matrix whose rows lie `stride` elements apart; NaN is never the largest.
 template <typename T>
@@ -23,9 +26,12 @@ struct Maxima {
 // Every kernel of one instruction set. All sets give identical results to the bit.
 struct Kernels {
     const char* isa;
-    // Fills the whole output tensor. The frame has the geometry the tables were built for.
-    void (*preprocess)(const PreprocessTables& tables, const FrameView& frame,
-                       uint8_t* out) noexcept;
+    WindowShape windows; // in which `preprocess` wants its tables
+    // Fills rows `begin` to `end` of the output tensor. The frame has the geometry the tables were
+    // built for. Where the picture is transposed, `begin` is its first row or a multiple of
+    // kColumnPadding rows behind it.
+    void (*preprocess)(const PreprocessTables& tables, const FrameView& frame, uint8_t* out,
+                       int begin, int end) noexcept;
     Maxima<float> maxima_float32;
     Maxima<int8_t> maxima_int8;
     Maxima<uint8_t> maxima_uint8;
