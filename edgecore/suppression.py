@@ -16,6 +16,9 @@ def check_selection(iou_threshold: float, max_detections: int | None) -> None:
         raise ValueError(f"max_detections: expected at least 1, got {max_detections!r}")
 
 
+_N4 = ("n", 4)
+
+
 def _check_floats(name: str, array: NDArray[np.float32], shape: tuple[int | str, ...]) -> None:
     if not isinstance(array, np.ndarray):
         raise TypeError(f"{name}: expected a float32 ndarray, got {type(array).__name__}")
@@ -77,18 +80,18 @@ def nms(
     if method != "hard":
         raise ValueError(f"method: supported is 'hard', got {method!r}")
     check_selection(iou_threshold, max_detections)
-    if math.isnan(score_threshold):
+    if score_threshold != score_threshold:
         raise ValueError("score_threshold: expected a number, got nan")
-    _check_floats("boxes", boxes, ("n", 4))
+    _check_floats("boxes", boxes, _N4)
     n = len(boxes)
     _check_floats("scores", scores, (n,))
     classes = None if class_id is None else _class_column(class_id, n)
-    bad = _native.first_invalid_box(boxes)
-    if bad < n:
+    bound = max(n, 1) if max_detections is None else min(max_detections, max(n, 1))
+    kept = _native.nms(boxes, scores, classes, score_threshold, iou_threshold, bound)
+    if kept is None:
+        bad = _native.first_invalid_box(boxes)
         raise ValueError(
             f"boxes: expected finite x0, y0, x1, y1 with x1 >= x0 and y1 >= y0, "
             f"got {boxes[bad].tolist()} in row {bad}"
         )
-    bound = max(n, 1) if max_detections is None else min(max_detections, max(n, 1))
-    kept, _ = _native.nms(boxes, scores, classes, score_threshold, iou_threshold, bound)
     return kept

@@ -51,13 +51,13 @@ constexpr T lowest() {
 }
 
 template <class T>
-const Maxima<T>& maxima(const Kernels& kernels) {
+const Reaching<T>& reaching(const Kernels& kernels) {
     if constexpr (std::is_same_v<T, float>)
-        return kernels.maxima_float32;
+        return kernels.reaching_float32;
     else if constexpr (std::is_same_v<T, std::int8_t>)
-        return kernels.maxima_int8;
+        return kernels.reaching_int8;
     else
-        return kernels.maxima_uint8;
+        return kernels.reaching_uint8;
 }
 
 // The first of `count` elements `step` apart that is the largest; NaN loses against everything.
@@ -103,33 +103,46 @@ float real_at(const RawTensor& tensor, std::size_t i) {
     return value;
 }
 
-// Anchors a pass of the maxima kernels covers: their rows stay in the nearest cache.
-constexpr std::size_t kSpan = 256;
+// Anchors a pass of the scanning kernels covers: their scores stay in the nearest cache.
+constexpr std::size_t kSpan = 64;
+
+// Calls use(anchor) for every anchor that a bit of the masks of scan(first, count) stands for.
+template <class Scan, class Use>
+void for_each_reaching(std::size_t anchors, Scan scan, Use use) {
+    for (std::size_t start = 0; start < anchors;) {
+        // The last span ends with the anchors, so it may repeat a part of the one before.
+        const std::size_t count = std::min(kSpan, anchors);
+        const std::size_t first = std::min(start, anchors - count);
+        std::uint64_t found = scan(first, count) >> (start - first);
+        for (; found; found &= found - 1)
+            use(start + static_cast<std::size_t>(__builtin_ctzll(found)));
+        start = first + count;
+    }
+}
 
 template <class T>
 void scan_class_major(const YoloLayout& layout, const RawTensor& tensor, float score_threshold,
                       Candidates& candidates) {
     const Raw<T> raw(tensor);
     const auto level = raw.level_of(score_threshold);
+    if (level > std::numeric_limits<T>::max())
+        return;
     const std::size_t stride = layout.anchors;
-    const Maxima<T>& largest = maxima<T>(active_kernels());
-    T best[kSpan];
-    for (std::size_t start = 0; start < layout.anchors; start += kSpan) {
-        const std::size_t span = std::min(kSpan, layout.anchors - start);
-        const T* scores = raw.data + 4 * stride + start;
-        largest.of_columns(scores, stride, layout.classes, span, best);
-        for (std::size_t k = 0; k < span; ++k) {
-            if (!(best[k] >= level))
-                continue;
-            const std::size_t anchor = start + k;
-            const std::size_t class_id = first_largest(scores + k, stride, layout.classes);
+    const T* scores = raw.data + 4 * stride;
+    const auto columns = reaching<T>(active_kernels()).columns;
+    for_each_reaching(
+        layout.anchors,
+        [&](std::size_t first, std::size_t count) {
+            return columns(scores + first, stride, layout.classes, count, static_cast<T>(level));
+        },
+        [&](std::size_t anchor) {
+            const std::size_t class_id = first_largest(scores + anchor, stride, layout.classes);
             const Corners box =
                 from_centre(layout, raw.at(anchor), raw.at(stride + anchor),
                             raw.at(2 * stride + anchor), raw.at(3 * stride + anchor));
             candidates.add(box, raw.at((4 + class_id) * stride + anchor),
                            static_cast<std::int64_t>(class_id));
-        }
-    }
+        });
 }
 
 template <class T>
@@ -137,22 +150,23 @@ void scan_anchor_major(const YoloLayout& layout, const RawTensor& tensor, float 
                        Candidates& candidates) {
     const Raw<T> raw(tensor);
     const auto level = raw.level_of(score_threshold);
+    if (level > std::numeric_limits<T>::max())
+        return;
     const std::size_t stride = 4 + layout.classes;
-    const Maxima<T>& largest = maxima<T>(active_kernels());
-    T best[kSpan];
-    for (std::size_t start = 0; start < layout.anchors; start += kSpan) {
-        const std::size_t span = std::min(kSpan, layout.anchors - start);
-        largest.of_rows(raw.data + start * stride + 4, stride, span, layout.classes, best);
-        for (std::size_t k = 0; k < span; ++k) {
-            if (!(best[k] >= level))
-                continue;
-            const std::size_t row = (start + k) * stride;
+    const auto rows = reaching<T>(active_kernels()).rows;
+    for_each_reaching(
+        layout.anchors,
+        [&](std::size_t first, std::size_t count) {
+            return rows(raw.data + first * stride + 4, stride, count, layout.classes,
+                        static_cast<T>(level));
+        },
+        [&](std::size_t anchor) {
+            const std::size_t row = anchor * stride;
             const std::size_t class_id = first_largest(raw.data + row + 4, 1, layout.classes);
             const Corners box =
                 from_centre(layout, raw.at(row), raw.at(row + 1), raw.at(row + 2), raw.at(row + 3));
             candidates.add(box, raw.at(row + 4 + class_id), static_cast<std::int64_t>(class_id));
-        }
-    }
+        });
 }
 
 template <class T>
