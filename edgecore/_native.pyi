@@ -17,11 +17,13 @@ _Quantized: TypeAlias = tuple[NDArray[np.generic], float, int]
 def nms(
     boxes: NDArray[np.float32],
     scores: NDArray[np.float32],
-    class_id: NDArray[np.int64] | None,
+    class_id: NDArray[np.integer] | None,
     score_threshold: float,
     iou_threshold: float,
-    max_results: int,
-) -> tuple[NDArray[np.int64], bool]: ...
+    max_detections: int | None,
+) -> NDArray[np.int64] | None:
+    """Indices of the kept boxes, or None where an argument cannot be used."""
+
 def first_invalid_box(boxes: NDArray[np.float32]) -> int: ...
 
 class _Pybind11Type(type): ...

@@ -16,9 +16,6 @@ def check_selection(iou_threshold: float, max_detections: int | None) -> None:
         raise ValueError(f"max_detections: expected at least 1, got {max_detections!r}")
 
 
-_N4 = ("n", 4)
-
-
 def _check_floats(name: str, array: NDArray[np.float32], shape: tuple[int | str, ...]) -> None:
     if not isinstance(array, np.ndarray):
         raise TypeError(f"{name}: expected a float32 ndarray, got {type(array).__name__}")
@@ -77,12 +74,36 @@ def nms(
 
     Exactness: identical on every instruction set.
     """
+    if method == "hard":
+        try:
+            kept = _native.nms(
+                boxes, scores, class_id, score_threshold, iou_threshold, max_detections
+            )
+        except TypeError:
+            kept = None
+        if kept is not None:
+            return kept
+    return _nms_checked(
+        boxes, scores, class_id, iou_threshold, score_threshold, max_detections, method
+    )
+
+
+def _nms_checked(
+    boxes: NDArray[np.float32],
+    scores: NDArray[np.float32],
+    class_id: NDArray[np.integer] | None,
+    iou_threshold: float,
+    score_threshold: float,
+    max_detections: int | None,
+    method: str,
+) -> NDArray[np.int64]:
+    """The same for arguments that the kernel did not take: converts what may be, or says why."""
     if method != "hard":
         raise ValueError(f"method: supported is 'hard', got {method!r}")
     check_selection(iou_threshold, max_detections)
-    if score_threshold != score_threshold:
+    if math.isnan(score_threshold):
         raise ValueError("score_threshold: expected a number, got nan")
-    _check_floats("boxes", boxes, _N4)
+    _check_floats("boxes", boxes, ("n", 4))
     n = len(boxes)
     _check_floats("scores", scores, (n,))
     classes = None if class_id is None else _class_column(class_id, n)

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 
 #include "vision/dispatch.h"
 
@@ -21,79 +22,83 @@ struct Span {
     // Without area a box overlaps nothing.
     bool empty() const { return !(width > 0.0 && height > 0.0); }
     bool odd() const { return width < 1e-15 || height < 1e-15 || longer > 1e15; }
-};
 
-// How far from the middle of a box of side `own` the middle of one of a side up to `most` may lie.
-double reach(double own, double most, double threshold) {
-    const double other = std::min(most, threshold < 0.5 ? own / threshold : own);
-    return (0.5 * (own + other) - threshold * std::max(own, other)) * (1.0 + 1e-9);
-}
+    // e where the longer side lies in [4^e, 4^(e + 1)).
+    int size() const {
+        std::uint64_t bits;
+        std::memcpy(&bits, &longer, sizeof bits);
+        return (static_cast<int>(bits >> 52) - 1023) >> 1;
+    }
+};
 
 } // namespace
 
 void Crowd::clear() {
     members_.clear();
+    largest_size_ = kOddSize;
 }
 
 void Crowd::add(const float* box, std::uint32_t rank) {
-    if (!Span(box).empty())
-        members_.push_back({{box[0], box[1], box[2], box[3]}, rank, 0, 0});
+    const Span span(box);
+    if (span.empty())
+        return;
+    const int size = span.odd() ? kOddSize : span.size();
+    largest_size_ = std::max(largest_size_, size);
+    members_.push_back(
+        {{box[0], box[1], box[2], box[3]}, span.middle_x, span.middle_y, rank, 0, size});
 }
 
-// Cells of half the largest side, larger where there would be more cells than boxes.
+std::size_t Crowd::level_of(const Member& member) const {
+    return member.size == kOddSize
+               ? kOdd
+               : std::min(static_cast<std::size_t>(largest_size_ - member.size), kLevels - 1);
+}
+
+// Cells of an eighth of the largest side, larger where there would be more cells than boxes.
 void Crowd::lay_out(Level& level, std::size_t first_cell) const {
     const double width = level.x_end - level.x, height = level.y_end - level.y;
     const auto count = static_cast<double>(level.count);
-    const double side = std::max({0.5 * level.most, std::sqrt(width / count * height),
-                                  width / count, height / count});
+    const double side = std::max(
+        {0.125 * level.most, std::sqrt(width / count * height), width / count, height / count});
     level.cells_a_pixel = 1.0 / side;
     level.columns = static_cast<std::size_t>(width * level.cells_a_pixel) + 1;
     level.rows = static_cast<std::size_t>(height * level.cells_a_pixel) + 1;
     level.first_cell = first_cell;
 }
 
-void Crowd::arrange() {
-    double longest = 0.0;
-    for (const Member& member : members_) {
-        const Span span(member.box);
-        if (!span.odd())
-            longest = std::max(longest, span.longer);
-    }
-    const int top = std::ilogb(std::max(longest, 1e-15));
+void Crowd::arrange(float iou_threshold) {
+    iou_threshold_ = iou_threshold;
+    threshold_ = static_cast<double>(iou_threshold) * (1.0 - 1e-5);
+    one_over_threshold_ = 1.0 / threshold_;
     for (std::size_t i = 0; i <= kLevels; ++i) {
         levels_[i] = Level{};
-        levels_[i].most = std::ldexp(1.0, top + 1 - static_cast<int>(i));
-        levels_[i].least = i + 1 < kLevels ? 0.5 * levels_[i].most : 0.0;
+        levels_[i].most = std::ldexp(1.0, 2 * (largest_size_ + 1 - static_cast<int>(i)));
+        levels_[i].least = i + 1 < kLevels ? 0.25 * levels_[i].most : 0.0;
     }
-    for (Member& member : members_) {
-        const Span span(member.box);
-        const int below = span.odd() ? 0 : top - std::ilogb(span.longer);
-        const std::size_t place =
-            span.odd() ? kOdd : std::min(static_cast<std::size_t>(below), kLevels - 1);
-        member.level = static_cast<std::uint8_t>(place);
-        Level& level = levels_[place];
+    for (const Member& member : members_) {
+        Level& level = levels_[level_of(member)];
         const bool first = level.count++ == 0;
-        level.x = first ? span.middle_x : std::min(level.x, span.middle_x);
-        level.y = first ? span.middle_y : std::min(level.y, span.middle_y);
-        level.x_end = first ? span.middle_x : std::max(level.x_end, span.middle_x);
-        level.y_end = first ? span.middle_y : std::max(level.y_end, span.middle_y);
+        level.x = first ? member.middle_x : std::min(level.x, member.middle_x);
+        level.y = first ? member.middle_y : std::min(level.y, member.middle_y);
+        level.x_end = first ? member.middle_x : std::max(level.x_end, member.middle_x);
+        level.y_end = first ? member.middle_y : std::max(level.y_end, member.middle_y);
     }
     std::size_t cells = 0;
+    used_count_ = 0;
     for (std::size_t i = 0; i < kLevels; ++i)
         if (levels_[i].count) {
+            used_[used_count_++] = i;
             lay_out(levels_[i], cells);
             cells += levels_[i].rows * levels_[i].columns;
         }
-    levels_[kOdd].first_cell = cells;
-    levels_[kOdd].rows = levels_[kOdd].columns = 1;
-    ++cells;
+    levels_[kOdd].first_cell = cells++;
     starts_.assign(cells + 2, 0);
     for (Member& member : members_) {
-        const Level& level = levels_[member.level];
-        const Span span(member.box);
+        const Level& level = levels_[level_of(member)];
         const auto column =
-            static_cast<std::size_t>((span.middle_x - level.x) * level.cells_a_pixel);
-        const auto row = static_cast<std::size_t>((span.middle_y - level.y) * level.cells_a_pixel);
+            static_cast<std::size_t>((member.middle_x - level.x) * level.cells_a_pixel);
+        const auto row =
+            static_cast<std::size_t>((member.middle_y - level.y) * level.cells_a_pixel);
         const std::size_t cell = level.first_cell + row * level.columns + column;
         member.cell = static_cast<std::uint32_t>(cell);
         ++starts_[cell + 2];
@@ -115,7 +120,13 @@ void Crowd::arrange() {
     }
 }
 
-void Crowd::mark(const float* box, float iou_threshold, std::uint8_t* marks) const {
+// How far from the middle of a box of side `own` the middle of one of a side up to `most` may lie.
+double Crowd::reach(double own, double most) const {
+    const double other = std::min(most, threshold_ < 0.5 ? own * one_over_threshold_ : own);
+    return (0.5 * (own + other) - threshold_ * std::max(own, other)) * (1.0 + 1e-9);
+}
+
+void Crowd::mark(const float* box, std::uint8_t* marks) const {
     const Span span(box);
     if (span.empty())
         return;
@@ -124,17 +135,15 @@ void Crowd::mark(const float* box, float iou_threshold, std::uint8_t* marks) con
     const std::uint32_t* starts = starts_.data();
     if (span.odd()) {
         const std::uint32_t all[] = {0, static_cast<std::uint32_t>(rank_.size())};
-        mark_cells(boxes, rank_.data(), {all, 1, 1, 1}, box, iou_threshold, marks);
+        mark_cells(boxes, rank_.data(), {all, 1, 1, 1}, box, iou_threshold_, marks);
         return;
     }
-    const double threshold = static_cast<double>(iou_threshold) * (1.0 - 1e-5);
-    for (std::size_t i = 0; i < kLevels; ++i) {
-        const Level& level = levels_[i];
-        if (!level.count || level.most < threshold * span.longer ||
-            span.longer < threshold * level.least)
+    for (std::size_t i = 0; i < used_count_; ++i) {
+        const Level& level = levels_[used_[i]];
+        if (level.most < threshold_ * span.longer || span.longer < threshold_ * level.least)
             continue;
-        const double reach_x = reach(span.width, level.most, threshold);
-        const double reach_y = reach(span.height, level.most, threshold);
+        const double reach_x = reach(span.width, level.most);
+        const double reach_y = reach(span.height, level.most);
         const double left = (span.middle_x - reach_x - level.x) * level.cells_a_pixel;
         const double right = (span.middle_x + reach_x - level.x) * level.cells_a_pixel;
         const double top = (span.middle_y - reach_y - level.y) * level.cells_a_pixel;
@@ -150,11 +159,11 @@ void Crowd::mark(const float* box, float iou_threshold, std::uint8_t* marks) con
         mark_cells(boxes, rank_.data(),
                    {starts + level.first_cell + first_row * level.columns + first_column,
                     last_row - first_row + 1, last_column - first_column + 1, level.columns},
-                   box, iou_threshold, marks);
+                   box, iou_threshold_, marks);
     }
     if (levels_[kOdd].count)
         mark_cells(boxes, rank_.data(), {starts + levels_[kOdd].first_cell, 1, 1, 1}, box,
-                   iou_threshold, marks);
+                   iou_threshold_, marks);
 }
 
 } // namespace edgecore

@@ -13,8 +13,8 @@ struct BoxColumns;
 struct CellRange;
 struct KeptBlock;
 
-// Which of up to 64 anchors of a matrix have a score of at least `level`: bit i is anchor i. Rows lie
-// `stride` elements apart; NaN reaches nothing.
+// Which of up to 64 anchors of a matrix have a score of at least `level`: bit i is anchor i. Rows
+// lie `stride` elements apart; NaN reaches nothing.
 template <typename T>
 struct Reaching {
     // An anchor a column.

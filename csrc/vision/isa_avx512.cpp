@@ -15,8 +15,8 @@ namespace edgecore::EDGECORE_ISA {
 
 namespace {
 
-#    include "vision/vocabulary/baseline.inc"
 #    include "vision/vocabulary/avx512_floats.inc"
+#    include "vision/vocabulary/baseline.inc"
 
 } // namespace
 

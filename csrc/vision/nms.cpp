@@ -104,12 +104,12 @@ void GreedyNms::gather(const float* boxes, const std::int64_t* class_id,
         if (!class_id || &classes_[place_of(class_id[index])] == &own)
             crowd.add(boxes + 4 * std::size_t{index}, static_cast<std::uint32_t>(rank));
     }
-    crowd.arrange();
+    crowd.arrange(iou_threshold);
     for (std::uint32_t at = own.first_block; at != kNone; at = blocks_[at].next) {
         const KeptBlock& block = blocks_[at];
         for (std::uint32_t lane = 0; lane < block.used; ++lane) {
             const float box[] = {block.x0[lane], block.y0[lane], block.x1[lane], block.y1[lane]};
-            crowd.mark(box, iou_threshold, marks_.data());
+            crowd.mark(box, marks_.data());
         }
     }
 }
@@ -142,7 +142,7 @@ void GreedyNms::run(const float* boxes, const float* scores, const std::int64_t*
         }
         kept_.push_back(index);
         if (own.crowd != kNone)
-            crowds_[own.crowd].mark(box, most, marks_.data());
+            crowds_[own.crowd].mark(box, marks_.data());
         else if (suppresses)
             keep(box, own);
     }

@@ -8,8 +8,32 @@ namespace edgecore {
 namespace {
 
 constexpr std::size_t kFew = 24;
-constexpr std::size_t kMostBuckets = 8192;
+constexpr std::size_t kMostBuckets = 16384;
 constexpr std::uint32_t kCrowdedBucket = 16;
+
+struct Extremes {
+    float lowest, highest;
+};
+
+// In several lanes, so that no comparison waits for the one before.
+Extremes extremes(const std::vector<Ranked>& candidates) {
+    constexpr std::size_t lanes = 4;
+    float low[lanes], high[lanes];
+    std::fill_n(low, lanes, candidates[0].score);
+    std::fill_n(high, lanes, candidates[0].score);
+    for (std::size_t i = 0; i + lanes <= candidates.size(); i += lanes)
+        for (std::size_t k = 0; k < lanes; ++k) {
+            const float score = candidates[i + k].score;
+            low[k] = score < low[k] ? score : low[k];
+            high[k] = score > high[k] ? score : high[k];
+        }
+    for (std::size_t i = candidates.size() - candidates.size() % lanes; i < candidates.size();
+         ++i) {
+        low[0] = std::min(low[0], candidates[i].score);
+        high[0] = std::max(high[0], candidates[i].score);
+    }
+    return {*std::min_element(low, low + lanes), *std::max_element(high, high + lanes)};
+}
 
 bool before(const Ranked& a, const Ranked& b) {
     return a.score != b.score ? a.score > b.score : a.index < b.index;
@@ -37,26 +61,21 @@ const std::vector<Ranked>& Ranking::sort(const float* scores, std::size_t n, flo
         count += scores[i] >= threshold;
     }
     unsorted_.resize(count);
-    float lowest = count ? unsorted_[0].score : 0.0f;
-    float highest = lowest;
-    for (const Ranked& candidate : unsorted_) {
-        lowest = candidate.score < lowest ? candidate.score : lowest;
-        highest = candidate.score > highest ? candidate.score : highest;
-    }
     if (count <= kFew) {
         ranked_.assign(unsorted_.begin(), unsorted_.end());
         insertion_sort(ranked_.data(), count);
     } else {
-        distribute(lowest, highest);
+        distribute();
     }
     return ranked_;
 }
 
 // Every candidate to the bucket its score lies in, of as many equal ones as there are candidates:
 // nearly sorted then, in linear time, unless scores lie far from evenly.
-void Ranking::distribute(float lowest, float highest) {
+void Ranking::distribute() {
     const std::size_t count = unsorted_.size();
-    std::size_t buckets = 32;
+    const auto [lowest, highest] = extremes(unsorted_);
+    std::size_t buckets = 64;
     while (buckets < count && buckets < kMostBuckets)
         buckets *= 2;
     const float density = static_cast<float>(buckets - 1) / (highest - lowest);

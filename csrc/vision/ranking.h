@@ -21,7 +21,7 @@ public:
     const std::vector<Ranked>& sort(const float* scores, std::size_t n, float threshold);
 
 private:
-    void distribute(float lowest, float highest);
+    void distribute();
 
     std::vector<Ranked> ranked_;
     std::vector<Ranked> unsorted_;

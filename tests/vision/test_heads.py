@@ -61,7 +61,7 @@ def yolo_shape(head: YoloV5 | YoloV8, anchors: int) -> tuple[int, int, int]:
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("kind", HEADS)
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 @given(data=st.data())
 def test_yolo_detections_are_those_of_the_plain_decoder(kind, dtype, data):
     make, options = HEADS[kind]
@@ -102,7 +102,7 @@ def test_yolo_heads_of_every_length_match_the_plain_decoder(kind, anchors, dtype
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 @given(data=st.data())
 def test_ssd_detections_are_those_of_the_plain_decoder(dtype, data):
     n = data.draw(st.integers(1, 12))
