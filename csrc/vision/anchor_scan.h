@@ -49,26 +49,52 @@ void for_each_label(const T* scores, std::size_t step, std::size_t classes, T le
         use(at, best);
 }
 
+// The first class of this score, which one of them has.
+template <class T>
+std::size_t first_of(const T* scores, std::size_t step, T score) {
+    std::size_t at = 0;
+    while (scores[at * step] != score)
+        ++at;
+    return at;
+}
+
+// Anchors side by side: where the span of 64 begins that covers `start`, so that rows of `data` are
+// read from a whole cache line on where they can be.
+template <class T>
+std::size_t span_from(const T* data, std::size_t start, std::size_t anchors) {
+    constexpr std::size_t together = 64, line = 64;
+    const std::size_t last = anchors - std::min(together, anchors);
+    const auto over = reinterpret_cast<std::uintptr_t>(data + start) % line / sizeof(T);
+    return std::min(start - std::min<std::size_t>(over, start), last);
+}
+
 // Calls use(anchor, class_id, level) for the labels of every anchor, by rising anchor, then class.
 template <class T, class Use>
 void for_each_labelled_anchor(const ScoreMatrix<T>& scores, T level, const Choice& choice,
                               Use use) {
     constexpr std::size_t together = 64;
     const Reaching<T>& kernels = reaching<T>(active_kernels());
+    const bool columns = scores.anchor_step == 1;
+    const bool best_of_all = columns && !choice.multi_label && choice.classes.allows_all();
+    const std::size_t count = std::min(together, scores.anchors);
+    T best[together];
     for (std::size_t start = 0; start < scores.anchors;) {
-        // The last span ends with the anchors, so it may repeat a part of the one before.
-        const std::size_t count = std::min(together, scores.anchors);
-        const std::size_t first = std::min(start, scores.anchors - count);
+        // A span may repeat a part of the one before.
+        const std::size_t first = columns ? span_from(scores.data, start, scores.anchors)
+                                          : std::min(start, scores.anchors - count);
         const T* data = scores.data + first * scores.anchor_step;
         std::uint64_t found =
-            scores.anchor_step == 1
-                ? kernels.columns(data, scores.class_step, scores.classes, count, level)
-                : kernels.rows(data, scores.anchor_step, count, scores.classes, level);
+            columns ? kernels.columns(data, scores.class_step, scores.classes, count, level, best)
+                    : kernels.rows(data, scores.anchor_step, count, scores.classes, level);
         for (found >>= start - first; found; found &= found - 1) {
             const std::size_t anchor = start + static_cast<std::size_t>(__builtin_ctzll(found));
-            for_each_label(scores.data + anchor * scores.anchor_step, scores.class_step,
-                           scores.classes, level, choice,
-                           [&](std::size_t class_id, T raw) { use(anchor, class_id, raw); });
+            const T* own = scores.data + anchor * scores.anchor_step;
+            if (best_of_all)
+                use(anchor, first_of(own, scores.class_step, best[anchor - first]),
+                    best[anchor - first]);
+            else
+                for_each_label(own, scores.class_step, scores.classes, level, choice,
+                               [&](std::size_t class_id, T raw) { use(anchor, class_id, raw); });
         }
         start = first + count;
     }

@@ -17,9 +17,9 @@ struct KeptBlock;
 // lie `stride` elements apart; NaN reaches nothing.
 template <typename T>
 struct Reaching {
-    // An anchor a column.
+    // An anchor a column; best[i] becomes its largest score.
     uint64_t (*columns)(const T* matrix, std::size_t stride, std::size_t rows, std::size_t columns,
-                        T level) noexcept;
+                        T level, T* best) noexcept;
     // An anchor a row.
     uint64_t (*rows)(const T* matrix, std::size_t stride, std::size_t rows, std::size_t columns,
                      T level) noexcept;
