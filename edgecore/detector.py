@@ -61,7 +61,7 @@ class Detector:
         )
         self._model = facts
         self._engine = engine
-        self._decoder = Decoder(facts.head)
+        self._decoder = Decoder(facts.head, facts.labels)
         self._lock = threading.Lock()
         if engine.inputs[facts.input_index].shape != facts.input_shape:
             engine.resize(facts.input_index, facts.input_shape)
@@ -174,7 +174,6 @@ class Detector:
             found.xyxy = self._preprocessor.unmap(found.xyxy, frame)
             if found.keypoints is not None:
                 found.keypoints = self._points_of_frame(found.keypoints, frame)
-            found.class_name = [self._class_name(number) for number in found.class_id.tolist()]
             self._keep_state()
             ended = perf_counter()
         found.timings = Timings(
@@ -217,10 +216,6 @@ class Detector:
     def _points_of_frame(self, points: NDArray[np.float32], frame: Frame) -> NDArray[np.float32]:
         twice = np.concatenate([points, points], axis=2).reshape(-1, 4)
         return self._preprocessor.unmap(twice, frame)[:, :2].reshape(points.shape)
-
-    def _class_name(self, number: int) -> str:
-        labels = self._model.labels
-        return labels[number] if 0 <= number < len(labels) else str(number)
 
 
 def _preprocessor(facts: Model, spec: TensorSpec) -> Preprocessor:

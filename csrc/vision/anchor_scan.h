@@ -49,11 +49,11 @@ void for_each_label(const T* scores, std::size_t step, std::size_t classes, T le
         use(at, best);
 }
 
-// The first class of this score, which one of them has.
+// The first class of this score; `classes` where none has it, as every score is NaN.
 template <class T>
-std::size_t first_of(const T* scores, std::size_t step, T score) {
+std::size_t first_of(const T* scores, std::size_t step, std::size_t classes, T score) {
     std::size_t at = 0;
-    while (scores[at * step] != score)
+    while (at < classes && scores[at * step] != score)
         ++at;
     return at;
 }
@@ -75,7 +75,7 @@ void for_each_labelled_anchor(const ScoreMatrix<T>& scores, T level, const Choic
     constexpr std::size_t together = 64;
     const Reaching<T>& kernels = reaching<T>(active_kernels());
     const bool columns = scores.anchor_step == 1;
-    const bool best_of_all = columns && !choice.multi_label && choice.classes.allows_all();
+    const bool best_of_all = !choice.multi_label && choice.classes.allows_all();
     const std::size_t count = std::min(together, scores.anchors);
     T best[together];
     for (std::size_t start = 0; start < scores.anchors;) {
@@ -85,16 +85,19 @@ void for_each_labelled_anchor(const ScoreMatrix<T>& scores, T level, const Choic
         const T* data = scores.data + first * scores.anchor_step;
         std::uint64_t found =
             columns ? kernels.columns(data, scores.class_step, scores.classes, count, level, best)
-                    : kernels.rows(data, scores.anchor_step, count, scores.classes, level);
+                    : kernels.rows(data, scores.anchor_step, count, scores.classes, level, best);
         for (found >>= start - first; found; found &= found - 1) {
             const std::size_t anchor = start + static_cast<std::size_t>(__builtin_ctzll(found));
             const T* own = scores.data + anchor * scores.anchor_step;
-            if (best_of_all)
-                use(anchor, first_of(own, scores.class_step, best[anchor - first]),
-                    best[anchor - first]);
-            else
+            if (!best_of_all) {
                 for_each_label(own, scores.class_step, scores.classes, level, choice,
                                [&](std::size_t class_id, T raw) { use(anchor, class_id, raw); });
+                continue;
+            }
+            const T largest = best[anchor - first];
+            const std::size_t at = first_of(own, scores.class_step, scores.classes, largest);
+            if (at < scores.classes)
+                use(anchor, at, largest);
         }
         start = first + count;
     }

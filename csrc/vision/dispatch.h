@@ -20,9 +20,9 @@ struct Reaching {
     // An anchor a column; best[i] becomes its largest score.
     uint64_t (*columns)(const T* matrix, std::size_t stride, std::size_t rows, std::size_t columns,
                         T level, T* best) noexcept;
-    // An anchor a row.
+    // An anchor a row; best[i] becomes its largest score where it reaches.
     uint64_t (*rows)(const T* matrix, std::size_t stride, std::size_t rows, std::size_t columns,
-                     T level) noexcept;
+                     T level, T* best) noexcept;
 };
 
 // Every kernel of one instruction set. All sets give identical results to the bit.

@@ -16,6 +16,19 @@ constexpr std::uint32_t kNone = KeptBlock::kNone;
 constexpr std::uint32_t kManyKept = 128;
 constexpr std::int64_t kManyCandidates = 512;
 
+KeptBlock make_empty_block() {
+    KeptBlock empty;
+    const float far = std::numeric_limits<float>::infinity();
+    for (float* edge : {empty.x0, empty.y0, empty.x1, empty.y1})
+        std::fill_n(edge, KeptBlock::kLanes, far);
+    std::fill_n(empty.area, KeptBlock::kLanes, 0.0f);
+    empty.used = 0;
+    empty.next = kNone;
+    return empty;
+}
+
+const KeptBlock kEmptyBlock = make_empty_block();
+
 float area_of(const float* box) {
     return (box[2] - box[0]) * (box[3] - box[1]);
 }
@@ -67,15 +80,8 @@ std::size_t GreedyNms::place_of(std::int64_t class_id) const {
 
 void GreedyNms::keep(const float* box, Class& own) {
     if (own.kept++ % KeptBlock::kLanes == 0) {
-        KeptBlock empty;
-        const float far = std::numeric_limits<float>::infinity();
-        for (float* edge : {empty.x0, empty.y0, empty.x1, empty.y1})
-            std::fill_n(edge, KeptBlock::kLanes, far);
-        std::fill_n(empty.area, KeptBlock::kLanes, 0.0f);
-        empty.used = 0;
-        empty.next = kNone;
         const auto added = static_cast<std::uint32_t>(blocks_.size());
-        blocks_.push_back(empty);
+        blocks_.push_back(kEmptyBlock);
         (own.last_block == kNone ? own.first_block : blocks_[own.last_block].next) = added;
         own.last_block = added;
     }

@@ -41,6 +41,7 @@ _READERS: dict[type, Callable[..., Any]] = {
     YoloX: yolox,
 }
 _MOST = 2**32 - 1
+_DIGITS = tuple(str(number) for number in range(1000))
 _MOST_CLASSES = 1 << 20
 
 
@@ -100,10 +101,15 @@ class Decoder:
     """One head's decoder: the memory it needs is kept from one call to the next.
 
     Calls from several threads wait for one another.
+
+    Args:
+        head: what the outputs mean.
+        labels: name of each class id; one that has none is named by its digits.
     """
 
-    def __init__(self, head: Head) -> None:
+    def __init__(self, head: Head, labels: Sequence[str] = ()) -> None:
         self.head = head
+        self._labels = labels or _DIGITS
         self._read = _reader(head)
         self._native = _native.HeadDecoder()
         self._seen: dict[int, Any] = {}
@@ -117,12 +123,33 @@ class Decoder:
         """Detections in pixels of the model's input. See `edgecore.decode`."""
         tensors = Tensors(outputs, quantization, self._seen)
         xyxy, confidence, class_id, keypoints, truncated = self._read(self._native, tensors, choice)
-        names = [str(number) for number in class_id.tolist()]
+        names = self._names(class_id.tolist())
         return Detections(xyxy, confidence, class_id, names, truncated, None, keypoints)
 
+    def _names(self, numbers: list[int]) -> list[str]:
+        labels = self._labels
+        try:
+            if not numbers or min(numbers) >= 0:
+                return [labels[number] for number in numbers]
+        except IndexError:
+            pass
+        count = len(labels)
+        return [labels[n] if 0 <= n < count else str(n) for n in numbers]
 
-_decoder = lru_cache(maxsize=16)(Decoder)
+
+_equal_heads_decoder = lru_cache(maxsize=16)(Decoder)
 _choice = lru_cache(maxsize=16)(make_choice)
+_latest: tuple[Head, Decoder] | None = None
+
+
+def _decoder(head: Head) -> Decoder:
+    global _latest
+    latest = _latest
+    if (
+        latest is None or latest[0] is not head
+    ):  # hashing a head costs more than reading a small one
+        latest = _latest = (head, _equal_heads_decoder(head))
+    return latest[1]
 
 
 def decode(
