@@ -12,17 +12,27 @@ SUBPIXELS: int
 def plane_shapes(format: str, width: int, height: int) -> list[tuple[int, int, int]]:
     """Rows, columns and channels of each plane."""
 
-_Found: TypeAlias = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int32], bool]
+# Boxes, confidence, class ids, keypoints, and whether the bound left any out.
+Found: TypeAlias = tuple[
+    NDArray[np.float32],
+    NDArray[np.float32],
+    NDArray[np.int32],
+    NDArray[np.float32] | None,
+    bool,
+]
+_Grids: TypeAlias = Sequence[tuple[int, int, float]]
 _Quantized: TypeAlias = tuple[NDArray[np.generic], float, int]
 
 def nms(
     boxes: NDArray[np.float32],
     scores: NDArray[np.float32],
-    class_id: NDArray[np.int64] | None,
+    class_id: NDArray[np.integer] | None,
     score_threshold: float,
     iou_threshold: float,
-    max_results: int,
-) -> tuple[NDArray[np.int64], bool]: ...
+    max_detections: int | None,
+) -> NDArray[np.int64] | None:
+    """Indices of the kept boxes, or None where an argument cannot be used."""
+
 def first_invalid_box(boxes: NDArray[np.float32]) -> int: ...
 
 class _Pybind11Type(type): ...
@@ -40,6 +50,33 @@ class YoloOrder(metaclass=_Pybind11Type):
     @property
     def value(self) -> int: ...
 
+class Choice(metaclass=_Pybind11Type):
+    def __init__(
+        self,
+        score_threshold: float,
+        iou_threshold: float,
+        max_results: int,
+        class_agnostic: bool,
+        multi_label: bool,
+        listed: Sequence[int],
+        allows_listed: bool,
+    ) -> None: ...
+
+class Anchored(metaclass=_Pybind11Type):
+    def __init__(
+        self,
+        anchors: NDArray[np.float32],
+        classes: int,
+        background: int,
+        sigmoid: bool,
+        coder_scale: Sequence[float],
+        exponential_size: bool,
+        y_first: bool,
+        keypoints: int,
+        x_scale: float,
+        y_scale: float,
+    ) -> None: ...
+
 class HeadDecoder(metaclass=_Pybind11Type):
     def __init__(self) -> None: ...
     def yolo(
@@ -50,10 +87,24 @@ class HeadDecoder(metaclass=_Pybind11Type):
         classes: int,
         x_scale: float,
         y_scale: float,
-        score_threshold: float,
-        iou_threshold: float,
-        max_results: int,
-    ) -> _Found: ...
+        choice: Choice,
+    ) -> Found: ...
+    def yolox(self, tensor: _Quantized, grids: _Grids, classes: int, choice: Choice) -> Found: ...
+    def dfl(
+        self,
+        boxes: Sequence[_Quantized],
+        scores: Sequence[_Quantized],
+        grids: _Grids,
+        boxes_step: int,
+        scores_step: int,
+        scores_start: int,
+        bins: int,
+        classes: int,
+        choice: Choice,
+    ) -> Found: ...
+    def end_to_end(
+        self, tensor: _Quantized, rows: int, x_scale: float, y_scale: float, choice: Choice
+    ) -> Found: ...
     def ssd(
         self,
         boxes: _Quantized,
@@ -62,9 +113,41 @@ class HeadDecoder(metaclass=_Pybind11Type):
         count: int,
         width: float,
         height: float,
-        score_threshold: float,
-        max_results: int,
-    ) -> _Found: ...
+        choice: Choice,
+    ) -> Found: ...
+    def anchored(
+        self,
+        boxes: Sequence[_Quantized],
+        scores: Sequence[_Quantized],
+        counts: Sequence[int],
+        head: Anchored,
+        choice: Choice,
+    ) -> Found: ...
+    def cells(
+        self,
+        tensor: _Quantized,
+        rows: int,
+        columns: int,
+        classes: int,
+        x_scale: float,
+        y_scale: float,
+        joined: bool,
+        choice: Choice,
+    ) -> Found: ...
+    def peaks(
+        self,
+        heatmap: _Quantized,
+        offset: _Quantized,
+        size: _Quantized,
+        rows: int,
+        columns: int,
+        classes: int,
+        x_scale: float,
+        y_scale: float,
+        sigmoid: bool,
+        y_first: bool,
+        choice: Choice,
+    ) -> Found: ...
 
 def isa_available() -> list[str]:
     """Sets this machine can run, best first."""

@@ -37,7 +37,7 @@ class Detections:
     truncated: bool = False
     tracker_id: NDArray[np.int32] | None = None
     keypoints: NDArray[np.float32] | None = None
-    timings: Timings = field(default_factory=Timings)
+    timings: Timings = Timings()
 
     @classmethod
     def empty(cls) -> "Detections":

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecore import engines, model
-from edgecore.decoding import Decoder, check_score_threshold
+from edgecore.decoding import Decoder, make_choice
 from edgecore.detections import Detections, Timings
 from edgecore.engines import Engine, TensorSpec
 from edgecore.errors import EngineError, ModelError
@@ -19,7 +19,6 @@ from edgecore.frame import Frame
 from edgecore.heads import Head
 from edgecore.model import Model
 from edgecore.preprocessing import Preprocessor, as_frame
-from edgecore.suppression import check_selection
 
 
 class Detector:
@@ -28,7 +27,9 @@ class Detector:
     Args:
         facts: what is known of the model.
         engine: the same model, loaded. Nothing else may use it from now on.
-        score_threshold, iou_threshold, max_detections: see `edgecore.decode`.
+        score_threshold, iou_threshold, max_detections, class_agnostic, multi_label: see
+            `edgecore.decode`.
+        category_allowlist, category_denylist: the same, of class ids or labels.
 
     Raises:
         ModelError: the model has no head that can be decoded, or an input that cannot be made.
@@ -44,17 +45,23 @@ class Detector:
         score_threshold: float = 0.25,
         iou_threshold: float = 0.45,
         max_detections: int = 300,
+        class_agnostic: bool = False,
+        multi_label: bool = False,
+        category_allowlist: Sequence[str | int] | None = None,
+        category_denylist: Sequence[str | int] | None = None,
     ) -> None:
-        check_score_threshold(score_threshold)
-        check_selection(iou_threshold, max_detections)
+        self._choice = make_choice(
+            score_threshold,
+            iou_threshold,
+            max_detections,
+            class_agnostic,
+            multi_label,
+            _class_ids("category_allowlist", category_allowlist, facts.labels),
+            _class_ids("category_denylist", category_denylist, facts.labels),
+        )
         self._model = facts
         self._engine = engine
-        self._selection: dict[str, Any] = {
-            "score_threshold": score_threshold,
-            "iou_threshold": iou_threshold,
-            "max_detections": max_detections,
-        }
-        self._decoder = Decoder(facts.head)
+        self._decoder = Decoder(facts.head, facts.labels)
         self._lock = threading.Lock()
         if engine.inputs[facts.input_index].shape != facts.input_shape:
             engine.resize(facts.input_index, facts.input_shape)
@@ -76,6 +83,10 @@ class Detector:
         labels: str | Path | Sequence[str] | None = None,
         head: Head | None = None,
         fit: Literal["letterbox", "stretch"] | None = None,
+        class_agnostic: bool = False,
+        multi_label: bool = False,
+        category_allowlist: Sequence[str | int] | None = None,
+        category_denylist: Sequence[str | int] | None = None,
     ) -> "Detector":
         """The detector of a model file, which is verified in a child process before its first use.
 
@@ -91,6 +102,10 @@ class Detector:
             labels: names of the classes, or a text file of them, in place of the model's own.
             head: one of `edgecore.heads`, in place of the one found.
             fit: how a frame is brought to the model's input, in place of what was found.
+            class_agnostic: boxes of all classes suppress each other.
+            multi_label: a box may be found once for each class that reaches the threshold.
+            category_allowlist: labels or class ids; no others are found.
+            category_denylist: labels or class ids that are not found.
 
         Raises:
             ModelError: no such file, a damaged or unknown model, no head that can be decoded, or
@@ -109,6 +124,10 @@ class Detector:
             score_threshold=score_threshold,
             iou_threshold=iou_threshold,
             max_detections=max_detections,
+            class_agnostic=class_agnostic,
+            multi_label=multi_label,
+            category_allowlist=category_allowlist,
+            category_denylist=category_denylist,
         )
 
     @property
@@ -153,7 +172,8 @@ class Detector:
             invoked = perf_counter()
             found = self._decode()
             found.xyxy = self._preprocessor.unmap(found.xyxy, frame)
-            found.class_name = [self._class_name(number) for number in found.class_id.tolist()]
+            if found.keypoints is not None:
+                found.keypoints = self._points_of_frame(found.keypoints, frame)
             self._keep_state()
             ended = perf_counter()
         found.timings = Timings(
@@ -183,7 +203,7 @@ class Detector:
             specs = self._engine.outputs
             quantization = [(specs[index].scale, specs[index].zero_point) for index in indices]
             try:
-                return self._decoder(outputs, quantization, **self._selection)
+                return self._decoder(outputs, quantization, self._choice)
             except (TypeError, ValueError) as error:
                 name = self._model.path.name
                 raise EngineError(f"{name} gave an unusable output: {error}") from error
@@ -193,9 +213,9 @@ class Detector:
             with self._engine.output(given) as tensor:
                 np.copyto(self._state[taken], tensor)
 
-    def _class_name(self, number: int) -> str:
-        labels = self._model.labels
-        return labels[number] if 0 <= number < len(labels) else str(number)
+    def _points_of_frame(self, points: NDArray[np.float32], frame: Frame) -> NDArray[np.float32]:
+        twice = np.concatenate([points, points], axis=2).reshape(-1, 4)
+        return self._preprocessor.unmap(twice, frame)[:, :2].reshape(points.shape)
 
 
 def _preprocessor(facts: Model, spec: TensorSpec) -> Preprocessor:
@@ -220,6 +240,19 @@ def _preprocessor(facts: Model, spec: TensorSpec) -> Preprocessor:
         return Preprocessor(facts.input_size, **options)
     except ValueError as error:
         raise ModelError(f"{facts.path.name}: its input cannot be made: {error}") from error
+
+
+def _class_ids(
+    name: str, category: Sequence[str | int] | None, labels: tuple[str, ...]
+) -> list[int] | None:
+    if category is None:
+        return None
+    if isinstance(category, str):
+        raise TypeError(f"{name}: expected a sequence of labels or class ids, got {category!r}")
+    unknown = [one for one in category if isinstance(one, str) and one not in labels]
+    if unknown:
+        raise ValueError(f"{name}: expected labels of the model, got {unknown[0]!r}")
+    return [labels.index(one) if isinstance(one, str) else one for one in category]
 
 
 def _at_rest(spec: TensorSpec) -> NDArray[Any]:

@@ -74,6 +74,30 @@ def nms(
 
     Exactness: identical on every instruction set.
     """
+    if method == "hard":
+        try:
+            kept = _native.nms(
+                boxes, scores, class_id, score_threshold, iou_threshold, max_detections
+            )
+        except TypeError:
+            kept = None
+        if kept is not None:
+            return kept
+    return _nms_checked(
+        boxes, scores, class_id, iou_threshold, score_threshold, max_detections, method
+    )
+
+
+def _nms_checked(
+    boxes: NDArray[np.float32],
+    scores: NDArray[np.float32],
+    class_id: NDArray[np.integer] | None,
+    iou_threshold: float,
+    score_threshold: float,
+    max_detections: int | None,
+    method: str,
+) -> NDArray[np.int64]:
+    """The same for arguments that the kernel did not take: converts what may be, or says why."""
     if method != "hard":
         raise ValueError(f"method: supported is 'hard', got {method!r}")
     check_selection(iou_threshold, max_detections)
@@ -83,12 +107,12 @@ def nms(
     n = len(boxes)
     _check_floats("scores", scores, (n,))
     classes = None if class_id is None else _class_column(class_id, n)
-    bad = _native.first_invalid_box(boxes)
-    if bad < n:
+    bound = max(n, 1) if max_detections is None else min(max_detections, max(n, 1))
+    kept = _native.nms(boxes, scores, classes, score_threshold, iou_threshold, bound)
+    if kept is None:
+        bad = _native.first_invalid_box(boxes)
         raise ValueError(
             f"boxes: expected finite x0, y0, x1, y1 with x1 >= x0 and y1 >= y0, "
             f"got {boxes[bad].tolist()} in row {bad}"
         )
-    bound = max(n, 1) if max_detections is None else min(max_detections, max(n, 1))
-    kept, _ = _native.nms(boxes, scores, classes, score_threshold, iou_threshold, bound)
     return kept

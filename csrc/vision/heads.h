@@ -1,6 +1,6 @@
-// Raw detection heads to boxes. Native because a head is scanned whole for every frame: thresholds
-// are turned into levels of the raw type, candidates are found without dequantising, and only they
-// are.
+// Raw detection heads to boxes in pixels of the model's input. Native because a head is scanned
+// whole for every frame: thresholds are turned into levels of the raw type, candidates are found
+// without dequantising, and only they are. One family a file: heads_<family>.cpp.
 #ifndef EDGECORE_VISION_HEADS_H
 #define EDGECORE_VISION_HEADS_H
 
@@ -8,18 +8,14 @@
 #include <cstdint>
 #include <vector>
 
-#include "vision/nms.h"
+#include "vision/candidates.h"
+#include "vision/raw_tensor.h"
 
 namespace edgecore {
 
-enum class ElementType { float32, int8, uint8 };
-
-// real = float(q - zero_point) * scale in float32 for the integer types; scale > 0 and finite.
-struct RawTensor {
-    const void* data;
-    ElementType type;
-    float scale;
-    std::int32_t zero_point;
+// From a tensor's units to pixels of the model's input.
+struct PixelScale {
+    float x, y;
 };
 
 // What an anchor holds: centre x, centre y, width, height, [objectness,] one score per class. With
@@ -34,9 +30,39 @@ struct YoloLayout {
     YoloOrder order;
     std::size_t anchors;
     std::size_t classes; // at least 1
-    float x_scale;       // from the tensor's units to pixels of the model's input
-    float y_scale;
+    PixelScale scale;
 };
+void find_yolo(const YoloLayout& layout, const RawTensor& tensor, const Choice& choice,
+               Candidates& found);
+
+// A grid of cells of `stride` pixels.
+struct Grid {
+    std::size_t rows, columns;
+    float stride;
+};
+
+// YOLOX before its boxes are decoded: offsets in cells and logarithms of sizes in strides, grids
+// one after the other, in the order of anchor_major_objectness.
+void find_yolox(const std::vector<Grid>& grids, std::size_t classes, const RawTensor& tensor,
+                const Choice& choice, Candidates& found);
+
+// YOLOv8's distributions, one grid: for each cell 4 x bins logits of the distance from its middle
+// to the left, top, right and bottom, in strides, and class logits. Both may be parts of one
+// tensor.
+struct DflGrid {
+    Grid grid;
+    RawTensor boxes;
+    std::size_t boxes_step; // elements from one cell to the next
+    RawTensor scores;
+    std::size_t scores_step;
+    std::size_t scores_start; // element of the first cell's first class
+};
+void find_dfl(const std::vector<DflGrid>& grids, std::size_t bins, std::size_t classes,
+              const Choice& choice, Candidates& found);
+
+// Finished boxes: x0, y0, x1, y1, score, class; suppressed by the model.
+void find_end_to_end(const RawTensor& tensor, std::size_t rows, PixelScale scale,
+                     const Choice& choice, Candidates& found);
 
 // Outputs of TFLite_Detection_PostProcess: boxes y0, x0, y1, x1 of the picture's unit square.
 struct SsdTensors {
@@ -44,47 +70,74 @@ struct SsdTensors {
     RawTensor classes; // (anchors)
     RawTensor scores;  // (anchors)
     std::size_t count; // valid rows, the first ones
-    float width;       // of the model's input, pixels
-    float height;
+    PixelScale scale;
+};
+void find_ssd(const SsdTensors& tensors, const Choice& choice, Candidates& found);
+
+struct Anchor {
+    float x, y, width, height; // centre and size, parts of the picture's sides
 };
 
-struct Corners {
-    float x0, y0, x1, y1;
+// How boxes are coded against anchors: centre = code / centre_scale * size + anchor centre; size =
+// exp(code / size_scale) * anchor size, or linearly code / size_scale * anchor size. Keypoints, x
+// and y in turn, are coded as centres and follow the box.
+struct BoxCoder {
+    float centre_scale_x, centre_scale_y, size_scale_x, size_scale_y;
+    bool exponential_size;
+    bool y_first;
+    std::size_t keypoints;
 };
 
-// Columns of one length; boxes have four values a row: x0, y0, x1, y1.
-struct Candidates {
-    std::vector<float> boxes;
-    std::vector<float> scores;
-    std::vector<std::int64_t> class_id;
-
-    void clear();
-    // Leaves out a box with a coordinate that is not finite.
-    void add(const Corners& box, float score, std::int64_t class_of_box);
+// Some of the anchors: an output, or a pair of outputs, of a raw SSD head.
+struct AnchoredTensors {
+    RawTensor boxes;  // (anchors, 4 + 2 * keypoints)
+    RawTensor scores; // (anchors, background + classes)
+    std::size_t anchors;
 };
 
-// Results by falling score, ties by rising anchor. A box with a coordinate that is not finite is no
-// candidate; one of negative size becomes empty. Once warm, decoding allocates nothing.
-class HeadDecoder {
+struct AnchoredLayout {
+    std::size_t classes;
+    std::size_t background; // scores before the first class, 0 or 1
+    Activation activation;
+    BoxCoder coder;
+    PixelScale scale;
+};
+void find_anchored(const AnchoredLayout& layout, const std::vector<AnchoredTensors>& tensors,
+                   const std::vector<Anchor>& anchors, const Choice& choice, Candidates& found);
+
+// FOMO: (rows, columns, 1 + classes) probabilities, class 0 of them is the background. A box is a
+// cell; joined, cells of a class that touch, corners included, are one object: a box of one cell
+// around the mean of their centres, with the best score.
+struct CellLayout {
+    std::size_t rows, columns, classes;
+    PixelScale cell; // size of a cell, pixels
+    bool joined;
+};
+class CellJoiner {
 public:
-    // One candidate an anchor, of its best class (ties: the lower one), then class-aware NMS.
-    void decode_yolo(const YoloLayout& layout, const RawTensor& tensor, const Selection& selection);
-
-    // The model has suppressed already: selection.iou_threshold is not used.
-    void decode_ssd(const SsdTensors& tensors, const Selection& selection);
-
-    // Rows of candidates() that are the detections.
-    const std::vector<std::uint32_t>& kept() const { return nms_.kept(); }
-    const Candidates& candidates() const { return candidates_; }
-    // Selection::max_results left out at least one detection.
-    bool truncated() const { return nms_.truncated(); }
+    void find(const CellLayout& layout, const RawTensor& tensor, const Choice& choice,
+              Candidates& found);
 
 private:
-    void select(const Selection& selection);
-
-    Candidates candidates_;
-    GreedyNms nms_;
+    std::vector<float> score_;           // of each cell
+    std::vector<std::int64_t> label_;    // of each cell, or -1
+    std::vector<std::size_t> connected_; // cells of an object that are still to be looked around
 };
+
+// CenterNet: a cell is an object of a class where its score is the largest of its 3 x 3 neighbours.
+struct HeatmapTensors {
+    RawTensor heatmap; // (rows, columns, classes)
+    RawTensor offset;  // (rows, columns, 2), cells
+    RawTensor size;    // (rows, columns, 2), cells
+};
+struct HeatmapLayout {
+    std::size_t rows, columns, classes;
+    PixelScale cell;
+    Activation activation;
+    bool y_first; // offset and size
+};
+void find_peaks(const HeatmapLayout& layout, const HeatmapTensors& tensors, const Choice& choice,
+                Candidates& found);
 
 } // namespace edgecore
 

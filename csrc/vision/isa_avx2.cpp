@@ -16,6 +16,7 @@ namespace edgecore::EDGECORE_ISA {
 namespace {
 
 #    include "vision/vocabulary/avx2.inc"
+#    include "vision/vocabulary/avx2_floats.inc"
 
 } // namespace
 

@@ -19,6 +19,7 @@ namespace edgecore::EDGECORE_ISA {
 namespace {
 
 #    include "vision/vocabulary/avx512.inc"
+#    include "vision/vocabulary/avx512_floats.inc"
 
 } // namespace
 

@@ -8,6 +8,7 @@ namespace edgecore::EDGECORE_ISA {
 namespace {
 
 #include "vision/vocabulary/baseline.inc"
+#include "vision/vocabulary/baseline_floats.inc"
 
 } // namespace
 

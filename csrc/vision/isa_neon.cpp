@@ -16,6 +16,11 @@ namespace edgecore::EDGECORE_ISA {
 namespace {
 
 #    include "vision/vocabulary/neon.inc"
+#    if EDGECORE_ARM64
+#        include "vision/vocabulary/neon_floats.inc"
+#    else
+#        include "vision/vocabulary/baseline_floats.inc"
+#    endif
 
 } // namespace
 

@@ -16,6 +16,7 @@ namespace edgecore::EDGECORE_ISA {
 namespace {
 
 #    include "vision/vocabulary/neon.inc"
+#    include "vision/vocabulary/neon_floats.inc"
 
 } // namespace
 

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <limits>
 
+#include "vision/boxes.h"
 #include "vision/dispatch.h"
 #include "vision/frame.h"
 #include "vision/half.h"

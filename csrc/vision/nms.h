@@ -7,6 +7,9 @@
 #include <cstdint>
 #include <vector>
 
+#include "vision/crowd.h"
+#include "vision/ranking.h"
+
 namespace edgecore {
 
 struct Selection {
@@ -16,13 +19,10 @@ struct Selection {
     std::size_t max_results; // at least 1
 };
 
-// The first box that is no box (a coordinate not finite, x1 < x0 or y1 < y0), or n where all are.
-std::size_t first_invalid_box(const float* boxes, std::size_t n);
-
 // Kept boxes of one class, in chains of blocks, oldest first: high scores suppress most. Unused
 // lanes hold an empty box infinitely far away, which overlaps nothing.
 struct KeptBlock {
-    static constexpr std::size_t kLanes = 8;
+    static constexpr std::size_t kLanes = 16;
     static constexpr std::uint32_t kNone = 0xFFFFFFFFu;
 
     float x0[kLanes], y0[kLanes], x1[kLanes], y1[kLanes], area[kLanes];
@@ -45,21 +45,30 @@ public:
     bool truncated() const { return truncated_; }
 
 private:
-    struct Chain {
-        std::uint32_t first;
-        std::uint32_t last;
+    // What is known of one class. A candidate is compared with the kept boxes in turn until there
+    // are many of both; from then on each kept box marks the candidates that it suppresses.
+    struct Class {
+        std::uint32_t first_block;
+        std::uint32_t last_block;
+        std::uint32_t kept;
+        std::uint32_t crowd;     // index into crowds_, or kNone
+        std::int64_t candidates; // not looked at yet; not counted where there are few in all
     };
 
-    void rank(const float* scores, std::size_t n, float score_threshold);
-    void number_classes(const std::int64_t* class_id);
-    std::size_t chain_of(std::int64_t class_id) const;
-    void keep(const float* box, Chain& chain);
+    void number_classes(const std::int64_t* class_id, const std::vector<Ranked>& order);
+    std::size_t place_of(std::int64_t class_id) const;
+    void keep(const float* box, Class& own);
+    void gather(const float* boxes, const std::int64_t* class_id, const std::vector<Ranked>& order,
+                std::size_t from, float iou_threshold, Class& own);
 
-    std::vector<std::uint64_t> order_; // falling score in the high half, rising index in the low
+    Ranking ranking_;
     std::int64_t lowest_class_ = 0;
     std::vector<std::int64_t> sparse_classes_; // sorted; empty where ids lie close enough to index
-    std::vector<Chain> chains_;
+    std::vector<Class> classes_;
     std::vector<KeptBlock> blocks_;
+    std::vector<Crowd> crowds_;
+    std::size_t crowds_used_ = 0;
+    std::vector<std::uint8_t> marks_; // by rank: suppressed by a box that was kept
     std::vector<std::uint32_t> kept_;
     bool truncated_ = false;
 };

@@ -10,7 +10,8 @@ from edgecore.model import metadata as carriers
 from edgecore.model.facts import Fact, Fit, Model, Trial
 from edgecore.model.graph import Graph, Tensor
 from edgecore.model.preparation import prepare
-from edgecore.model.recognition import POSTPROCESS, Recognition, recognise
+from edgecore.model.recognised import Recognition
+from edgecore.model.recognition import POSTPROCESS, recognise
 from edgecore.model.states import pair_states
 
 if TYPE_CHECKING:
@@ -86,14 +87,14 @@ def _read(
     kind = type(head).__name__.lower() if head is not None else found.kind
     classes = found.classes if head is None else getattr(head, "num_classes", found.classes)
     known, label_fact = names.fitted(
-        given or metadata.labels,
-        "user" if given else metadata.labels_source,
+        given or metadata.labels or found.labels,
+        "user" if given else metadata.labels_source if metadata.labels else found.reason,
         classes,
         exact=kind.startswith("yolo"),
     )
     depth = picture.shape[3 if layout == "nhwc" else 1]
     prepared, preparation_facts = prepare(picture, depth, kind, metadata, fit)
-    built = head if head is not None else _head(found, size)
+    built = head if head is not None else found.head
     shape = _shape(picture, layout, size)
     return Model(
         path=path,
@@ -178,18 +179,6 @@ def _shape(picture: Tensor, layout: str, size: tuple[int, int]) -> tuple[int, ..
     return (1, *size, depth) if layout == "nhwc" else (1, depth, *size)
 
 
-def _head(found: Recognition, size: tuple[int, int]) -> "Head | None":
-    from edgecore import heads
-
-    if found.kind == "yolov5":
-        return heads.YoloV5(found.classes, size, found.normalized)
-    if found.kind == "yolov8":
-        return heads.YoloV8(found.classes, size, found.normalized, found.transposed)
-    if found.kind == "ssd":
-        return heads.Ssd(size, *found.roles)
-    return None
-
-
 def _graph_facts(
     graph: Graph, position: int, layout: str, state: tuple[tuple[int, int], ...]
 ) -> list[Fact]:
@@ -213,13 +202,10 @@ def _graph_facts(
 def _head_facts(found: Recognition, head: "Head | None", classes: int) -> list[Fact]:
     if head is not None:
         return [Fact("head", repr(head), "user")]
-    if not found.decodable:
+    if found.head is None:
         return [Fact("head", f"{found.kind} (not decodable)", found.reason)]
     facts = [Fact("head", found.kind, found.reason)]
-    if found.kind == "ssd":
-        roles = zip(("boxes", "classes", "scores", "count"), found.roles, strict=True)
-        order = ", ".join(f"{role} {place}" for role, place in roles)
-        facts.append(Fact("output order", order, found.reason))
+    facts += [Fact(name, text, found.reason) for name, text in found.details]
     unit = "parts of the picture's sides" if found.normalized else "pixels"
     facts.append(Fact("box unit", unit, found.normalized_reason))
     facts.append(Fact("classes", str(classes) if classes else "not told", found.reason))

@@ -2,11 +2,13 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from edgecore import heads
 from edgecore.model.flexbuffer import integers
 from edgecore.model.graph import Graph, Tensor
 from edgecore.model.metadata import Metadata
+from edgecore.model.raw_heads import anchor_grids, grid, two_row_sets
+from edgecore.model.recognised import Recognition
 
 POSTPROCESS = "TFLite_Detection_PostProcess"
 
@@ -15,32 +17,6 @@ _STRIDES = (4, 8, 16, 32, 64, 128)
 _NORMALIZED_LIMIT = 4.0
 _SSD_ROLES = ("boxes", "classes", "scores", "count")
 _ROLE_WORDS = {"classes": ("category", "class"), "scores": ("score", "confidence")}
-
-
-@dataclass(frozen=True, slots=True)
-class Recognition:
-    """What a graph's outputs are.
-
-    Args:
-        kind: "yolov5", "yolov8" and "ssd" can be decoded; others are names for people.
-        reason: how it was told, or, where it cannot be decoded, why not.
-        classes: number of classes, 0 where the graph does not say.
-        normalized: boxes are parts of the input's sides; and how that was told.
-        roles: for "ssd": which output is boxes, classes, scores and count.
-    """
-
-    kind: str
-    reason: str
-    classes: int = 0
-    normalized: bool = True
-    normalized_reason: str = ""
-    transposed: bool = False
-    roles: tuple[int, int, int, int | None] = (0, 1, 2, 3)
-
-    @property
-    def decodable(self) -> bool:
-        """Whether `edgecore.decode` reads this head."""
-        return self.kind in ("yolov5", "yolov8", "ssd")
 
 
 def recognise(
@@ -64,28 +40,30 @@ def recognise(
     task = metadata.task
     if task not in (None, "detect"):
         return Recognition("other", f"its metadata says that its task is {task!r}, not 'detect'")
-    postprocess = _postprocess(graph, outputs)
+    postprocess = _postprocess(graph, outputs, input_size)
     if postprocess is not None:
         return postprocess
     shapes = [tensor.shape for tensor in outputs]
     if len(outputs) == 1 and len(shapes[0]) == 3:
         return _rows(outputs[0], input_size, label_count, largest)
     if len(outputs) == 1 and len(shapes[0]) == 4 and shapes[0][3] >= 2:
-        return _grid(shapes[0], input_size)
+        return grid(shapes[0], input_size)
     if len(outputs) == 1 and len(shapes[0]) == 2:
         return Recognition("classifier", f"an image classifier of {shapes[0][1]} classes")
     if len(outputs) == 4:
-        return _ssd_by_shape(outputs, metadata)
+        return _ssd_by_shape(outputs, metadata, input_size)
     if len(outputs) == 2 and all(len(shape) == 3 for shape in shapes):
-        return _two_row_sets(shapes)
+        return two_row_sets(outputs, input_size, label_count, largest)
     if len(outputs) % 2 == 0 and outputs and all(len(shape) == 4 for shape in shapes):
-        return _anchor_grids(shapes)
+        return anchor_grids(shapes)
     return Recognition(
         "unknown", f"outputs of shape {', '.join(map(str, shapes))} are no known head"
     )
 
 
-def _postprocess(graph: Graph, outputs: tuple[Tensor, ...]) -> Recognition | None:
+def _postprocess(
+    graph: Graph, outputs: tuple[Tensor, ...], input_size: tuple[int, int]
+) -> Recognition | None:
     """By the operator: its own four outputs have a fixed order, whatever the graph's order is."""
     found = next((op for op in graph.operators if op.custom == POSTPROCESS), None)
     if found is None or len(found.outputs) < 3:
@@ -107,13 +85,22 @@ def _postprocess(graph: Graph, outputs: tuple[Tensor, ...]) -> Recognition | Non
     boxes, classes, scores = roles[:3]
     if boxes is None or classes is None or scores is None:
         return Recognition("unknown", f"it has {POSTPROCESS}, but not all its results are outputs")
+    head = heads.Ssd(input_size, boxes, classes, scores, roles[3] if len(roles) == 4 else None)
+    reason = f"operator {POSTPROCESS}"
     return Recognition(
         "ssd",
-        f"operator {POSTPROCESS}",
+        reason,
         classes=max(integers(found.options).get("num_classes", 0), 0),
         normalized_reason="by definition of the operator",
-        roles=(boxes, classes, scores, roles[3] if len(roles) == 4 else None),
+        head=head,
+        details=_output_order(head),
     )
+
+
+def _output_order(head: heads.Ssd) -> tuple[tuple[str, str], ...]:
+    places = (head.boxes, head.classes, head.scores, head.count)
+    order = ", ".join(f"{role} {place}" for role, place in zip(_SSD_ROLES, places, strict=True))
+    return (("output order", order),)
 
 
 def _rows(
@@ -126,24 +113,27 @@ def _rows(
     anchors = {3 * count for count in cells}
     if first > last >= 6 and first in anchors:
         why = f"{first} rows of {last}: 3 anchors for each cell"
-        return Recognition("yolov5", why, last - 5, normalized, reason)
+        v5 = heads.YoloV5(last - 5, input_size, normalized)
+        return Recognition("yolov5", why, last - 5, normalized, reason, v5)
     if (last > first or last == -1) and first >= 5 and (last in cells or label_count == first - 4):
         fit = "one for each cell" if last in cells else "4 more than there are labels"
         why = f"{first} rows of {last}: {fit}"
-        return Recognition("yolov8", why, first - 4, normalized, reason)
+        v8 = heads.YoloV8(first - 4, input_size, normalized)
+        return Recognition("yolov8", why, first - 4, normalized, reason, v8)
+    if last == 6 and first <= 1000 and first not in cells:
+        return _end_to_end(output, input_size, label_count, largest)
     if first > last >= 5 and first in cells:
         if label_count == last - 4:
             why = f"{first} rows of {last}: one for each cell, 4 more columns than labels"
-            return Recognition("yolov8", why, last - 4, normalized, reason, transposed=True)
+            v8 = heads.YoloV8(last - 4, input_size, normalized, transposed=True)
+            return Recognition("yolov8", why, last - 4, normalized, reason, v8)
         if label_count == last - 5 or last == 85:
-            return Recognition("yolox", "a YOLOX head, known but not decodable yet", last - 5)
+            return _yolox(first, last, input_size, largest)
         return Recognition(
             "unknown",
             f"{first} rows of {last} may be YOLOv8 with {last - 4} classes or YOLOX with "
             f"{last - 5}: give the labels, or the head",
         )
-    if last == 6 and first <= 1000:
-        return Recognition("end-to-end", f"{first} finished boxes, known but not decodable yet")
     if last > first >= 6 and last in anchors:
         return Recognition("yolov5-columns", "a YOLOv5 head with channels first, not decodable")
     height, width = input_size
@@ -153,38 +143,54 @@ def _rows(
     )
 
 
-def _grid(shape: tuple[int, ...], input_size: tuple[int, int]) -> Recognition:
-    """One output of rank 4: a score for each cell and class, without boxes."""
-    if shape[1:3] in {(input_size[0] // step, input_size[1] // step) for step in (4, 8, 16)}:
-        text = f"a FOMO grid of {shape[1]}x{shape[2]} cells, known but not decodable yet"
-        return Recognition("fomo", text, shape[3] - 1)
-    return Recognition("unknown", f"a grid of shape {shape} is no known head")
+def _yolox(
+    first: int, last: int, input_size: tuple[int, int], largest: Sequence[float]
+) -> Recognition:
+    """On an empty picture too, decoded boxes lie all over it, while raw ones are small numbers."""
+    if len(largest) == 1 and math.isfinite(largest[0]):
+        decoded = largest[0] > max(input_size) / 2
+        source = f"the largest value of a first run is {largest[0]:.4g}"
+    else:
+        decoded, source = True, "assumed"
+    head = heads.YoloX(last - 5, input_size, decoded)
+    if not decoded and sum(rows * columns for rows, columns, _ in head.grids) != first:
+        return Recognition("yolox", f"a YOLOX head whose {first} cells are of no known strides")
+    return Recognition(
+        "yolox",
+        f"{first} rows of {last}: one for each cell, 5 more columns than classes",
+        last - 5,
+        normalized=False,
+        normalized_reason="by definition of the head",
+        head=head,
+        details=(("boxes", f"{'decoded' if decoded else 'raw'}: {source}"),),
+    )
 
 
-def _two_row_sets(shapes: list[tuple[int, ...]]) -> Recognition:
-    """Boxes and scores apart, one row for each anchor."""
-    widths = sorted(shape[2] for shape in shapes)
-    if shapes[0][1] == shapes[1][1] and widths == [1, 16]:
-        return Recognition("blazeface", "a BlazeFace head, known but not decodable yet", 1)
-    if shapes[0][1] == shapes[1][1] and 4 in widths:
-        return Recognition("ssd-raw", "raw SSD boxes and scores, known but not decodable yet")
-    return Recognition("unknown", f"outputs of shape {shapes[0]} and {shapes[1]} are no known head")
+def _end_to_end(
+    output: Tensor, input_size: tuple[int, int], label_count: int, largest: Sequence[float]
+) -> Recognition:
+    """Class ids stand beside the boxes: only a number that none of them can be tells pixels."""
+    ids = max(label_count, 91)
+    if output.scale and output.levels:
+        most = output.scale * (output.levels[1] - output.zero_point)
+        reason = f"the output's largest possible value is {most:.4g}"
+    elif len(largest) == 1 and math.isfinite(largest[0]):
+        most, reason = largest[0], f"the largest value of a first run is {largest[0]:.4g}"
+    else:
+        most, reason = 0.0, "assumed, as in TFLite exports"
+    return Recognition(
+        "end-to-end",
+        f"{output.shape[1]} rows of 6: finished boxes",
+        label_count,
+        most < ids,
+        reason,
+        heads.EndToEnd(input_size, most < ids),
+    )
 
 
-def _anchor_grids(shapes: list[tuple[int, ...]]) -> Recognition:
-    """Raw SSD heads: for every grid one output of boxes and one of classes."""
-    channels = [shape[3] for shape in shapes]
-    pairs = list(zip(channels[0::2], channels[1::2], strict=True))
-    if all(min(pair) % 4 == 0 and max(pair) * 4 % min(pair) == 0 for pair in pairs):
-        return Recognition(
-            "ssd-raw",
-            f"{len(pairs)} pairs of raw SSD heads whose anchors are not in the file, known but "
-            "not decodable yet",
-        )
-    return Recognition("unknown", f"{len(shapes)} grids of {channels} channels are no known head")
-
-
-def _ssd_by_shape(outputs: tuple[Tensor, ...], metadata: Metadata) -> Recognition:
+def _ssd_by_shape(
+    outputs: tuple[Tensor, ...], metadata: Metadata, input_size: tuple[int, int]
+) -> Recognition:
     """Four results whose operator is out of sight: by shape, then by the words in their names."""
     names = [f"{tensor.name} ".lower() for tensor in outputs]
     for place, name in enumerate(metadata.output_names[: len(names)]):
@@ -214,11 +220,13 @@ def _ssd_by_shape(outputs: tuple[Tensor, ...], metadata: Metadata) -> Recognitio
             f"four outputs of shape {', '.join(str(tensor.shape) for tensor in outputs)} look like "
             "finished SSD detections, but not which is which: give head=heads.Ssd(...)",
         )
+    head = heads.Ssd(input_size, *(roles[role] for role in _SSD_ROLES))
     return Recognition(
         "ssd",
         "shapes and names of its four outputs",
         normalized_reason="as SSD detections are",
-        roles=(roles["boxes"], roles["classes"], roles["scores"], roles["count"]),
+        head=head,
+        details=_output_order(head),
     )
 
 

@@ -6,15 +6,21 @@ from numpy.typing import NDArray
 Float32Array = NDArray[np.float32]
 
 
-def iou(kept: Float32Array, box: Float32Array) -> np.float32:
-    """Overlap of two boxes in float32, in the order of operations that docs/numerics.md gives."""
+def iou(kept: Float32Array, box: Float32Array) -> Float32Array:
+    """Overlap of boxes (k, 4) with one, in float32, operations in the order of numerics.md."""
     zero = np.float32(0)
-    width = min(kept[2], box[2]) - max(kept[0], box[0])
-    height = min(kept[3], box[3]) - max(kept[1], box[1])
-    inter = max(width, zero) * max(height, zero)
-    kept_area = (kept[2] - kept[0]) * (kept[3] - kept[1])
+    width = np.minimum(kept[:, 2], box[2]) - np.maximum(kept[:, 0], box[0])
+    height = np.minimum(kept[:, 3], box[3]) - np.maximum(kept[:, 1], box[1])
+    inter = np.maximum(width, zero) * np.maximum(height, zero)
+    kept_area = (kept[:, 2] - kept[:, 0]) * (kept[:, 3] - kept[:, 1])
     area = (box[2] - box[0]) * (box[3] - box[1])
-    return np.float32(inter / (kept_area + area - inter))
+    return inter / (kept_area + area - inter)
+
+
+def by_falling_score(scores: Float32Array, score_threshold: float) -> list[int]:
+    """Indices of the candidates; ties keep the lower index first, NaN is none."""
+    candidates = [i for i in range(len(scores)) if scores[i] >= np.float32(score_threshold)]
+    return sorted(candidates, key=lambda i: (-scores[i], i))
 
 
 def nms(
@@ -28,14 +34,10 @@ def nms(
 ) -> tuple[list[int], bool]:
     """Kept indices by falling score, and whether max_detections left one out."""
     kept: list[int] = []
-    order = sorted(
-        (i for i in range(len(scores)) if scores[i] >= np.float32(score_threshold)),
-        key=lambda i: (-scores[i], i),
-    )
-    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-        for i in order:
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore", under="ignore"):
+        for i in by_falling_score(scores, score_threshold):
             rivals = [k for k in kept if class_id is None or class_id[k] == class_id[i]]
-            if any(iou(boxes[k], boxes[i]) > np.float32(iou_threshold) for k in rivals):
+            if np.any(iou(boxes[rivals], boxes[i]) > np.float32(iou_threshold)):
                 continue
             if len(kept) == max_detections:
                 return kept, True

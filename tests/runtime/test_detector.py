@@ -253,7 +253,7 @@ def test_max_detections_bounds_and_says_so(test_data, ssd_file, engine_name):
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        ("face_detection_short_range", "no known head: .*BlazeFace"),
+        ("ssd_mobilenet_v2_raw_heads", "no known head: .*raw SSD"),
         ("person_detect", "refuses the model|no known head"),
         ("custom_op_error", "refuses the model: .*custom op"),
         ("no_such_file", "no such model file"),

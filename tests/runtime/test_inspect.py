@@ -51,9 +51,9 @@ def test_model_no_engine_runs_is_shown_and_ends_with_status_one(run, test_data, 
 
 
 def test_head_that_cannot_be_decoded_is_said_plainly(run, test_data):
-    result = run(test_data / "models" / "yolox_nano.tflite", "--no-run")
+    result = run(test_data / "models" / "ssd_mobilenet_v2_raw_heads.tflite", "--no-run")
     assert result.exit_code == 0
-    assert "No detections can be decoded: a YOLOX head" in result.output
+    assert "No detections can be decoded: 5 pairs of raw SSD heads" in result.output
 
 
 def test_labels_of_the_user_show_as_theirs(run, tmp_path):

@@ -6,6 +6,7 @@ import pytest
 
 from edgecore import heads, model
 from edgecore.errors import ModelError
+from edgecore.model import Trial
 from tests.runtime.model_files import (
     CUSTOM,
     POSTPROCESS,
@@ -41,6 +42,9 @@ REAL = {
     "yolov5n-int8": heads.YoloV5(80, (640, 640), True),
     "coco_ssd_mobilenet_v1_quant_metadata": heads.Ssd((300, 300), 0, 1, 2, 3),
     "traffic_model": heads.Ssd((256, 256), 0, 1, 2, 3),
+    "yolox_nano": heads.YoloX(80, (416, 416)),
+    "face_detection_short_range": heads.BlazeFace(),
+    "fomo_balloon": heads.Fomo(2, (96, 96)),
 }
 
 
@@ -52,9 +56,6 @@ def test_head_of_a_real_model_is_found(test_data, name):
 @pytest.mark.parametrize(
     ("name", "size", "word"),
     [
-        ("yolox_nano", (416, 416), "YOLOX"),
-        ("face_detection_short_range", (128, 128), "BlazeFace"),
-        ("fomo_balloon", (96, 96), "FOMO"),
         ("ssd_mobilenet_v2_raw_heads", (300, 300), "raw SSD"),
         ("person_detect", (96, 96), "classifier of 2 classes"),
     ],
@@ -173,8 +174,6 @@ def test_yolo_heads_are_told_apart_by_rows_columns_and_labels(read, shape, names
     ("shape", "names", "reason"),
     [
         ((1, CELLS, 7), "", "may be YOLOv8 with 3 classes or YOLOX with 2"),
-        ((1, CELLS, 7), "ab", "YOLOX"),
-        ((1, 300, 6), "", "300 finished boxes"),
         ((1, 8, 3 * CELLS), "", "channels first"),
         ((1, 7, 31), "", r"\(1, 7, 31\) is no known head for a picture of 64x64"),
         ((1, 10), "", "classifier of 10 classes"),
@@ -190,9 +189,46 @@ def test_head_that_cannot_be_decoded_says_why(read, shape, names, reason):
 
 def test_coco_rows_of_one_a_cell_are_yolox(read):
     found = read(detector(Tensor((1, 16 * 16 + 8 * 8 + 4 * 4, 85)), picture=(1, 128, 128, 3)))
-    with pytest.raises(ModelError, match="a YOLOX head, known but not decodable yet"):
-        _ = found.head
+    assert found.head == heads.YoloX(80, (128, 128))
     assert found.channels == "bgr"
+
+
+def test_rows_of_five_more_than_labels_are_yolox_whose_first_run_tells_raw_boxes(read):
+    file = detector(Tensor((1, CELLS, 7)))
+    decoded, raw = (read(file, labels=["a", "b"], trial=Trial((most,))) for most in (60.0, 1.5))
+    assert decoded.head == heads.YoloX(2, (64, 64))
+    assert raw.head == heads.YoloX(2, (64, 64), decoded=False)
+    assert fact(raw, "boxes").value == "raw: the largest value of a first run is 1.5"
+
+
+@pytest.mark.parametrize(("most", "normalized"), [(79.0, True), (630.0, False)])
+def test_only_a_number_that_is_no_class_id_tells_that_finished_boxes_are_pixels(
+    read, most, normalized
+):
+    found = read(detector(Tensor((1, 300, 6))), trial=Trial((most,)))
+    assert found.head == heads.EndToEnd((64, 64), normalized)
+
+
+def test_raw_ssd_of_the_usual_number_of_anchors_is_decoded(read):
+    file = detector(Tensor((1, 1917, 91)), Tensor((1, 1917, 4)), picture=(1, 300, 300, 3))
+    logits, parts = (read(file, trial=Trial((most, 9.0))) for most in (-3.0, 0.5))
+    assert logits.head == heads.SsdRaw(90, boxes=(1,), scores=(0,))
+    assert parts.head == heads.SsdRaw(90, boxes=(1,), scores=(0,), activation="none")
+    assert "as their number fits" in fact(parts, "anchors").value
+    with pytest.raises(ModelError, match="without a first run, logits or probabilities"):
+        _ = read(file).head
+
+
+def test_raw_ssd_of_another_number_of_anchors_is_not_guessed(read):
+    found = read(detector(Tensor((1, 100, 4)), Tensor((1, 100, 3))), trial=Trial((1.0, 1.0)))
+    with pytest.raises(ModelError, match="whose anchors are not in the file"):
+        _ = found.head
+
+
+def test_faces_are_named(test_data):
+    found = model.read(test_data / "models/face_detection_short_range.tflite")
+    assert found.labels == ("face",)
+    assert found.mean == found.std == (127.5,)
 
 
 @pytest.mark.parametrize(

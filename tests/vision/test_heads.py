@@ -9,41 +9,14 @@ from hypothesis.extra import numpy as hnp
 import edgecore
 from edgecore.heads import Ssd, YoloV5, YoloV8
 from tests.reference import heads as reference
-
-DTYPES = ["float32", "int8", "uint8"]
-SCALES = st.sampled_from([1 / 255, 0.00390632, 0.0044834911823272705, 0.02, 1.0])
-THRESHOLDS = st.sampled_from([0.0, 0.001, 0.25, 0.5, 1.0])
-FLOATS = st.one_of(
-    st.sampled_from([0.0, -0.0, 0.5, 1.0, 0.25, float("nan"), float("inf"), -0.125]),
-    st.floats(0, 1, width=32),
+from tests.vision.head_values import (
+    DTYPES,
+    THRESHOLDS,
+    assert_decodes_as,
+    assert_identical,
+    options,
+    tensors,
 )
-
-
-def assert_identical(found: edgecore.Detections, plain: reference.Plain) -> None:
-    np.testing.assert_array_equal(found.class_id, plain.class_id)
-    np.testing.assert_array_equal(found.confidence, plain.confidence)
-    np.testing.assert_array_equal(found.xyxy, plain.xyxy)
-    assert found.truncated == plain.truncated
-    assert (found.xyxy.dtype, found.confidence.dtype) == (np.float32, np.float32)
-    assert found.class_id.dtype == np.int32
-    assert found.class_name == [str(number) for number in plain.class_id]
-
-
-def raw_values(dtype: str) -> st.SearchStrategy:
-    if dtype == "float32":
-        return FLOATS
-    limits = np.iinfo(dtype)
-    return st.integers(int(limits.min), int(limits.max))
-
-
-@st.composite
-def quantizations(draw: st.DrawFn, dtype: str) -> tuple[float, int]:
-    if dtype == "float32":
-        return 0.0, 0
-    limits = np.iinfo(dtype)
-    edge = st.sampled_from([int(limits.min), int(limits.min) + 3, 0])
-    return draw(SCALES), draw(st.one_of(edge, st.integers(int(limits.min), int(limits.max))))
-
 
 HEADS = {
     "v5": (YoloV5, {}),
@@ -61,34 +34,29 @@ def yolo_shape(head: YoloV5 | YoloV8, anchors: int) -> tuple[int, int, int]:
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("kind", HEADS)
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 @given(data=st.data())
 def test_yolo_detections_are_those_of_the_plain_decoder(kind, dtype, data):
-    make, options = HEADS[kind]
+    make, orientation = HEADS[kind]
     head = make(
         num_classes=data.draw(st.integers(1, 5)),
         input_size=data.draw(st.sampled_from([(640, 640), (33, 100)])),
         normalized=data.draw(st.booleans()),
-        **options,
+        **orientation,
     )
     shape = yolo_shape(head, data.draw(st.integers(0, 12)))
-    raw = data.draw(hnp.arrays(dtype, shape, elements=raw_values(dtype)))
-    scale, zero_point = data.draw(quantizations(dtype))
-    selection = {
-        "score_threshold": data.draw(THRESHOLDS),
-        "iou_threshold": data.draw(st.sampled_from([0.0, 0.45, 1.0])),
-        "max_detections": data.draw(st.sampled_from([1, 3, 300])),
-    }
-    found = edgecore.decode([raw], head, [(scale, zero_point)], **selection)
-    assert_identical(found, reference.yolo(raw, head, scale, zero_point, **selection))
+    raw, pair, _ = data.draw(tensors(dtype, shape))
+    chosen = data.draw(options())
+    plain = reference.yolo(raw, head, *pair, **chosen)
+    assert_decodes_as(plain, [raw], head, [pair], **chosen)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("anchors", [255, 256, 257, 511, 8400])
 @pytest.mark.parametrize("kind", HEADS)
 def test_yolo_heads_of_every_length_match_the_plain_decoder(kind, anchors, dtype):
-    make, options = HEADS[kind]
-    head = make(num_classes=7, **options)
+    make, orientation = HEADS[kind]
+    head = make(num_classes=7, **orientation)
     shape = yolo_shape(head, anchors)
     random = np.random.default_rng(anchors)
     real = random.random(shape).astype(np.float32) ** 16
@@ -102,7 +70,7 @@ def test_yolo_heads_of_every_length_match_the_plain_decoder(kind, anchors, dtype
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 @given(data=st.data())
 def test_ssd_detections_are_those_of_the_plain_decoder(dtype, data):
     n = data.draw(st.integers(1, 12))
@@ -111,8 +79,7 @@ def test_ssd_detections_are_those_of_the_plain_decoder(dtype, data):
     outputs: list[np.ndarray] = [np.empty(0)] * 4
     pairs: list[tuple[float, int]] = [(0.0, 0)] * 4
     for place, shape in [(head.boxes, (1, n, 4)), (head.scores, (1, n))]:
-        outputs[place] = data.draw(hnp.arrays(dtype, shape, elements=raw_values(dtype)))
-        pairs[place] = data.draw(quantizations(dtype))
+        outputs[place], pairs[place], _ = data.draw(tensors(dtype, shape))
     numbers = st.sampled_from([0.0, 1.0, 2.0, 90.0, float("nan"), 3e9])
     outputs[head.classes] = data.draw(hnp.arrays(np.float32, (1, n), elements=numbers))
     outputs[head.count] = np.array([data.draw(st.integers(0, n))], np.float32)

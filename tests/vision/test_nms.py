@@ -7,10 +7,12 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import edgecore
+from edgecore import isa
 from tests.reference import nms as reference
 
 # Few distinct values, so that ties, equal boxes and touching edges are common.
 COARSE = st.integers(0, 12).map(float)
+SCORES = np.array([0.9, 0.8], np.float32)
 UNIT = st.sampled_from([0.0, 0.1, 0.25, 0.45, 0.5, 0.7, 1.0])
 
 
@@ -34,7 +36,7 @@ def pictures(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return boxes_at(corners), scores, classes
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(pictures(), UNIT, UNIT, st.one_of(st.none(), st.integers(1, 8)), st.booleans())
 def test_indices_are_those_of_the_plain_definition(picture, iou, score, most, by_class):
     boxes, scores, classes = picture
@@ -57,6 +59,73 @@ def test_crowds_of_every_size_match_the_plain_definition(n, spread):
     classes = random.integers(0, 3, n)
     expected, _ = reference.nms(boxes, scores, classes, iou_threshold=0.5)
     assert edgecore.nms(boxes, scores, classes, iou_threshold=0.5).tolist() == expected
+
+
+SIZES = {
+    "alike": lambda random, n: random.uniform(9, 11, (n, 2)),
+    "of every size": lambda random, n: 2.0 ** random.uniform(-3, 9, (n, 2)),
+    "tiny and huge": lambda random, n: 10.0 ** random.choice([-21, -18, 0, 1, 14, 19], (n, 2)),
+    "some empty": lambda random, n: random.choice([0.0, 3.0, 20.0], (n, 2)),
+    "quantised": lambda random, n: random.integers(1, 9, (n, 2)) * 4.0,
+}
+
+
+@pytest.mark.parametrize("name", isa.available())
+@pytest.mark.parametrize("size", SIZES)
+@settings(max_examples=12, deadline=None)
+@given(data=st.data())
+def test_a_crowd_of_many_kept_boxes_matches_the_plain_definition(name, size, data):
+    random = np.random.default_rng(data.draw(st.integers(0, 2**32)))
+    n = data.draw(st.integers(600, 1200))
+    half = SIZES[size](random, n)
+    spread = data.draw(st.sampled_from([(300, 300), (3000, 0), (0, 1e5), (1e-19, 1e-19), (80, 90)]))
+    middle = random.uniform(-1, 1, (n, 2)) * spread
+    if size == "quantised":
+        middle = np.rint(middle)
+    boxes = np.concatenate([middle - half, middle + half], axis=1).astype(np.float32)
+    scores = random.random(n).astype(np.float32)
+    if data.draw(st.booleans()):
+        scores = np.rint(scores * 20).astype(np.float32) / np.float32(20)
+    classes = random.integers(0, 2, n) if data.draw(st.booleans()) else None
+    arguments = {
+        "iou_threshold": data.draw(UNIT),
+        "max_detections": data.draw(st.sampled_from([None, 200])),
+    }
+    expected, _ = reference.nms(boxes, scores, classes, **arguments)
+    with isa.pinned(name):
+        assert edgecore.nms(boxes, scores, classes, **arguments).tolist() == expected
+
+
+@pytest.mark.parametrize("name", isa.available())
+def test_overlaps_within_a_rounding_of_the_threshold_are_decided_by_the_division(name):
+    random = np.random.default_rng(1)
+    for _ in range(300):
+        boxes = boxes_at(random.uniform(0, 9, (2, 4)).astype(np.float32))
+        overlap = float(reference.iou(boxes[:1], boxes[1])[0])
+        for threshold in (overlap, np.nextafter(np.float32(overlap), np.float32(0))):
+            arguments = {"iou_threshold": float(threshold)}
+            expected, _ = reference.nms(boxes, SCORES, **arguments)
+            with isa.pinned(name):
+                assert edgecore.nms(boxes, SCORES, **arguments).tolist() == expected
+
+
+@pytest.mark.parametrize(
+    "scores",
+    [
+        np.linspace(-5, 5, 300),
+        np.full(300, 0.25),
+        np.r_[1e30, np.linspace(0, 1, 299)],
+        np.r_[np.inf, np.linspace(0, 1, 299)],
+        np.r_[-np.inf, np.linspace(0, 1e-40, 299)],
+        np.tile([0.0, -0.0, 1e-45], 100),
+        np.linspace(1, 0, 300).round(1),
+    ],
+)
+def test_scores_of_any_distribution_are_ranked(scores):
+    scores = scores.astype(np.float32)[np.random.default_rng(0).permutation(300)]
+    boxes = np.arange(300, dtype=np.float32)[:, None] * 2 + np.array([0, 0, 1, 1], np.float32)
+    order = reference.by_falling_score(scores, -np.inf)
+    assert edgecore.nms(boxes, scores, score_threshold=-np.inf).tolist() == order
 
 
 def test_ties_keep_the_lower_index():
