@@ -73,7 +73,7 @@ def contest(benchmark: Any, pytestconfig: pytest.Config) -> Contest:
         workload = rows[0].workload
         race = Race([*entrants, Entrant("arithmetic loop", arithmetic)], inputs, SECONDS)
         benchmark.group = workload
-        benchmark.pedantic(race.round, rounds=race.rounds, warmup_rounds=1)
+        benchmark.pedantic(race.round, rounds=race.rounds)
         timings = race.timings()
         kept = [*rows, Row(workload, "arithmetic loop", None, role="yardstick")]
         for row in kept:

@@ -30,8 +30,8 @@ class Entrant:
         name: unique in its race.
         call: the job on one input of the race.
         context: entered around each turn, outside the timed part.
-        calls, warm, samples_us: the race's own: calls in a turn, whether a turn begins with one
-            that is not timed, and the time of a call in each turn so far.
+        calls, warm, once_s, samples_us: the race's own: calls in a turn, whether a turn begins with
+            one that is not timed, how long a call took at first, and in each turn so far.
     """
 
     name: str
@@ -39,6 +39,7 @@ class Entrant:
     context: Callable[[], AbstractContextManager[Any]] = nullcontext
     calls: int = 0
     warm: bool = True
+    once_s: float = 0.0
     samples_us: list[float] = field(default_factory=list)
 
     @property
@@ -65,7 +66,8 @@ class Race:
         entrants: those who take part; each is called once to find out how long it takes.
         inputs: what the calls get, at least one.
         seconds: about how long all rounds together may take. An entrant that has used as much by
-            itself sits the rest out, after MIN_TURNS turns.
+            itself sits the rest out, after MIN_TURNS turns, or after the first call if that alone
+            took as long.
     """
 
     def __init__(self, entrants: Sequence[Entrant], inputs: Sequence[Any], seconds: float) -> None:
@@ -81,19 +83,28 @@ class Race:
                     once = min(self._timed(entrant.call, 1) for _ in range(2))
             entrant.calls = max(1, round(TURN_NS / max(once, 1)))
             entrant.warm = len(inputs) == 1 and once < LONG_NS
+            entrant.once_s = once / 1e9
+            if entrant.once_s > seconds:
+                entrant.samples_us.append(once / 1e3)
+                continue
             whole_round_ns += min(once * (entrant.calls + entrant.warm), seconds * 1e9 / MIN_TURNS)
         self.rounds = int(min(max(seconds * 1e9 / max(whole_round_ns, 1), 7), 500))
 
     def round(self) -> None:
         """One turn of each."""
         for entrant in self.entrants:
-            if len(entrant.samples_us) >= MIN_TURNS and entrant.spent_s > self._seconds:
+            if self._is_done(entrant):
                 continue
             with entrant.context():
                 if entrant.warm:
                     entrant.call(self._inputs[0])
                 taken = self._timed(entrant.call, entrant.calls)
             entrant.samples_us.append(taken / entrant.calls / 1e3)
+
+    def _is_done(self, entrant: Entrant) -> bool:
+        turns = len(entrant.samples_us)
+        enough = MIN_TURNS if entrant.once_s <= self._seconds else 1
+        return turns >= enough and entrant.spent_s > self._seconds
 
     def timings(self) -> dict[str, Timing]:
         """Of every entrant that had a turn."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import numpy.typing as npt
 
@@ -37,6 +39,48 @@ def yolov8(seed: int = 7) -> Float32Array:
     class_id = draw.integers(0, YOLO_CLASSES, OBJECTS)[owner]
     raw[0, 4 + class_id, firing] = draw.uniform(0.2, 0.95, len(firing))
     return raw
+
+
+SSD_SIZE = (300, 300)
+SSD_GRIDS = ((19, 3), (10, 6), (5, 6), (3, 6), (2, 6), (1, 6))
+SSD_CLASSES = 90
+SSD_CODER = (10.0, 10.0, 5.0, 5.0)
+SSD_BOX_QUANTIZATION = (0.06, 0)
+SSD_SCORE_QUANTIZATION = (0.08, 40)
+
+
+class SsdHead(NamedTuple):
+    """A raw SSD head: codes (1, 1917, 4) as ty, tx, th, tw; logits (1, 1917, 91), 0 the background;
+    anchors (1917, 4) as cy, cx, h, w, parts of the input's sides."""
+
+    codes: Float32Array
+    logits: Float32Array
+    anchors: Float32Array
+
+
+def ssd_anchors() -> Float32Array:
+    """Square cells of six grids, 1917 anchors, sizes growing from 0.2 to 0.95 as in SSD MobileNet."""
+    rows = []
+    for level, (side, count) in enumerate(SSD_GRIDS):
+        scale = 0.2 + 0.15 * level
+        shapes = [(scale * r**-0.5, scale * r**0.5) for r in (1, 2, 0.5, 3, 1 / 3, 1.2)[:count]]
+        for y in range(side):
+            for x in range(side):
+                rows += [((y + 0.5) / side, (x + 0.5) / side, h, w) for h, w in shapes]
+    return np.array(rows, np.float32)
+
+
+def ssd(seed: int = 7) -> SsdHead:
+    """A raw head in which 20 x 6 anchors fire for one class each; other logits lie below -4."""
+    draw = np.random.default_rng(seed)
+    anchors = ssd_anchors()
+    n = len(anchors)
+    codes = draw.normal(0, 0.5, (1, n, 4)).astype(np.float32)
+    logits = draw.uniform(-8, -4, (1, n, 1 + SSD_CLASSES)).astype(np.float32)
+    firing = draw.permutation(n)[: OBJECTS * 6]
+    class_id = draw.integers(1, 1 + SSD_CLASSES, OBJECTS)[np.arange(len(firing)) % OBJECTS]
+    logits[0, firing, class_id] = draw.uniform(-1, 4, len(firing))
+    return SsdHead(codes, logits, anchors)
 
 
 def quantized(
