@@ -11,9 +11,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from bench.targets import TARGETS, Target
-
-FLAGS = ("avx2", "avx512f", "avx512bw", "avx512_vbmi", "avx512vbmi", "avx512_vnni", "asimd", "neon")
-FLAGS_ARM = ("asimddp", "asimdhp")
+from edgecore.benchmark.machine import cpu_flags, machine
 
 
 @dataclass
@@ -39,24 +37,6 @@ def pin_to_one_core() -> int:
     core = max(os.sched_getaffinity(0))
     os.sched_setaffinity(0, {core})
     return core
-
-
-def machine() -> str:
-    """The processor's own name, or the architecture where it has none."""
-    return _cpuinfo(("model name", "Model")) or platform.machine()
-
-
-def cpu_flags() -> list[str]:
-    """The vector extensions that matter here."""
-    found = set(_cpuinfo(("flags", "Features")).split())
-    return sorted(found & {*FLAGS, *FLAGS_ARM})
-
-
-def _cpuinfo(names: tuple[str, ...]) -> str:
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith(names):
-            return line.split(":", 1)[1].strip()
-    return ""
 
 
 def table(rows: list[Row]) -> list[str]:

@@ -57,8 +57,8 @@ def nms_name(kind: str, n: int) -> str:
 HEADS = {
     "yolov8-float32": "YOLOv8 float32 1x84x8400 to detections",
     "yolov8-int8": "YOLOv8 int8 1x84x8400 to detections",
-    "ssd-float32": "SSD raw heads float32, 1917 anchors, 91 classes, to detections",
-    "ssd-int8": "SSD raw heads int8, 1917 anchors, 91 classes, to detections",
+    "ssd-float32": "SSD raw float32 1917x91 to detections",
+    "ssd-int8": "SSD raw int8 1917x91 to detections",
 }
 
 

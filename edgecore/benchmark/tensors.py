@@ -71,14 +71,14 @@ def ssd_anchors() -> Float32Array:
 
 
 def ssd(seed: int = 7) -> SsdHead:
-    """A raw head in which 20 x 6 anchors fire for one class each; other logits lie below -4."""
+    """A raw head in which 20 objects fire at 6 neighbouring anchors each; other logits lie below -4."""
     draw = np.random.default_rng(seed)
     anchors = ssd_anchors()
     n = len(anchors)
     codes = draw.normal(0, 0.5, (1, n, 4)).astype(np.float32)
     logits = draw.uniform(-8, -4, (1, n, 1 + SSD_CLASSES)).astype(np.float32)
-    firing = draw.permutation(n)[: OBJECTS * 6]
-    class_id = draw.integers(1, 1 + SSD_CLASSES, OBJECTS)[np.arange(len(firing)) % OBJECTS]
+    firing = (draw.permutation(n // 6)[:OBJECTS, None] * 6 + np.arange(6)).reshape(-1)
+    class_id = draw.integers(1, 1 + SSD_CLASSES, OBJECTS).repeat(6)
     logits[0, firing, class_id] = draw.uniform(-1, 4, len(firing))
     return SsdHead(codes, logits, anchors)
 

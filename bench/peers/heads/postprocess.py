@@ -1,7 +1,8 @@
 """TFLite_Detection_PostProcess itself, as a model of that one operator, run by an interpreter.
 
 It takes probabilities, so the sigmoid that stands before it in a model is left out of its time. Of
-quantised tensors it reads uint8 only: int8 is moved there by flipping a bit.
+quantised tensors it reads uint8 only, and then wants its anchors in 8 bits too, which moves boxes by
+a pixel: int8 tensors are dequantised into it, which is part of the time.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from edgecore.benchmark.tensors import (
     SSD_CLASSES,
     SSD_CODER,
     SSD_SIZE,
+    quantized,
 )
 from edgecore.errors import EngineError
 from tests.runtime.model_files import CUSTOM, POSTPROCESS, File, Operator, Tensor, build
@@ -40,7 +42,7 @@ def _version() -> str:
 
 
 NAME, VERSION = "TFLite_Detection_PostProcess", _version()
-PROBABILITY = (1 / 256, 0)
+PROBABILITY = (1 / 256, -128)
 
 
 def ssd_decoders() -> list[Decoder]:
@@ -65,10 +67,15 @@ class _Operator:
     def __call__(self, job: SsdJob) -> Found:
         if self._job is not job:
             self._prepare(job)
-        for index, raw in ((0, job.codes), (1, self._scores)):
+        for index, raw, quantization in (
+            (0, job.codes, job.code_quantization),
+            (1, self._scores, PROBABILITY),
+        ):
             with self._engine.input(index) as array:
                 if raw.dtype == np.int8:
-                    np.bitwise_xor(raw.view(np.uint8), 0x80, out=array)
+                    scale, zero = quantization
+                    np.subtract(raw, np.float32(zero), out=array)
+                    np.multiply(array, np.float32(scale), out=array)
                 else:
                     array[...] = raw
         self._engine.invoke()
@@ -85,20 +92,18 @@ class _Operator:
     def _prepare(self, job: SsdJob) -> None:
         scale, zero = job.logit_quantization
         real = job.logits.astype(np.float32)
-        quantized = job.codes.dtype == np.int8
-        if quantized:
+        if job.logits.dtype == np.int8:
             real = (real - zero) * np.float32(scale)
         self._scores = (1 / (1 + np.exp(-real))).astype(np.float32)
-        if quantized:
-            levels = np.rint(self._scores / PROBABILITY[0]).clip(0, 255).astype(np.uint8)
-            self._scores = (levels ^ 0x80).view(np.int8)
-        self._engine = engines.load(_model(job, quantized, self._regular), ENGINE)
+        if job.logits.dtype == np.int8:
+            self._scores = quantized(self._scores, PROBABILITY)
+        self._engine = engines.load(_model(job, self._regular), ENGINE)
         with self._engine.input(2) as array:
             array[...] = job.anchors
         self._job = job
 
 
-def _model(job: SsdJob, quantized: bool, regular: bool) -> bytes:
+def _model(job: SsdJob, regular: bool) -> bytes:
     y_scale, x_scale, h_scale, w_scale = SSD_CODER
     whole = {
         "max_detections": MAX_DETECTIONS,
@@ -124,13 +129,9 @@ def _model(job: SsdJob, quantized: bool, regular: bool) -> bytes:
             options.Float(number)
         options.Key("use_regular_nms")
         options.Bool(regular)
-    scale, zero = job.code_quantization
-    kind = "uint8" if quantized else "float32"
-    codes = {"scale": scale, "zero_point": zero + 128} if quantized else {}
-    scores = {"scale": PROBABILITY[0]} if quantized else {}
     tensors = [
-        Tensor(job.codes.shape, kind, "codes", **codes),
-        Tensor(job.logits.shape, kind, "scores", **scores),
+        Tensor(job.codes.shape, "float32", "codes"),
+        Tensor(job.logits.shape, "float32", "scores"),
         Tensor(job.anchors.shape, "float32", "anchors"),
         *(Tensor((), "float32", name) for name in ("boxes", "classes", "scores_out", "count")),
     ]
