@@ -8,6 +8,7 @@ head is not built: same class, edges within half a pixel.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -56,7 +57,7 @@ def compare(
             got = ours(job)
         wanted = Found(got.xyxy, got.confidence, got.class_id)
         rows.append(Row(name, label, None, facts={"detections": len(got)}, role="edgecore"))
-        entrants.append(Entrant(label, ours, context=lambda n=isa_name: isa.pinned(n)))
+        entrants.append(Entrant(label, ours, partial(isa.pinned, isa_name)))
     for module, decoders in peers:
         for decoder in decoders:
             assert isinstance(decoder, Decoder)
@@ -94,25 +95,29 @@ def test_yolov8(contest: Any, peers: Any, dtype: str) -> None:
         np.testing.assert_array_equal(got.xyxy, wanted.xyxy, err_msg=isa_name)
         np.testing.assert_array_equal(got.class_id, wanted.class_id, err_msg=isa_name)
     modules = peers("heads", *LIBRARIES)
-    compare(
-        contest, HEADS[f"yolov8-{dtype}"], job, ours, [(m, m.yolo_decoders()) for m in modules]
-    )
+    compare(contest, HEADS[f"yolov8-{dtype}"], job, ours, [(m, m.yolo_decoders()) for m in modules])
 
 
 @pytest.mark.parametrize("dtype", ["float32", "int8"])
 def test_ssd(contest: Any, peers: Any, dtype: str) -> None:
-    head = tensors.ssd()
-    job = SsdJob(head.codes, head.logits, head.anchors, (1.0, 0), (1.0, 0))
+    seeded = tensors.ssd()
+    quantization = [(1.0, 0), (1.0, 0)]
+    codes, logits, anchors = seeded
     if dtype == "int8":
-        codes = tensors.quantized(head.codes, tensors.SSD_BOX_QUANTIZATION)
-        logits = tensors.quantized(head.logits, tensors.SSD_SCORE_QUANTIZATION)
-        job = SsdJob(
-            codes,
-            logits,
-            head.anchors,
-            tensors.SSD_BOX_QUANTIZATION,
-            tensors.SSD_SCORE_QUANTIZATION,
-        )
+        quantization = [tensors.SSD_BOX_QUANTIZATION, tensors.SSD_SCORE_QUANTIZATION]
+        codes = tensors.quantized(codes, quantization[0])
+        logits = tensors.quantized(logits, quantization[1])
+    ours: Callable[[SsdJob], Any] | str
+    try:
+        head = tensors.ssd_head()
+    except ValueError as reason:
+        ours = str(reason)
+    else:
+        anchors = np.ascontiguousarray(head.anchor_boxes()[:, [1, 0, 3, 2]])
+
+        def ours(job: SsdJob) -> Any:
+            return edgecore.decode([job.codes, job.logits], head, quantization, **LIMITS)
+
+    job = SsdJob(codes, logits, anchors, *quantization)
     modules = peers("heads", *LIBRARIES)
-    ours = "edgecore.heads has no raw SSD head"
     compare(contest, HEADS[f"ssd-{dtype}"], job, ours, [(m, m.ssd_decoders()) for m in modules])

@@ -6,6 +6,7 @@ arithmetic; *agree* is the number of indices kept by both over the number kept b
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -56,7 +57,7 @@ def test_nms(contest: Any, peers: Any, n: int, kind: str) -> None:
             np.testing.assert_array_equal(ours(boxes), wanted, err_msg=label)
         facts: dict[str, float | str] = {"kept": len(wanted)}
         rows.append(Row(name, label, None, facts=facts, role="edgecore"))
-        entrants.append(Entrant(label, ours, context=lambda n=isa_name: isa.pinned(n)))
+        entrants.append(Entrant(label, ours, partial(isa.pinned, isa_name)))
 
     for module in peers("boxes", *LIBRARIES):
         for way in module.suppressors():

@@ -1,15 +1,15 @@
 """Camera frame to model input: five workloads, hot and cold, bilinear and area.
 
 The frames are the seeded picture of edgecore.benchmark.pixels. Cold means that frames come in turn
-from more than four times the last-level cache. Errors are the largest and the mean of four pictures,
-to the float64 definition a chain is nearest to: pixel levels for float32, steps for integers. A
-chain is accurate when its largest error is at most 1.
+from more than four times the last-level cache. Errors are the largest and the mean of four
+pictures, to the float64 definition a chain is nearest to: pixel levels for float32, steps for
+integers. A chain is accurate when its largest error is at most 1.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -82,7 +82,7 @@ def test_preprocess(
             found = error(call, workload, interpolation)
         assert found.largest <= 1.0, f"{label}: {found}"
         rows.append(Row(name, label, None, facts=facts(found), role="edgecore"))
-        entrants.append(Entrant(label, call, context=lambda n=isa_name: isa.pinned(n)))
+        entrants.append(Entrant(label, call, partial(isa.pinned, isa_name)))
 
     for module in peers("pixels", *LIBRARIES):
         for chain in module.chains(workload, interpolation):

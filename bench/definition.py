@@ -39,7 +39,10 @@ def pixel_definitions(
         made["cropped first"] = _pixels(square, workload.size, "stretch", interpolation, "bilinear")
         frame = workload.frame(data)
         exact = workload.width * workload.size[0] / workload.height
-        for name, columns in (("cropped last", int(exact)), ("cropped last, rounded", round(exact))):
+        for name, columns in (
+            ("cropped last", int(exact)),
+            ("cropped last, rounded", round(exact)),
+        ):
             size = workload.size[0], columns
             resized = _pixels(frame, size, "stretch", interpolation, "bilinear")
             start = (columns - workload.size[1]) // 2
@@ -84,7 +87,9 @@ def _area(frame: Frame, size: tuple[int, int], fit: str) -> Float64Array:
     for plane, offset, step in reference.CHANNELS[frame.format]:
         rows = frame.planes[plane].astype(np.float64)
         samples = rows.reshape(rows.shape[0], -1)[:, offset::step]
-        parts.append(_covered(height, samples.shape[0]) @ samples @ _covered(width, samples.shape[1]).T)
+        parts.append(
+            _covered(height, samples.shape[0]) @ samples @ _covered(width, samples.shape[1]).T
+        )
     picture = np.stack(parts, -1)
     if frame.format in reference.HALF_ROWS | reference.PACKED:
         picture = reference.to_rgb(picture, frame.color)
@@ -105,9 +110,7 @@ def _covered(picture: int, samples: int) -> Float64Array:
 def suppressed(boxes: Boxes, iou_threshold: float = IOU_THRESHOLD) -> NDArray[np.int64]:
     """What tests.reference.nms keeps, with one vector operation for each box instead of a loop."""
     kept: list[int] = []
-    stores = {
-        int(c): _Kept(boxes.xyxy[boxes.class_id == c]) for c in np.unique(boxes.class_id)
-    }
+    stores = {int(c): _Kept(boxes.xyxy[boxes.class_id == c]) for c in np.unique(boxes.class_id)}
     for i in np.lexsort((np.arange(len(boxes.scores)), -boxes.scores)).tolist():
         if stores[int(boxes.class_id[i])].take(boxes.xyxy[i], np.float32(iou_threshold)):
             kept.append(i)

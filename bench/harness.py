@@ -86,9 +86,7 @@ def figures(rows: list[Row]) -> list[str]:
             lines.append(f"{target.figure:<58}{target.reach:>7g} x{'-':>12}   {text}")
             continue
         verdict = "" if ratio >= target.reach else "SHORT: "
-        lines.append(
-            f"{target.figure:<58}{target.reach:>7g} x{ratio:>10.1f} x   {verdict}{text}"
-        )
+        lines.append(f"{target.figure:<58}{target.reach:>7g} x{ratio:>10.1f} x   {verdict}{text}")
     return lines
 
 

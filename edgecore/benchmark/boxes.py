@@ -46,7 +46,7 @@ def dense(n: int, seed: int = 7) -> Boxes:
 
 
 def disjoint(n: int, seed: int = 7) -> Boxes:
-    """The worst case of a greedy search: a grid of boxes that do not touch, 80 classes, all kept."""
+    """The worst case of a greedy search: a grid of boxes that do not touch, 80 classes."""
     draw = np.random.default_rng(seed)
     columns = int(np.ceil(np.sqrt(n)))
     step = SIDE / columns
@@ -63,8 +63,8 @@ KINDS: dict[str, Callable[[int], Boxes]] = {
 
 
 def _boxes(
-    centre: npt.NDArray[np.float64],
-    size: npt.NDArray[np.float64],
+    centre: npt.NDArray[np.floating],
+    size: npt.NDArray[np.floating],
     class_id: npt.NDArray[np.int64],
     draw: np.random.Generator,
 ) -> Boxes:

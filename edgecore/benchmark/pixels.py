@@ -60,17 +60,16 @@ class Workload:
         """Pixel levels that the tensor stands for."""
         real = tensor.astype(np.float64)
         if self.dtype != "float32":
-            scale = self.values.get("scale", 1.0)
-            real = (real - self.values.get("zero_point", 0)) * scale
-        return real * np.asarray(self.values.get("std", 1.0)) + np.asarray(
-            self.values.get("mean", 0.0)
-        )
+            real = (real - self.values.get("zero_point", 0)) * self.values.get("scale", 1.0)
+        std, mean = self.values.get("std", 1.0), self.values.get("mean", 0.0)
+        levels: npt.NDArray[np.float64] = real * np.asarray(std) + np.asarray(mean)
+        return levels
 
 
 WORKLOADS = (
     Workload(
         "a",
-        "NV12 1920x1080 to 320x320 letterbox int8",
+        "NV12 1080p to 320x320 letterbox int8",
         "nv12",
         1920,
         1080,
@@ -81,7 +80,7 @@ WORKLOADS = (
     ),
     Workload(
         "b",
-        "NV12 1920x1080 to 640x640 letterbox float32",
+        "NV12 1080p to 640x640 letterbox float32",
         "nv12",
         1920,
         1080,
@@ -92,7 +91,7 @@ WORKLOADS = (
     ),
     Workload(
         "c",
-        "YUYV 1280x720 to 300x300 stretch uint8",
+        "YUYV 720p to 300x300 uint8",
         "yuyv",
         1280,
         720,
@@ -102,7 +101,7 @@ WORKLOADS = (
     ),
     Workload(
         "d",
-        "RGB 1920x1080 to 640x640 letterbox float32",
+        "RGB 1080p to 640x640 letterbox float32",
         "rgb",
         1920,
         1080,
@@ -113,7 +112,7 @@ WORKLOADS = (
     ),
     Workload(
         "e",
-        "BGR 640x480 to 224x224 crop float32 mean and std",
+        "BGR 640x480 to 224x224 crop float32 mean/std",
         "bgr",
         640,
         480,
@@ -136,7 +135,8 @@ def picture(width: int, height: int, seed: int = 7) -> UInt8Array:
     patches = colors.repeat(PATCH, axis=0).repeat(PATCH, axis=1)[:height, :width].astype(np.int16)
     gradient = np.linspace(0, 30, width, dtype=np.int16)[None, :, None]
     noise = draw.integers(-10, 11, (height, width, 3), np.int16)
-    return (patches + gradient + noise).astype(np.uint8)
+    rgb: UInt8Array = (patches + gradient + noise).astype(np.uint8)
+    return rgb
 
 
 def frame_bytes(workload: Workload, seed: int = 7) -> UInt8Array:

@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from edgecore.benchmark.suite import Result
 
-WIDTH, MARGIN, LABELS, TIMES = 1400, 28, 520, 130
+WIDTH, MARGIN, LABELS, TIMES = 1300, 28, 420, 110
 BAR, GAP, HEADING = 18, 12, 54
 COLORS = ((45, 99, 170), (79, 160, 202), (234, 142, 52), (124, 111, 177), (106, 153, 85))
 INK, FAINT, PAPER = (34, 38, 44), (222, 225, 230), (255, 255, 255)
@@ -32,10 +32,10 @@ def draw(results: Sequence[Result], title: str) -> Image.Image:
     return image
 
 
-def milliseconds(median_us: float) -> str:
+def time_text(median_us: float) -> str:
     """Three significant digits and the unit."""
     if median_us < 1000:
-        return f"{median_us:.3g} µs" if median_us < 100 else f"{median_us:.0f} µs"
+        return f"{median_us:.3g} us" if median_us < 100 else f"{median_us:.0f} us"
     ms = median_us / 1000
     return f"{ms:.3g} ms" if ms < 100 else f"{ms:.0f} ms"
 
@@ -63,13 +63,15 @@ def _panel(canvas: ImageDraw.ImageDraw, top: int, name: str, rows: Sequence[Resu
 
     variants = list(dict.fromkeys(row.variant for row in rows))
     canvas.text((MARGIN, top), name, INK, _font(19))
-    _legend(canvas, left, top + 3, variants)
+    if len(variants) > 1:
+        _legend(canvas, left, top + 3, variants)
     y = top + 38
     bottom = top + _panel_height(rows) - 2 * BAR
     for decade in range(low, high + 1):
         x = across(10.0**decade)
         canvas.line((x, y - 4, x, bottom), FAINT, 1)
-        canvas.text((x, bottom + 3), milliseconds(10.0**decade), INK, _font(12), anchor="ma")
+        canvas.text((x, bottom + 3), time_text(10.0**decade), INK, _font(12), anchor="ma")
+    canvas.text((left - 12, bottom + 3), "log scale", INK, _font(12), anchor="ra")
     job = ""
     for row in rows:
         if row.job != job:
@@ -80,7 +82,7 @@ def _panel(canvas: ImageDraw.ImageDraw, top: int, name: str, rows: Sequence[Resu
         color = COLORS[variants.index(row.variant) % len(COLORS)]
         canvas.rectangle((left, y + 2, across(time), y + BAR - 2), color)
         at = across(time) + 7, y + BAR / 2
-        canvas.text(at, milliseconds(time), INK, _font(13), anchor="lm")
+        canvas.text(at, time_text(time), INK, _font(13), anchor="lm")
         y += BAR
 
 

@@ -44,6 +44,7 @@ class Entrant:
 
     @property
     def spent_s(self) -> float:
+        """What its turns took so far."""
         return sum(self.samples_us) * self.calls / 1e6
 
 

@@ -1,14 +1,16 @@
-"""What `edgecore bench` measures: pixels, suppression and heads on every instruction set, a model."""
+"""What `edgecore bench` measures: kernels on every instruction set, and a model."""
 
 from __future__ import annotations
 
 import statistics
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from edgecore import heads, isa
 from edgecore.benchmark import boxes, pixels, tensors
@@ -21,6 +23,8 @@ from edgecore.synthetic import rgb_to_nv12
 
 if TYPE_CHECKING:
     from edgecore.detector import Detector
+
+Made: TypeAlias = tuple[Callable[[Any], object], Sequence[Any]]
 
 MODEL_FRAME = (1280, 720)
 WARM_UP = 3
@@ -44,7 +48,7 @@ class Job:
 
     group: str
     name: str
-    make: Callable[[], tuple[Callable[[Any], object], Sequence[Any]]]
+    make: Callable[[], Made]
 
     def run(self, seconds: float) -> list[Result]:
         """The time on every instruction set, in turns."""
@@ -52,9 +56,7 @@ class Job:
             call, inputs = self.make()
         except ValueError as reason:
             return [Result(self.group, self.name, isa.active(), None, note=str(reason))]
-        entrants = [
-            Entrant(name, call, context=lambda n=name: isa.pinned(n)) for name in isa.available()
-        ]
+        entrants = [Entrant(name, call, partial(isa.pinned, name)) for name in isa.available()]
         return _raced(self.group, self.name, entrants, inputs, seconds)
 
 
@@ -132,8 +134,8 @@ def _preprocessing() -> Iterator[Job]:
             yield Job("preprocess", name, _preprocessor(workload, interpolation, cold))
 
 
-def _preprocessor(workload: pixels.Workload, interpolation: str, cold: bool) -> Any:
-    def make() -> tuple[Callable[[Any], object], Sequence[Any]]:
+def _preprocessor(workload: pixels.Workload, interpolation: str, cold: bool) -> Callable[[], Made]:
+    def make() -> Made:
         plan = Preprocessor(workload.size, **workload.options(interpolation))
         out = np.empty((*workload.size, 3), workload.dtype)
         given = [workload.frame(data) for data in pixels.frames(workload, cold)]
@@ -146,31 +148,44 @@ def _suppression() -> Iterator[Job]:
     def call(given: boxes.Boxes) -> object:
         return nms(*given, iou_threshold=boxes.IOU_THRESHOLD)
 
+    def make(generate: Callable[[int], boxes.Boxes], n: int) -> Made:
+        return call, [generate(n)]
+
     for n in boxes.COUNTS:
         for kind, generate in boxes.KINDS.items():
-            yield Job(
-                "NMS", f"{n:,} boxes, {kind}", lambda n=n, make=generate: (call, [make(n)])
-            )
+            yield Job("NMS", f"{n:,} boxes, {kind}", partial(make, generate, n))
 
 
 def _heads() -> Iterator[Job]:
+    yield Job("heads", "YOLOv8 float32 1x84x8400", partial(_yolov8, int8=False))
+    yield Job("heads", "YOLOv8 int8 1x84x8400", partial(_yolov8, int8=True))
+    yield Job("heads", "SSD raw float32 1917x91", partial(_ssd, int8=False))
+    yield Job("heads", "SSD raw int8 1917x91", partial(_ssd, int8=True))
+
+
+def _yolov8(int8: bool) -> Made:
     head = heads.YoloV8(tensors.YOLO_CLASSES, tensors.YOLO_SIZE)
+    real = tensors.yolov8()
+    raw = tensors.quantized(real) if int8 else real
+    return _decoder(head, [tensors.YOLO_QUANTIZATION]), [[raw]]
 
-    def call(given: tuple[Any, tuple[float, int]]) -> object:
-        raw, quantization = given
-        return decode(
-            [raw],
-            head,
-            [quantization],
-            score_threshold=tensors.SCORE_THRESHOLD,
-            iou_threshold=tensors.IOU_THRESHOLD,
-            max_detections=tensors.MAX_DETECTIONS,
-        )
 
-    raw = tensors.yolov8
-    yield Job("heads", "YOLOv8 float32 1x84x8400", lambda: (call, [(raw(), (1.0, 0))]))
-    yield Job(
-        "heads",
-        "YOLOv8 int8 1x84x8400",
-        lambda: (call, [(tensors.quantized(raw()), tensors.YOLO_QUANTIZATION)]),
+def _ssd(int8: bool) -> Made:
+    head = tensors.ssd_head()
+    codes, logits, _ = tensors.ssd()
+    quantization = [tensors.SSD_BOX_QUANTIZATION, tensors.SSD_SCORE_QUANTIZATION]
+    raw: list[npt.NDArray[Any]] = [codes, logits]
+    if int8:
+        raw = [tensors.quantized(*pair) for pair in zip(raw, quantization, strict=True)]
+    return _decoder(head, quantization), [raw]
+
+
+def _decoder(head: Any, quantization: list[tuple[float, int]]) -> Callable[[Any], object]:
+    return lambda raw: decode(
+        raw,
+        head,
+        quantization,
+        score_threshold=tensors.SCORE_THRESHOLD,
+        iou_threshold=tensors.IOU_THRESHOLD,
+        max_detections=tensors.MAX_DETECTIONS,
     )

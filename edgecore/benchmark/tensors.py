@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+
+from edgecore import heads
 
 Float32Array = npt.NDArray[np.float32]
 
@@ -59,7 +61,7 @@ class SsdHead(NamedTuple):
 
 
 def ssd_anchors() -> Float32Array:
-    """Square cells of six grids, 1917 anchors, sizes growing from 0.2 to 0.95 as in SSD MobileNet."""
+    """Six grids, 1917 anchors, sizes growing from 0.2 to 0.95 about as in SSD MobileNet."""
     rows = []
     for level, (side, count) in enumerate(SSD_GRIDS):
         scale = 0.2 + 0.15 * level
@@ -70,8 +72,20 @@ def ssd_anchors() -> Float32Array:
     return np.array(rows, np.float32)
 
 
+def ssd_head() -> Any:
+    """The raw SSD head of `edgecore.heads`, 90 classes at 300 x 300.
+
+    Raises:
+        ValueError: it is not built.
+    """
+    made = getattr(heads, "SsdRaw", None)
+    if made is None:
+        raise ValueError("edgecore.heads has no raw SSD head")
+    return made(SSD_CLASSES, SSD_SIZE)
+
+
 def ssd(seed: int = 7) -> SsdHead:
-    """A raw head in which 20 objects fire at 6 neighbouring anchors each; other logits lie below -4."""
+    """20 objects fire at 6 neighbouring anchors each; all other logits lie below -4."""
     draw = np.random.default_rng(seed)
     anchors = ssd_anchors()
     n = len(anchors)
@@ -88,5 +102,7 @@ def quantized(
 ) -> npt.NDArray[np.int8]:
     """The tensor as int8: rint(real / scale) + zero_point, clamped."""
     scale, zero_point = quantization
-    levels = np.clip(np.rint(real / np.float32(scale)) + zero_point, -128, 127)
-    return levels.astype(np.int8)
+    levels: npt.NDArray[np.int8] = np.clip(
+        np.rint(real / np.float32(scale)) + zero_point, -128, 127
+    ).astype(np.int8)
+    return levels

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from edgecore.errors import ConfigError
+from edgecore.errors import ConfigError, EngineError
 
 if TYPE_CHECKING:
     from edgecore.benchmark.suite import Result
@@ -107,7 +107,12 @@ def _measure(
         bar = progress.add_task("", total=len(jobs) + 1 + ("detection" in chosen))
         if "detection" in chosen:
             progress.update(bar, description="model")
-            results += suite.detection(model, engine, num_threads, seconds)
+            try:
+                results += suite.detection(model, engine, num_threads, seconds)
+            except EngineError as reason:
+                if model is not None:
+                    raise
+                progress.console.print(f"edgecore: detection is left out: {reason}", markup=False)
             progress.advance(bar)
         with _one_core():
             for job in jobs:
@@ -132,7 +137,6 @@ def _one_core() -> Iterator[None]:
 
 def _document(results: list[Result]) -> dict[str, Any]:
     import platform
-    from importlib.metadata import version
 
     from edgecore import isa
     from edgecore.benchmark.machine import cpu_flags, machine
@@ -141,11 +145,21 @@ def _document(results: list[Result]) -> dict[str, Any]:
         "machine": machine(),
         "cpu_flags": cpu_flags(),
         "instruction_sets": list(isa.available()),
-        "edgecore": version("edgecore"),
+        "edgecore": _version(),
         "python": platform.python_version(),
         "date": datetime.datetime.now(datetime.timezone.utc).date().isoformat(),
         "results": [result._asdict() for result in results],
     }
+
+
+def _version() -> str:
+    """Of the installed package; a checkout on the path alone has none."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("edgecore")
+    except PackageNotFoundError:
+        return "not installed"
 
 
 def _print(results: list[Result]) -> None:
@@ -155,7 +169,7 @@ def _print(results: list[Result]) -> None:
     from rich.text import Text
 
     from edgecore.benchmark.machine import cpu_flags, machine
-    from edgecore.benchmark.plot import milliseconds
+    from edgecore.benchmark.plot import time_text
 
     console = Console()
     console.print(f"{machine()} ({', '.join(cpu_flags())}), medians", highlight=False)
@@ -163,7 +177,7 @@ def _print(results: list[Result]) -> None:
         rows = [result for result in results if result.group == group]
         variants = list(dict.fromkeys(row.variant for row in rows))
         table = Table(box=box.SIMPLE_HEAD, title=group, title_justify="left")
-        table.add_column("", overflow="fold")
+        table.add_column("", overflow="fold", min_width=40)
         for variant in variants:
             table.add_column("" if group == "yardsticks" else variant, justify="right")
         for job in dict.fromkeys(row.job for row in rows):
@@ -176,6 +190,6 @@ def _print(results: list[Result]) -> None:
                 elif row.median_us is None:
                     texts.append(Text("not built", "yellow"))
                 else:
-                    texts.append(Text(milliseconds(row.median_us)))
+                    texts.append(Text(time_text(row.median_us)))
             table.add_row(job, *texts)
         console.print(table)

@@ -18,6 +18,4 @@ def matrix(boxes: Boxes) -> np.ndarray:
 
 
 def suppressors() -> list[Suppressor]:
-    return [
-        Suppressor("box_non_max_suppression", matrix, 8400, "needs an n x n matrix: gigabytes")
-    ]
+    return [Suppressor("box_non_max_suppression", matrix, 8400, "needs an n x n matrix: gigabytes")]

@@ -1,8 +1,8 @@
 """TFLite_Detection_PostProcess itself, as a model of that one operator, run by an interpreter.
 
 It takes probabilities, so the sigmoid that stands before it in a model is left out of its time. Of
-quantised tensors it reads uint8 only, and then wants its anchors in 8 bits too, which moves boxes by
-a pixel: int8 tensors are dequantised into it, which is part of the time.
+quantised tensors it reads uint8 only, and then wants its anchors in 8 bits too, which moves boxes
+by a pixel: int8 tensors are dequantised into it, which is part of the time.
 """
 
 from __future__ import annotations

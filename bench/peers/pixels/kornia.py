@@ -48,7 +48,7 @@ def _resize(workload: Workload) -> Call:
 
 
 def _fused(workload: Workload) -> Call:
-    """On a CPU it leaves BGR in its order, so mean and std go in reversed and the planes come out so."""
+    """On a CPU it leaves BGR as it is: mean and std go in reversed, and the planes come out so."""
     order = -1 if workload.format == "bgr" else 1
     mean = np.broadcast_to(workload.values.get("mean", 0.0), 3)[::order] / 255
     std = np.broadcast_to(workload.values["std"], 3)[::order] / 255

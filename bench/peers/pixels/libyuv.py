@@ -53,9 +53,7 @@ def chains(workload: Workload, interpolation: str) -> list[Chain]:
         "rgb": {"RAWToARGB, ARGBScale, ARGBToRAW": _through_argb, "RGBScale": _rgb_scale},
         "bgr": {"RGB24ToARGB, ARGBScale, ARGBToRAW": _through_argb},
     }[workload.format]
-    return [
-        Chain(name, make(workload, FILTER[interpolation])) for name, make in made.items()
-    ]
+    return [Chain(name, make(workload, FILTER[interpolation])) for name, make in made.items()]
 
 
 Call = Callable[[np.ndarray], np.ndarray]

@@ -1,4 +1,4 @@
-"""FFmpeg's swscale through PyAV. Its bilinear is a triangle as wide as the reduction: antialiased."""
+"""FFmpeg's swscale through PyAV. Its bilinear is antialiased: as wide as the reduction."""
 
 from __future__ import annotations
 

@@ -51,9 +51,7 @@ class Tensor:
         self.whole = to_values(pad, workload).astype(workload.dtype)
         self.inner = self.whole[top : top + height, left : left + width]
         self.picture = (
-            self.inner
-            if workload.dtype == "uint8"
-            else np.empty((height, width, 3), np.uint8)
+            self.inner if workload.dtype == "uint8" else np.empty((height, width, 3), np.uint8)
         )
         self.size = width, height
         self._bytes = self.inner.view(np.uint8) if workload.dtype == "int8" else None
