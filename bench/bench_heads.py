@@ -1,8 +1,9 @@
 """Raw tensor to detections: YOLOv8 and raw SSD heads, float32 and int8, on seeded tensors.
 
-edgecore's YOLOv8 answer must equal the plain decoder's of tests/reference, to the bit. *agree* is
-the share of detections that a peer has in common with edgecore, or with NumPy's where edgecore's
-head is not built: same class, edges within half a pixel.
+edgecore's YOLOv8 answer must equal the plain decoder's of tests/reference, to the bit, and its SSD
+answer NumPy's with the plain suppression. *agree* is the share of detections that a peer has in
+common with edgecore, or with NumPy's where edgecore's head is not built: same class, edges within
+half a pixel.
 """
 
 from __future__ import annotations
@@ -15,8 +16,10 @@ import numpy as np
 import pytest
 
 import edgecore
+from bench.definition import suppressed
 from bench.harness import Row
 from bench.peers.heads.found import Decoder, Found, SsdJob, YoloJob
+from bench.peers.heads.numpy_mix import ssd_candidates
 from bench.targets import HEADS
 from edgecore import heads, isa
 from edgecore.benchmark import tensors
@@ -119,5 +122,10 @@ def test_ssd(contest: Any, peers: Any, dtype: str) -> None:
             return edgecore.decode([job.codes, job.logits], head, quantization, **LIMITS)
 
     job = SsdJob(codes, logits, anchors, *quantization)
+    if callable(ours):
+        candidates = ssd_candidates(job)
+        kept = suppressed(candidates, tensors.IOU_THRESHOLD)
+        got, wanted = ours(job), Found(*(part[kept] for part in candidates))
+        assert agreement(Found(got.xyxy, got.confidence, got.class_id), wanted) == 1.0
     modules = peers("heads", *LIBRARIES)
     compare(contest, HEADS[f"ssd-{dtype}"], job, ours, [(m, m.ssd_decoders()) for m in modules])
