@@ -85,6 +85,11 @@ bench: $(BENCH_ENV)/bench
 	.venv-bench/bin/python $(PIP) --force-reinstall --no-deps opencv-python-headless
 	touch $@
 
+# Scenes are rendered once into build/training and kept; the model is the same for the same machine.
+train: .venv-train/ready
+	.venv-train/bin/python -m edgecore.synthetic.training --out edgecore/model/road.tflite
+	.venv-train/bin/python -m edgecore.synthetic.training.evaluate
+
 # The native code's tests under AddressSanitizer and UndefinedBehaviorSanitizer, in a build of its own.
 sanitize: .venv/ready .venv/tools
 	EDGECORE_SANITIZE=1 .venv/bin/python setup.py -q build --build-base build/asan --build-lib build/asan/lib

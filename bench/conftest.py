@@ -110,15 +110,16 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
 def _single_rows(config: pytest.Config) -> list[Row]:
     """Of the workloads that leave each implementation to pytest-benchmark by itself."""
     session = getattr(config, "_benchmarksession", None)
+    described = ("implementation", "role")
     return [
         Row(
             workload=str(done.group),
-            implementation=str(done.extra_info.pop("implementation")),
+            implementation=str(done.extra_info["implementation"]),
             median_us=done.stats.median * 1e6,
             iqr_us=done.stats.iqr * 1e6,
             rounds=done.stats.rounds,
-            facts=dict(done.extra_info),
-            role=str(done.extra_info.pop("role", "edgecore")),
+            facts={k: v for k, v in done.extra_info.items() if k not in described},
+            role=str(done.extra_info.get("role", "edgecore")),
         )
         for done in (session.benchmarks if session else [])
         if "implementation" in done.extra_info
