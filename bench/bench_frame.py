@@ -19,7 +19,7 @@ from tests.reference.preprocess import pixels
 SIZE = 640
 MODEL = "models/yolov8n_full_integer_quant.tflite"
 PREPROCESS = "NV12 1280x720 to 640x640 letterbox int8, bilinear"
-DECODE = "YOLOv8 int8 1x84x8400 to detections"
+DECODE = "yolov8n int8 on a real picture, to detections"
 INVOKE = "yolov8n int8 640, for scale"
 
 
