@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     )
     from edgecore.frame import Frame
     from edgecore.preprocessing import Preprocessor, preprocess
-    from edgecore.suppression import nms
+    from edgecore.suppression import nms, rotated_nms, soft_nms, weighted_nms
 
 # Public name -> module that holds it; a module maps to itself. Imported on first use, so that
 # `import edgecore` stays light. No module may share its name with a function listed here: importing
@@ -38,7 +38,10 @@ _HOMES = {
     "isa": "edgecore.isa",
     "nms": "edgecore.suppression",
     "preprocess": "edgecore.preprocessing",
+    "rotated_nms": "edgecore.suppression",
+    "soft_nms": "edgecore.suppression",
     "sources": "edgecore.sources",
+    "weighted_nms": "edgecore.suppression",
 }
 
 __all__ = [
@@ -57,7 +60,10 @@ __all__ = [
     "isa",
     "nms",
     "preprocess",
+    "rotated_nms",
+    "soft_nms",
     "sources",
+    "weighted_nms",
 ]
 
 

@@ -37,6 +37,41 @@ def first_invalid_box(boxes: NDArray[np.float32]) -> int: ...
 
 class _Pybind11Type(type): ...
 
+class BoundedSelection(metaclass=_Pybind11Type):
+    def __init__(
+        self, score_threshold: float, iou_threshold: float, max_results: int, max_candidates: int
+    ) -> None: ...
+
+# Indices, scores, what the variant makes of each row, and whether a bound was hit.
+_Selected: TypeAlias = tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.float32], bool]
+
+def diou_nms(
+    boxes: NDArray[np.float32],
+    scores: NDArray[np.float32],
+    class_id: NDArray[np.int64] | None,
+    bounds: BoundedSelection,
+) -> _Selected: ...
+def rotated_nms(
+    boxes: NDArray[np.float32],
+    scores: NDArray[np.float32],
+    class_id: NDArray[np.int64] | None,
+    bounds: BoundedSelection,
+) -> _Selected: ...
+def soft_nms(
+    boxes: NDArray[np.float32],
+    scores: NDArray[np.float32],
+    class_id: NDArray[np.int64] | None,
+    bounds: BoundedSelection,
+    gaussian: bool,
+    sigma: float,
+) -> _Selected: ...
+def weighted_nms(
+    rows: NDArray[np.float32],
+    scores: NDArray[np.float32],
+    class_id: NDArray[np.int64] | None,
+    bounds: BoundedSelection,
+) -> _Selected: ...
+
 class YoloOrder(metaclass=_Pybind11Type):
     __members__: ClassVar[dict[str, YoloOrder]]
     class_major: ClassVar[YoloOrder]

@@ -10,6 +10,7 @@ void bind_frame(pybind11::module_& m);
 void bind_heads(pybind11::module_& m);
 void bind_isa(pybind11::module_& m);
 void bind_nms(pybind11::module_& m);
+void bind_nms_variants(pybind11::module_& m);
 void bind_preprocess(pybind11::module_& m);
 
 } // namespace edgecore

@@ -9,5 +9,6 @@ PYBIND11_MODULE(_native, m) {
     edgecore::bind_heads(m);
     edgecore::bind_isa(m);
     edgecore::bind_nms(m);
+    edgecore::bind_nms_variants(m);
     edgecore::bind_preprocess(m);
 }

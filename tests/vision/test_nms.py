@@ -4,36 +4,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
 
 import edgecore
 from edgecore import isa
 from tests.reference import nms as reference
+from tests.vision.nms_pictures import UNIT, boxes_at, pictures
 
-# Few distinct values, so that ties, equal boxes and touching edges are common.
-COARSE = st.integers(0, 12).map(float)
 SCORES = np.array([0.9, 0.8], np.float32)
-UNIT = st.sampled_from([0.0, 0.1, 0.25, 0.45, 0.5, 0.7, 1.0])
-
-
-def boxes_at(corners: np.ndarray) -> np.ndarray:
-    low = np.minimum(corners[:, :2], corners[:, 2:])
-    high = np.maximum(corners[:, :2], corners[:, 2:])
-    return np.concatenate([low, high], axis=1)
-
-
-@st.composite
-def pictures(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    n = draw(st.integers(0, 40))
-    element = draw(st.sampled_from([COARSE, st.floats(-1e4, 1e4, width=32)]))
-    corners = draw(hnp.arrays(np.float32, (n, 4), elements=element))
-    score = st.one_of(
-        st.sampled_from([0.0, -0.0, 0.5, float("nan"), float("inf"), -1.0]),
-        st.floats(0, 1, width=32),
-    )
-    scores = draw(hnp.arrays(np.float32, n, elements=score))
-    classes = draw(hnp.arrays(np.int64, n, elements=st.sampled_from([0, 1, -7, 2**40])))
-    return boxes_at(corners), scores, classes
 
 
 @settings(max_examples=300, deadline=None)
@@ -234,7 +211,7 @@ def test_wrong_shape_or_box_is_named(boxes, scores, classes, text):
         ({"iou_threshold": float("nan")}, "iou_threshold: .* got nan"),
         ({"score_threshold": float("nan")}, "score_threshold: .* got nan"),
         ({"max_detections": 0}, "max_detections: expected at least 1, got 0"),
-        ({"method": "soft-linear"}, "method: supported is 'hard', got 'soft-linear'"),
+        ({"method": "soft-linear"}, "method: supported is 'hard' or 'diou', got 'soft-linear'"),
     ],
 )
 def test_argument_out_of_range_is_named(arguments, text):
