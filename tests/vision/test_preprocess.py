@@ -15,7 +15,7 @@ from tests.reference import preprocess as twin
 
 FORMATS = ["rgb", "bgr", "rgba", "bgra", "gray", "nv12", "nv21", "i420", "yuyv", "uyvy"]
 COLORS = ["bt601-limited", "bt601-full", "bt709-limited", "bt709-full"]
-INTERPOLATIONS = ["bilinear", "nearest"]
+INTERPOLATIONS = ["bilinear", "area", "nearest"]
 BOUND = 0.25  # of a pixel level, before rounding; derived in docs/numerics.md
 
 
