@@ -42,7 +42,8 @@ class Preprocessor:
         anchor: where a letterboxed or cropped picture lies, center or top-left.
         rotate: how far the picture is turned clockwise, 0, 90, 180 or 270 degrees.
         mirror: left and right exchanged, after turning.
-        interpolation: bilinear or nearest, of half-pixel centres, clamped at edges.
+        interpolation: bilinear or nearest, of half-pixel centres, clamped at edges; or area, the
+            average over what an output pixel covers, bilinear along a side that grows.
         chroma: how YUV chroma is brought to a pixel: bilinear between its samples, which lie in the
             middle of the pixels they serve, or nearest, the sample the pixel belongs to.
         dtype: uint8, int8, float32 or float16.
@@ -60,8 +61,9 @@ class Preprocessor:
         TypeError: an argument of the wrong type.
         ValueError: an argument out of range; the text names what is supported.
 
-    Exactness: identical on every instruction set; within 1/4 of a pixel level of the float64
-        definition in docs/numerics.md before mean and std, then within one step for integers.
+    Exactness: identical on every instruction set; within 1/8 of a pixel level, 1/4 for area, of
+        the float64 definition in docs/numerics.md before mean and std, then within one step for
+        integers.
     """
 
     def __init__(

@@ -16,7 +16,8 @@ from tests.reference import preprocess as twin
 FORMATS = ["rgb", "bgr", "rgba", "bgra", "gray", "nv12", "nv21", "i420", "yuyv", "uyvy"]
 COLORS = ["bt601-limited", "bt601-full", "bt709-limited", "bt709-full"]
 INTERPOLATIONS = ["bilinear", "area", "nearest"]
-BOUND = 0.25  # of a pixel level, before rounding; derived in docs/numerics.md
+# Of a pixel level, before rounding; derived in docs/numerics.md.
+BOUND = {"bilinear": 0.125, "nearest": 0.125, "area": 0.25}
 
 
 @pytest.fixture(params=isa.available(), autouse=True)
@@ -44,7 +45,7 @@ def assert_within_bound(frame: Frame, size: tuple[int, int], **options: Any) -> 
     got = preprocess(frame, size, dtype="float32", **options)
     assert got.dtype == np.float32
     assert got.shape == expected.shape
-    assert np.abs(got - expected).max() <= BOUND
+    assert np.abs(got - expected).max() <= BOUND[options.get("interpolation", "bilinear")]
 
 
 sides = st.integers(1, 45)
