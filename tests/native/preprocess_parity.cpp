@@ -1,5 +1,6 @@
 // Random frames, geometries and options: every instruction set must give the bits of baseline, and
-// write nothing outside the tensor. Frames lie in blocks of exactly their size, for AddressSanitizer.
+// write nothing outside the tensor. Frames lie in blocks of exactly their size, for
+// AddressSanitizer.
 //
 //     preprocess_parity [seed] [count]
 #include <algorithm>
@@ -85,8 +86,8 @@ Region make_region(const FrameGeometry& frame, Dice* dice) {
 
 PreprocessOptions make_options(Dice* dice) {
     PreprocessOptions out{};
-    out.geometry = {dice->side(300),          dice->side(300),       dice->pick<Fit>(3),
-                    dice->pick<Anchor>(2),    dice->between(0, 3),   dice->one_in(2)};
+    out.geometry = {dice->side(300),       dice->side(300),     dice->pick<Fit>(3),
+                    dice->pick<Anchor>(2), dice->between(0, 3), dice->one_in(2)};
     out.interpolation = dice->pick<Interpolation>(3);
     out.chroma = dice->pick<Chroma>(2);
     out.channels = dice->pick<ChannelOrder>(3);
