@@ -139,9 +139,8 @@ class Preprocessor:
         plan = self._plan(frame)
         if out is None:
             out = np.empty(self.shape, self.dtype)
-        else:
-            _check_out(out, self.shape, self.dtype)
-        plan.run(frame.planes, out)
+        if not plan.run(frame.planes, out):
+            raise _wrong_out(out, self.shape, self.dtype)
         return out
 
     def unmap(
@@ -270,17 +269,17 @@ def as_frame(frame: Frame | UInt8Array) -> Frame:
     return Frame(frame, frame.shape[1], frame.shape[0], "rgb")
 
 
-def _check_out(out: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+def _wrong_out(out: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Exception:
+    """What is wrong with an array that cannot take the tensor."""
     if not isinstance(out, np.ndarray):
-        raise TypeError(f"out must be a {dtype} array, got {type(out).__name__}")
+        return TypeError(f"out must be a {dtype} array, got {type(out).__name__}")
     if out.dtype != dtype:
-        raise TypeError(f"out must be {dtype}, got {out.dtype}")
+        return TypeError(f"out must be {dtype}, got {out.dtype}")
     if out.shape not in (shape, (1, *shape)):
-        raise ValueError(f"out must have shape {shape}, got {out.shape}")
+        return ValueError(f"out must have shape {shape}, got {out.shape}")
     if not out.flags.c_contiguous:
-        raise TypeError(f"out must be C-contiguous, got strides {out.strides}")
-    if not out.flags.writeable or not out.flags.aligned:
-        raise TypeError("out must be writable and aligned, got a read-only or unaligned array")
+        return TypeError(f"out must be C-contiguous, got strides {out.strides}")
+    return TypeError("out must be writable and aligned, got a read-only or unaligned array")
 
 
 def _checked_region(roi: Region) -> tuple[int, int, int, int]:

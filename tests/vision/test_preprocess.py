@@ -491,11 +491,12 @@ def test_unaligned_float_out_is_refused() -> None:
 def test_the_native_plan_refuses_planes_and_outputs_of_another_geometry() -> None:
     plan = Preprocessor((2, 2))._plan(Frame(RGB, 4, 4, "rgb"))
     with pytest.raises(ValueError, match="planes are not those"):
-        plan.run([np.zeros((3, 4, 3), np.uint8)], np.zeros((2, 2, 3), np.uint8))
+        plan.run((np.zeros((3, 4, 3), np.uint8),), np.zeros((2, 2, 3), np.uint8))
     with pytest.raises(ValueError, match="planes are not those"):
-        plan.run([RGB] * 9, np.zeros((2, 2, 3), np.uint8))
-    with pytest.raises(ValueError, match="output is not of the size"):
-        plan.run([RGB], np.zeros((2, 1, 3), np.uint8))
+        plan.run((RGB,) * 9, np.zeros((2, 2, 3), np.uint8))
+    with pytest.raises(TypeError, match="planes must be uint8"):
+        plan.run((RGB.astype(np.int8),), np.zeros((2, 2, 3), np.uint8))
+    assert not plan.run((RGB,), np.zeros((2, 1, 3), np.uint8))
 
 
 @pytest.mark.parametrize("shape", [(1, 32768), (32768, 1)])
