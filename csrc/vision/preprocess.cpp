@@ -40,7 +40,8 @@ void split_weights(const std::vector<int16_t>& weight, std::vector<int8_t>* coar
 
 PreprocessPlan::PreprocessPlan(const FrameGeometry& frame, const Region& region,
                                const PreprocessOptions& options)
-    : frame_(frame), planar_(options.planar), bytes_(0), region_(region), geometry_(lay_out(region, options.geometry)),
+    : frame_(frame), planar_(options.planar), bytes_(0), region_(region),
+      geometry_(lay_out(region, options.geometry)),
       by_area_(options.interpolation == Interpolation::area), table_of_line_(), tables_(),
       prepared_() {
     const Placement& p = geometry_.placement;
