@@ -37,7 +37,7 @@ struct AreaLine {
     std::vector<int16_t> tail;
     std::vector<int32_t> begin;
     std::vector<int32_t> end;
-    AreaTable table;
+    AreaTable table{};
 };
 
 // `offsets` are the channels of the lanes of a column, `step` the bytes from sample to sample.

@@ -40,7 +40,8 @@ void split_weights(const std::vector<int16_t>& weight, std::vector<int8_t>* coar
 
 PreprocessPlan::PreprocessPlan(const FrameGeometry& frame, const Region& region,
                                const PreprocessOptions& options)
-    : frame_(frame), bytes_(0), region_(region), geometry_(lay_out(region, options.geometry)),
+    : frame_(frame), planar_(options.planar), bytes_(0), region_(region),
+      geometry_(lay_out(region, options.geometry)),
       by_area_(options.interpolation == Interpolation::area), table_of_line_(), tables_(),
       prepared_() {
     const Placement& p = geometry_.placement;
@@ -62,6 +63,12 @@ PreprocessPlan::PreprocessPlan(const FrameGeometry& frame, const Region& region,
     lay_out_padding(options.values, bits, &tables_);
     bytes_ = size_of(tables_.type) * tables_.channels * tables_.width * tables_.height;
     prepared_for(active_kernels());
+}
+
+PreprocessPlan::Shape PreprocessPlan::shape() const noexcept {
+    if (planar_)
+        return {{tables_.channels, tables_.height, tables_.width}};
+    return {{tables_.height, tables_.width, tables_.channels}};
 }
 
 PreprocessPlan::~PreprocessPlan() {

@@ -47,6 +47,13 @@ public:
 
     const Placement& placement() const noexcept { return geometry_.placement; }
     const Region& region() const noexcept { return region_; }
+    OutputType type() const noexcept { return tables_.type; }
+
+    // Of the tensor: height, width, channels, or channels, height, width.
+    struct Shape {
+        int side[3];
+    };
+    Shape shape() const noexcept;
 
     // Writes the tensor, `bytes` in all: height x width x channels values of the output type, or
     // channels x height x width. `out` is aligned for that type and does not overlap the frame.
@@ -86,6 +93,7 @@ private:
     const Prepared* prepared_for(const Kernels& kernels) const;
 
     FrameGeometry frame_;
+    bool planar_;
     size_t bytes_; // of the tensor
     Region region_;
     Geometry geometry_;
