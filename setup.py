@@ -19,9 +19,9 @@ def switched(name: str) -> bool:
     return os.environ.get(name, "") not in ("", "0")
 
 
-def flags(*own: str) -> list[str]:
+def flags(*own: str, optimization: str = "-O2") -> list[str]:
     """Each target gets a list of its own: pybind11 edits the one it is given."""
-    chosen = ["-O0", "-g"] if switched("EDGECORE_DEBUG") else ["-O2"]
+    chosen = ["-O0", "-g"] if switched("EDGECORE_DEBUG") else [optimization]
     if switched("EDGECORE_SANITIZE"):
         chosen += ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined", "-g"]
     if switched("EDGECORE_WERROR"):
@@ -93,7 +93,8 @@ setup(
             include_dirs=["csrc"],
             depends=files("csrc/vision/**/*.h", "csrc/vision/**/*.inc", "csrc/bindings/*.h"),
             cxx_std=17,
-            extra_compile_args=flags(),
+            # The kernels' short loops over constant bounds must be unrolled to stay in registers.
+            extra_compile_args=flags(optimization="-O3"),
             extra_link_args=link_flags(),
         ),
         *cythonize(

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 MAX_SIDE: int
+SUBPIXELS: int
 
 def plane_shapes(format: str, width: int, height: int) -> list[tuple[int, int, int]]:
     """Rows, columns and channels of each plane."""
@@ -202,14 +203,18 @@ class PreprocessPlan(metaclass=_Pybind11Type):
         color: str,
         frame_width: int,
         frame_height: int,
+        region: Sequence[int],
         width: int,
         height: int,
         fit: str,
         anchor: str,
+        quarter_turns: int,
+        mirror: bool,
         interpolation: str,
         chroma: str,
         channels: str,
         dtype: str,
+        planar: bool,
         mean: Sequence[float],
         std: Sequence[float],
         scale: float,
@@ -219,5 +224,8 @@ class PreprocessPlan(metaclass=_Pybind11Type):
     @property
     def placement(self) -> tuple[int, int, int, int]:
         """Left, top, width and height of the picture in the model input."""
+    @property
+    def region(self) -> tuple[int, int, int, int]:
+        """Left, top, right and bottom of what is shown, in 1 / SUBPIXELS pixels of the frame."""
     def run(self, planes: Sequence[NDArray[np.uint8]], out: NDArray[Any]) -> None:
         """Fill the contiguous array `out` from the planes of a frame."""

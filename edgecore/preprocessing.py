@@ -5,26 +5,28 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Sequence
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias, get_args
 
 import numpy as np
 import numpy.typing as npt
 
 from edgecore import _native
-from edgecore.frame import Frame, UInt8Array, checked_choice, checked_side
+from edgecore.frame import MAX_SIDE, Frame, UInt8Array, checked_choice, checked_side
 
 __all__ = ["Preprocessor", "preprocess"]
 
-Fit: TypeAlias = Literal["letterbox", "stretch"]
+Fit: TypeAlias = Literal["letterbox", "stretch", "crop"]
 Anchor: TypeAlias = Literal["center", "top-left"]
+Rotate: TypeAlias = Literal[0, 90, 180, 270]
 Interpolation: TypeAlias = Literal["bilinear", "nearest"]
 Chroma: TypeAlias = Literal["bilinear", "nearest"]
-DType: TypeAlias = Literal["uint8", "int8", "float32"]
-Layout: TypeAlias = Literal["nhwc"]
-Channels: TypeAlias = Literal["rgb", "bgr"]
+DType: TypeAlias = Literal["uint8", "int8", "float32", "float16"]
+Layout: TypeAlias = Literal["nhwc", "nchw"]
+Channels: TypeAlias = Literal["rgb", "bgr", "gray"]
+Region: TypeAlias = tuple[float, float, float, float]
 
 PLANS_KEPT: Final = 8
-FLOAT32_MAX: Final = float(np.finfo(np.float32).max)
+SUBPIXELS: Final = _native.SUBPIXELS
 
 
 class Preprocessor:
@@ -35,28 +37,30 @@ class Preprocessor:
 
     Args:
         size: (height, width) of the model input, pixels, 1 to 32768 each.
-        fit: letterbox keeps the aspect ratio and pads; stretch fills the input.
-        anchor: where a letterboxed picture lies, center or top-left.
-        rotate: degrees; 0.
-        mirror: left to right; False.
+        fit: letterbox keeps the aspect ratio and pads; stretch fills the input; crop keeps the
+            aspect ratio and fills it, what is over is cut off.
+        anchor: where a letterboxed or cropped picture lies, center or top-left.
+        rotate: how far the picture is turned clockwise, 0, 90, 180 or 270 degrees.
+        mirror: left and right exchanged, after turning.
         interpolation: bilinear or nearest, of half-pixel centres, clamped at edges.
         chroma: how YUV chroma is brought to a pixel: bilinear between its samples, which lie in the
             middle of the pixels they serve, or nearest, the sample the pixel belongs to.
-        dtype: uint8, int8 or float32.
+        dtype: uint8, int8, float32 or float16.
         mean, std: pixel levels, one number or one for each channel in the order of `channels`;
             real = (pixel - mean) / std, pixel from 0 to 255. std > 0.
         scale, zero_point: of integer tensors: rint(real / scale) + zero_point, clamped to the type.
             Default 1 and 0.
-        layout: nhwc.
-        channels: rgb or bgr.
+        layout: nhwc or nchw.
+        channels: rgb, bgr, or gray, the luma.
         pad_value: pixel level of the padding, 0 to 255, before mean and std.
-        roi: None, the whole frame.
+        roi: (x0, y0, x1, y1) in pixels of the frame, the only part used, rounded to 1/256 pixel;
+            None, the whole frame.
 
     Raises:
         TypeError: an argument of the wrong type.
         ValueError: an argument out of range; the text names what is supported.
 
-    Exactness: identical on every instruction set; within 1/8 of a pixel level of the float64
+    Exactness: identical on every instruction set; within 1/4 of a pixel level of the float64
         definition in docs/numerics.md before mean and std, then within one step for integers.
     """
 
@@ -66,7 +70,7 @@ class Preprocessor:
         *,
         fit: Fit = "letterbox",
         anchor: Anchor = "center",
-        rotate: int = 0,
+        rotate: Rotate = 0,
         mirror: bool = False,
         interpolation: Interpolation = "bilinear",
         chroma: Chroma = "bilinear",
@@ -78,7 +82,7 @@ class Preprocessor:
         layout: Layout = "nhwc",
         channels: Channels = "rgb",
         pad_value: int = 114,
-        roi: tuple[int, int, int, int] | None = None,
+        roi: Region | None = None,
     ) -> None:
         try:
             height, width = size
@@ -86,21 +90,30 @@ class Preprocessor:
             raise ValueError(f"size must be (height, width), got {size!r}") from None
         self.size: Final = (checked_side("height", height), checked_side("width", width))
         self.dtype: Final = np.dtype(checked_choice("dtype", dtype, DType))
-        _checked_only("rotate", rotate, 0)
-        _checked_only("mirror", mirror, False)
-        _checked_only("roi", roi, None)
-        checked_choice("layout", layout, Layout)
+        if rotate not in get_args(Rotate):
+            raise ValueError(f"rotate must be 0, 90, 180 or 270 degrees, got {rotate!r}")
+        if not isinstance(mirror, bool):
+            raise TypeError(f"mirror must be a bool, got {mirror!r}")
+        count = 1 if checked_choice("channels", channels, Channels) == "gray" else 3
+        planar = checked_choice("layout", layout, Layout) == "nchw"
+        self.shape: Final = (count, *self.size) if planar else (*self.size, count)
+        self._roi: Final = None if roi is None else _checked_region(roi)
+        self._rotate: Final = rotate
+        self._mirror: Final = mirror
         self._options: Final[dict[str, Any]] = {
             "height": self.size[0],
             "width": self.size[1],
             "fit": checked_choice("fit", fit, Fit),
             "anchor": checked_choice("anchor", anchor, Anchor),
+            "quarter_turns": rotate // 90,
+            "mirror": mirror,
             "interpolation": checked_choice("interpolation", interpolation, Interpolation),
             "chroma": checked_choice("chroma", chroma, Chroma),
-            "channels": checked_choice("channels", channels, Channels),
+            "channels": channels,
             "dtype": dtype,
+            "planar": planar,
             "pad_value": _checked_integer("pad_value", pad_value, 0, 255),
-            **_checked_values(self.dtype, mean, std, scale, zero_point),
+            **_checked_values(self.dtype, count, mean, std, scale, zero_point),
         }
         self._plans: dict[tuple[str, str, int, int], _native.PreprocessPlan] = {}
 
@@ -109,29 +122,30 @@ class Preprocessor:
 
         Args:
             frame: a Frame, or uint8 (h, w, 3) RGB; rows may lie any distance apart.
-            out: an array to fill, (height, width, 3) or (1, height, width, 3), of exactly the
+            out: an array to fill, of the tensor's shape or with a 1 before it, of exactly the
                 dtype, C-contiguous, aligned, writable, not overlapping the frame.
 
         Returns:
-            `out`, or a new array (height, width, 3).
+            `out`, or a new array: (height, width, channels), or (channels, height, width) for nchw.
 
         Raises:
             TypeError: wrong dtype or layout; nothing is converted silently.
-            ValueError: wrong shape, or a size out of range.
+            ValueError: wrong shape, or a size out of range, or a roi outside this frame.
         """
-        frame = as_frame(frame)
-        shape = (*self.size, 3)
+        if type(frame) is not Frame:
+            frame = as_frame(frame)
+        plan = self._plan(frame)
         if out is None:
-            out = np.empty(shape, self.dtype)
+            out = np.empty(self.shape, self.dtype)
         else:
-            _check_out(out, shape, self.dtype)
-        self._plan(frame.format, frame.color, frame.width, frame.height).run(frame.planes, out)
+            _check_out(out, self.shape, self.dtype)
+        plan.run(frame.planes, out)
         return out
 
     def unmap(
         self, xyxy: npt.NDArray[np.float32], frame: Frame | UInt8Array
     ) -> npt.NDArray[np.float32]:
-        """Boxes of the model input as boxes of the frame, clipped to it.
+        """Boxes of the model input as boxes of the frame as it was delivered, clipped to it.
 
         Args:
             xyxy: float32 (n, 4): x0, y0, x1, y1 in pixels of the model input; NaN stays NaN.
@@ -150,19 +164,36 @@ class Preprocessor:
         if xyxy.ndim != 2 or xyxy.shape[1] != 4:
             raise ValueError(f"xyxy must have shape (n, 4), got {xyxy.shape}")
         frame = as_frame(frame)
-        plan = self._plan(frame.format, frame.color, frame.width, frame.height)
+        plan = self._plan(frame)
         left, top, width, height = plan.placement
-        sides = np.array([frame.width, frame.height] * 2, np.float64)
-        boxes = (xyxy - np.array([left, top] * 2)) * (sides / np.array([width, height] * 2))
-        clipped: npt.NDArray[np.float32] = np.clip(boxes, 0.0, sides).astype(np.float32)
-        return clipped
+        x0, y0, x1, y1 = (edge / SUBPIXELS for edge in plan.region)
+        corners = np.array(xyxy, np.float64).reshape(-1, 2, 2)
+        if self._mirror:
+            corners[..., 0] = 2 * left + width - corners[:, ::-1, 0]
+        across, down = self._rotate in (180, 270), self._rotate in (90, 180)
+        if self._rotate in (90, 270):
+            corners = corners[..., ::-1]
+            left, top, width, height = top, left, height, width
+        if across:
+            corners[..., 0] = 2 * left + width - corners[:, ::-1, 0]
+        if down:
+            corners[..., 1] = 2 * top + height - corners[:, ::-1, 1]
+        scale = np.array([(x1 - x0) / width, (y1 - y0) / height])
+        boxes = (corners - [left, top]) * scale + [x0, y0]
+        clipped = np.clip(boxes, 0.0, [frame.width, frame.height])
+        return np.ascontiguousarray(clipped.reshape(-1, 4), np.float32)
 
-    def _plan(self, format: str, color: str, width: int, height: int) -> _native.PreprocessPlan:
-        key = (format, color, width, height)
+    def _plan(self, frame: Frame) -> _native.PreprocessPlan:
+        key = (frame.format, frame.color, frame.width, frame.height)
         plan = self._plans.get(key)
         if plan is None:
             plan = _native.PreprocessPlan(
-                format=format, color=color, frame_width=width, frame_height=height, **self._options
+                format=frame.format,
+                color=frame.color,
+                frame_width=frame.width,
+                frame_height=frame.height,
+                region=_region_of(self._roi, frame),
+                **self._options,
             )
             plans = dict(list(self._plans.items())[1 - PLANS_KEPT :])
             plans[key] = plan
@@ -176,7 +207,7 @@ def preprocess(
     *,
     fit: Fit = "letterbox",
     anchor: Anchor = "center",
-    rotate: int = 0,
+    rotate: Rotate = 0,
     mirror: bool = False,
     interpolation: Interpolation = "bilinear",
     chroma: Chroma = "bilinear",
@@ -188,7 +219,7 @@ def preprocess(
     layout: Layout = "nhwc",
     channels: Channels = "rgb",
     pad_value: int = 114,
-    roi: tuple[int, int, int, int] | None = None,
+    roi: Region | None = None,
     out: npt.NDArray[Any] | None = None,
 ) -> Any:
     """One frame as a model's input tensor: (height, width, 3) of `dtype`.
@@ -237,7 +268,7 @@ def as_frame(frame: Frame | UInt8Array) -> Frame:
     return Frame(frame, frame.shape[1], frame.shape[0], "rgb")
 
 
-def _check_out(out: Any, shape: tuple[int, int, int], dtype: np.dtype[Any]) -> None:
+def _check_out(out: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
     if not isinstance(out, np.ndarray):
         raise TypeError(f"out must be a {dtype} array, got {type(out).__name__}")
     if out.dtype != dtype:
@@ -250,9 +281,29 @@ def _check_out(out: Any, shape: tuple[int, int, int], dtype: np.dtype[Any]) -> N
         raise TypeError("out must be writable and aligned, got a read-only or unaligned array")
 
 
-def _checked_only(name: str, value: Any, only: Any) -> None:
-    if value is not only and (isinstance(value, np.ndarray) or value != only):
-        raise ValueError(f"{name} must be {only}, got {value!r}")
+def _checked_region(roi: Region) -> tuple[int, int, int, int]:
+    """The region in 1/256 pixels."""
+    array = np.asarray(roi)
+    if array.dtype.kind not in "fiu" or array.shape != (4,):
+        raise TypeError(f"roi must be (x0, y0, x1, y1), got {roi!r}")
+    if not np.isfinite(array).all() or array.min() < 0 or array.max() > MAX_SIDE:
+        raise ValueError(f"roi must lie inside the frame, got {roi!r}")
+    x0, y0, x1, y1 = (round(float(edge) * SUBPIXELS) for edge in array)
+    if x0 >= x1 or y0 >= y1:
+        raise ValueError(f"roi must be (x0, y0, x1, y1) with x0 < x1 and y0 < y1, got {roi!r}")
+    return x0, y0, x1, y1
+
+
+def _region_of(roi: tuple[int, int, int, int] | None, frame: Frame) -> tuple[int, int, int, int]:
+    width, height = frame.width * SUBPIXELS, frame.height * SUBPIXELS
+    if roi is None:
+        return 0, 0, width, height
+    if roi[2] > width or roi[3] > height:
+        edges = tuple(edge / SUBPIXELS for edge in roi)
+        raise ValueError(
+            f"roi must lie inside the frame of {frame.width}x{frame.height} pixels, got {edges}"
+        )
+    return roi
 
 
 def _checked_integer(name: str, value: int, low: int, high: int) -> int:
@@ -267,13 +318,14 @@ def _checked_integer(name: str, value: int, low: int, high: int) -> int:
 
 def _checked_values(
     dtype: np.dtype[Any],
+    channels: int,
     mean: float | Sequence[float],
     std: float | Sequence[float],
     scale: float | None,
     zero_point: int | None,
 ) -> dict[str, Any]:
-    means, stds = _three("mean", mean), _three("std", std)
-    if dtype == np.float32:
+    means, stds = _each("mean", mean, channels), _each("std", std, channels)
+    if dtype.kind == "f":
         if scale is not None or zero_point is not None:
             raise ValueError(
                 f"scale and zero_point are for integer dtypes, got {scale} and {zero_point} with "
@@ -286,24 +338,27 @@ def _checked_values(
             raise ValueError(f"scale must be finite and > 0, got {step}")
         limits = np.iinfo(dtype)
         zero = _checked_integer("zero_point", zero_point or 0, limits.min, limits.max)
+    held = dtype if dtype.kind == "f" else np.dtype(np.float32)
+    limit = float(np.finfo(held).max)
     if min(stds) <= 0:
         raise ValueError(f"std must be > 0, got {std}")
     for m, s in zip(means, stds, strict=True):
         largest = (255.0 + abs(m)) / s / step if s * step else math.inf
-        if not largest <= FLOAT32_MAX:
+        if not largest <= limit:
             raise ValueError(
-                f"(pixel - mean) / std / scale must fit float32, got mean {m}, std {s}, "
-                f"scale {step}"
+                f"(pixel - mean) / std / scale must fit {held}, got mean {m}, std {s}, scale {step}"
             )
     return {"mean": means, "std": stds, "scale": step, "zero_point": zero}
 
 
-def _three(name: str, value: float | Sequence[float]) -> list[float]:
+def _each(name: str, value: float | Sequence[float], channels: int) -> list[float]:
+    """Three numbers, one for each channel; a lone channel has the first."""
     array = np.asarray(value)
+    count = {1: "one", 3: "three"}[channels]
     if array.dtype.kind not in "fiu":
-        raise TypeError(f"{name} must be a number or three, got {value!r}")
-    if array.shape not in ((), (3,)):
-        raise ValueError(f"{name} must be a number or three, got shape {array.shape}")
+        raise TypeError(f"{name} must be a number or {count}, got {value!r}")
+    if array.shape not in ((), (channels,)):
+        raise ValueError(f"{name} must be a number or {count}, got shape {array.shape}")
     numbers = [float(v) for v in np.broadcast_to(array, (3,))]
     if not all(math.isfinite(v) for v in numbers):
         raise ValueError(f"{name} must be finite, got {value!r}")

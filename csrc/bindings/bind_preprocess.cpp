@@ -1,6 +1,7 @@
 // Preprocessing plans.
 #include <array>
 #include <memory>
+#include <new>
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 #include <stdexcept>
@@ -28,29 +29,27 @@ Enum named(const std::string& name) {
 
 std::unique_ptr<PreprocessPlan>
 make_plan(const std::string& format, const std::string& color, int frame_width, int frame_height,
-          int width, int height, const std::string& fit, const std::string& anchor,
+          std::array<int32_t, 4> region, int width, int height, const std::string& fit,
+          const std::string& anchor, int quarter_turns, bool mirror,
           const std::string& interpolation, const std::string& chroma, const std::string& channels,
-          const std::string& dtype, std::array<double, 3> mean, std::array<double, 3> std,
-          double scale, int zero_point, int pad_value) {
+          const std::string& dtype, bool planar, std::array<double, 3> mean,
+          std::array<double, 3> std, double scale, int zero_point, int pad_value) {
     const FrameGeometry frame{named<PixelFormat>(format), named<ColorSpace>(color), frame_width,
                               frame_height};
-    PreprocessOptions options{};
-    options.width = width;
-    options.height = height;
-    options.fit = named<Fit>(fit);
-    options.anchor = named<Anchor>(anchor);
-    options.interpolation = named<Interpolation>(interpolation);
-    options.chroma = named<Chroma>(chroma);
-    options.channels = named<ChannelOrder>(channels);
-    options.type = named<OutputType>(dtype);
-    for (int c = 0; c < 3; ++c) {
-        options.mean[c] = mean[c];
-        options.std[c] = std[c];
-    }
-    options.scale = scale;
-    options.zero_point = zero_point;
-    options.pad_value = pad_value;
-    return std::make_unique<PreprocessPlan>(frame, options);
+    const PreprocessOptions options{
+        {width, height, named<Fit>(fit), named<Anchor>(anchor), quarter_turns, mirror},
+        named<Interpolation>(interpolation),
+        named<Chroma>(chroma),
+        named<ChannelOrder>(channels),
+        {named<OutputType>(dtype),
+         {mean[0], mean[1], mean[2]},
+         {std[0], std[1], std[2]},
+         scale,
+         zero_point,
+         pad_value},
+        planar};
+    return std::make_unique<PreprocessPlan>(
+        frame, Region{region[0], region[1], region[2], region[3]}, options);
 }
 
 void run(const PreprocessPlan& plan, const std::vector<Array<uint8_t>>& planes, py::array out) {
@@ -64,6 +63,8 @@ void run(const PreprocessPlan& plan, const std::vector<Array<uint8_t>>& planes, 
     }
     if (status == Status::wrong_planes)
         throw std::invalid_argument("planes are not those the plan was made for");
+    if (status == Status::out_of_memory)
+        throw std::bad_alloc();
     if (status == Status::wrong_output)
         throw std::invalid_argument("output is not of the size the plan was made for");
 }
@@ -71,12 +72,14 @@ void run(const PreprocessPlan& plan, const std::vector<Array<uint8_t>>& planes, 
 } // namespace
 
 void bind_preprocess(py::module_& m) {
+    m.attr("SUBPIXELS") = kSubpixels;
     py::class_<PreprocessPlan>(m, "PreprocessPlan", "Everything but the pixels.")
         .def(py::init(&make_plan), py::kw_only(), py::arg("format"), py::arg("color"),
-             py::arg("frame_width"), py::arg("frame_height"), py::arg("width"), py::arg("height"),
-             py::arg("fit"), py::arg("anchor"), py::arg("interpolation"), py::arg("chroma"),
-             py::arg("channels"), py::arg("dtype"), py::arg("mean"), py::arg("std"),
-             py::arg("scale"), py::arg("zero_point"), py::arg("pad_value"))
+             py::arg("frame_width"), py::arg("frame_height"), py::arg("region"), py::arg("width"),
+             py::arg("height"), py::arg("fit"), py::arg("anchor"), py::arg("quarter_turns"),
+             py::arg("mirror"), py::arg("interpolation"), py::arg("chroma"), py::arg("channels"),
+             py::arg("dtype"), py::arg("planar"), py::arg("mean"), py::arg("std"), py::arg("scale"),
+             py::arg("zero_point"), py::arg("pad_value"))
         .def_property_readonly(
             "placement",
             [](const PreprocessPlan& plan) {
@@ -84,6 +87,13 @@ void bind_preprocess(py::module_& m) {
                 return std::make_tuple(p.left, p.top, p.width, p.height);
             },
             "Left, top, width and height of the picture in the model input.")
+        .def_property_readonly(
+            "region",
+            [](const PreprocessPlan& plan) {
+                const Region& r = plan.region();
+                return std::make_tuple(r.x0, r.y0, r.x1, r.y1);
+            },
+            "Left, top, right and bottom of what is shown, in 1 / SUBPIXELS pixels of the frame.")
         .def("run", &run, py::arg("planes").noconvert(), py::arg("out").noconvert(),
              "Fill the contiguous array `out` from the planes of a frame.");
 }

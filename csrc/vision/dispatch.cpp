@@ -82,7 +82,7 @@ bool has_neon() noexcept {
 
 // Best first.
 struct AvailableKernels {
-    const Kernels* sets[4] = {};
+    const Kernels* sets[kMaxKernels] = {};
     int count = 0;
 
     AvailableKernels() noexcept {

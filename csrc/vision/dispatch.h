@@ -5,13 +5,16 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "vision/preprocess_tables.h"
+
 namespace edgecore {
 
-struct PreprocessTables;
 struct FrameView;
 struct BoxColumns;
 struct CellRange;
 struct KeptBlock;
+
+constexpr int kMaxKernels = 4; // on one machine
 
 // Which of up to 64 anchors of a matrix have a score of at least `level`: bit i is anchor i. Rows
 // lie `stride` elements apart; NaN reaches nothing.
@@ -28,9 +31,12 @@ struct Reaching {
 // Every kernel of one instruction set. All sets give identical results to the bit.
 struct Kernels {
     const char* isa;
-    // Fills the whole output tensor. The frame has the geometry the tables were built for.
-    void (*preprocess)(const PreprocessTables& tables, const FrameView& frame,
-                       uint8_t* out) noexcept;
+    WindowShape windows; // in which `preprocess` wants its tables
+    // Fills rows `begin` to `end` of the output tensor. The frame has the geometry the tables were
+    // built for. Where the picture is transposed, `begin` is its first row or a multiple of
+    // kColumnPadding rows behind it.
+    void (*preprocess)(const PreprocessTables& tables, const FrameView& frame, uint8_t* out,
+                       int begin, int end) noexcept;
     Reaching<float> reaching_float32;
     Reaching<int8_t> reaching_int8;
     Reaching<uint8_t> reaching_uint8;

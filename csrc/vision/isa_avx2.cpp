@@ -15,8 +15,8 @@ namespace edgecore::EDGECORE_ISA {
 
 namespace {
 
+#    include "vision/vocabulary/avx2.inc"
 #    include "vision/vocabulary/avx2_floats.inc"
-#    include "vision/vocabulary/baseline.inc"
 
 } // namespace
 

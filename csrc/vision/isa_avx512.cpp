@@ -3,6 +3,9 @@
 
 #if EDGECORE_X86
 
+// GCC 12 warns of the undefined values its own intrinsics begin with.
+#    pragma GCC diagnostic ignored "-Wuninitialized"
+#    pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 #    include <immintrin.h>
 
 #    include "vision/kernel_headers.h"
@@ -15,8 +18,8 @@ namespace edgecore::EDGECORE_ISA {
 
 namespace {
 
+#    include "vision/vocabulary/avx512.inc"
 #    include "vision/vocabulary/avx512_floats.inc"
-#    include "vision/vocabulary/baseline.inc"
 
 } // namespace
 

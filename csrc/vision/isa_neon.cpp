@@ -15,7 +15,7 @@ namespace edgecore::EDGECORE_ISA {
 
 namespace {
 
-#    include "vision/vocabulary/baseline.inc"
+#    include "vision/vocabulary/neon.inc"
 #    if EDGECORE_ARM64
 #        include "vision/vocabulary/neon_floats.inc"
 #    else

@@ -9,7 +9,9 @@
 #include "vision/boxes.h"
 #include "vision/dispatch.h"
 #include "vision/frame.h"
+#include "vision/half.h"
 #include "vision/nms.h"
 #include "vision/preprocess_tables.h"
+#include "vision/target.h"
 
 #endif

@@ -5,87 +5,91 @@
 #ifndef EDGECORE_VISION_PREPROCESS_H
 #define EDGECORE_VISION_PREPROCESS_H
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <mutex>
 #include <vector>
 
+#include "vision/color.h"
+#include "vision/dispatch.h"
 #include "vision/frame.h"
+#include "vision/geometry.h"
 #include "vision/preprocess_tables.h"
+#include "vision/source_layout.h"
+#include "vision/taps.h"
+#include "vision/values.h"
+#include "vision/windows.h"
 
 namespace edgecore {
 
-enum class Fit : uint8_t { letterbox, stretch };
-enum class Anchor : uint8_t { center, top_left };
-enum class Interpolation : uint8_t { bilinear, nearest };
-enum class Chroma : uint8_t { bilinear, nearest };
-enum class ChannelOrder : uint8_t { rgb, bgr };
-
-bool parse(const char* name, Fit* out) noexcept;
-bool parse(const char* name, Anchor* out) noexcept;
-bool parse(const char* name, Interpolation* out) noexcept;
-bool parse(const char* name, Chroma* out) noexcept;
-bool parse(const char* name, ChannelOrder* out) noexcept;
-bool parse(const char* name, OutputType* out) noexcept;
-
 struct PreprocessOptions {
-    int width; // of the model input, pixels, 1..kMaxSide
-    int height;
-    Fit fit;
-    Anchor anchor;
+    GeometryOptions geometry;
     Interpolation interpolation;
     Chroma chroma;
     ChannelOrder channels;
-    OutputType type;
-    double mean[3]; // pixel levels, in output channel order
-    double std[3];  // the same, not 0
-    double scale;   // of integer outputs: real value of one step, > 0; 1 for float32
-    int zero_point; // of integer outputs, within the type; 0 for float32
-    int pad_value;  // pixel level, 0..255
+    ValueOptions values;
+    bool planar;
 };
 
-// Where the picture lies in the model input, in its pixels.
-struct Placement {
-    int left;
-    int top;
-    int width;
-    int height;
-};
-
-enum class Status : uint8_t { ok, wrong_planes, wrong_output };
+enum class Status : uint8_t { ok, wrong_planes, wrong_output, out_of_memory };
 
 class PreprocessPlan {
 public:
     // May throw std::bad_alloc, nothing else.
-    PreprocessPlan(const FrameGeometry& frame, const PreprocessOptions& options);
+    PreprocessPlan(const FrameGeometry& frame, const Region& region,
+                   const PreprocessOptions& options);
     PreprocessPlan(const PreprocessPlan&) = delete;
     PreprocessPlan& operator=(const PreprocessPlan&) = delete;
+    ~PreprocessPlan();
 
-    const Placement& placement() const noexcept { return placement_; }
+    const Placement& placement() const noexcept { return geometry_.placement; }
+    const Region& region() const noexcept { return region_; }
 
-    // Writes the tensor, height x width x 3 values of the output type, `bytes` in all. `out` is
-    // aligned for that type and does not overlap the frame.
+    // Writes the tensor, `bytes` in all: height x width x channels values of the output type, or
+    // channels x height x width. `out` is aligned for that type and does not overlap the frame.
     Status run(const FrameView& frame, void* out, size_t bytes) const noexcept;
 
 private:
-    struct Taps {
+    // Lanes that share their taps: all of RGB, luma alone, both chroma channels.
+    struct LineTaps {
         std::vector<int32_t> first;
         std::vector<int32_t> second;
         std::vector<int16_t> weight;
         std::vector<RowTap> rows;
+        bool kept = false;
+        int64_t limit = 0; // bytes of a row that may be read
     };
 
-    void place(const PreprocessOptions& options);
-    void lay_out_source(const PreprocessOptions& options);
-    void lay_out_taps(int index, int step, int group_x, int group_y,
-                      const PreprocessOptions& options, SampleGroup* out);
-    void lay_out_colors(const PreprocessOptions& options);
-    void lay_out_values(const PreprocessOptions& options);
+    // The tables for one set of kernels.
+    struct Prepared {
+        const Kernels* kernels;
+        PreprocessTables tables;
+        std::vector<int8_t> coarse[2];
+        std::vector<int8_t> fine[2];
+        std::vector<int16_t> weight[2];
+        Windows windows[2];
+        LineTable line[2];
+    };
+
+    void lay_out_lines(const PreprocessOptions& options);
+    void lay_out_line(int index, int step, int group_x, int group_y, const int* offsets, int lanes,
+                      const PreprocessOptions& options);
+    void add_line(const ChannelSource& source, int table) noexcept;
+    void fill_table(int index, const WindowShape& shape, Prepared* out) const;
+    const Prepared* prepare(const Kernels& kernels) const;
+    const Prepared* prepared_for(const Kernels& kernels) const;
 
     FrameGeometry frame_;
-    Placement placement_;
-    Taps taps_[2]; // primary, chroma
-    std::vector<uint8_t> pad_row_;
+    size_t bytes_; // of the tensor
+    Region region_;
+    Geometry geometry_;
+    LineTaps taps_[2]; // primary, chroma
+    int table_of_line_[kMaxLines];
     PreprocessTables tables_;
+    mutable std::mutex preparing_;
+    mutable std::atomic<const Prepared*> prepared_[kMaxKernels];
 };
 
 } // namespace edgecore

@@ -1,9 +1,9 @@
 // What a preprocessing plan hands to the kernels: plain tables, no std types, owned by the plan.
 //
 // Fixed point, so that every instruction set gives the same bits:
-//     tap weights  Q14  0..16383 of 16384, the share of the second tap
-//     samples      Q7   0..32640, that is pixel levels times 128, in int16
-//     colour       Q13  coefficients in int16, sums in int32
+//     tap weights  Q15  the share of the second tap, even numbers: Q14 doubled
+//     samples      Q7   0..32736, that is pixel levels times 128, in int16
+//     pixels       Q7   as sampled, or Q6 after a colour matrix
 #ifndef EDGECORE_VISION_PREPROCESS_TABLES_H
 #define EDGECORE_VISION_PREPROCESS_TABLES_H
 
@@ -13,19 +13,46 @@ namespace edgecore {
 
 constexpr int kWeightBits = 14;
 constexpr int kSampleBits = 7;
-constexpr int kColorBits = 13;
+constexpr int kColorBits = 6;
 
-// Column tables are padded to a multiple of this many entries, by repeating the last one.
+// Tables are padded to whole blocks of this many columns by repeating the last one, so that kernels
+// of any width read whole blocks of one or three lanes a column.
 constexpr int kColumnPadding = 64;
 
-enum class OutputType : uint8_t { uint8, int8, float32 };
+// A multiple of every size that one or three channels of a pixel can have.
+constexpr int kPaddingBytes = 192;
+constexpr int kMaxLines = 3;
 
-// Taps of each output column: byte offsets in a source row, and the weight of the second one.
-struct ColumnTaps {
-    const int32_t* first;
+// How a kernel fetches bytes: windows of the row, loaded whole, then permuted. 0 lanes: it does
+// not.
+struct WindowShape {
+    int lanes;    // lanes of a block
+    int bytes;    // of a window
+    int together; // neighbouring blocks permuted by one instruction
+    bool paired;  // bytes of the two taps alternate, or all first taps come before all second ones
+};
+
+// What the weights of a line's lanes need.
+enum class Taps : uint8_t { picked, coarse, fine };
+
+// How each lane of a line of samples is read from a row: two bytes and the weight of the second.
+struct LineTable {
+    const int32_t* first; // byte offsets
     const int32_t* second;
     const int16_t* weight;
-    bool blended; // false: every weight is 0
+
+    // The same for the kernels' windows; windows == 0 where the row is narrower than a window.
+    // For each block of lanes and each of its windows: where it begins in the row, and for each
+    // byte wanted its place in the window, 0x80 for one that another window has.
+    int windows;
+    const int32_t* start;
+    const uint8_t* index;
+    // Q14 weights in two signed bytes a lane for each of: 128 - h, h, and what h lacks: -l, l with
+    // weight = 128 h + l. Only for paired shapes; second tap equal to the first where weight is 0.
+    const int8_t* coarse;
+    const int8_t* fine;
+    const int16_t* ordered_weight; // the weights in the order of the blocks, for other shapes
+    Taps taps;                     // picked: every weight is 0; coarse: every l is
 };
 
 struct RowTap {
@@ -34,53 +61,74 @@ struct RowTap {
     int16_t weight;
 };
 
-struct ChannelSource {
-    int plane;
-    int offset; // of the first sample, bytes into the plane
-};
-
-// Channels of the source that share their taps: all of RGB, luma alone, both chroma channels.
-struct SampleGroup {
-    int channels;
-    ChannelSource source[3];
-    ColumnTaps columns;
+// One line of samples: a channel, or all of them in output order. Or two lines, where two channels
+// lie in the same bytes: then each block of the table has a half for either.
+struct Line {
+    const LineTable* table;
     const RowTap* rows;
+    int plane;
+    int offset;         // of the first sample, bytes into a row
+    bool kept;          // sampled rows serve several output rows
+    bool twin;          // the next line is made with this one
+    int channel_offset; // of the twin, from this one
 };
 
-// sample = (y Y + u U + v V + bias) >> kColorBits, clamped.
-struct ColorRow {
-    int16_t y;
-    int16_t u;
-    int16_t v;
-    int32_t bias;
+// What turns lines into pixels.
+enum class Mixing : uint8_t {
+    none,     // one line is one output line, or all channels interleaved
+    yuv,      // luma and two chroma lines to three channels
+    luma,     // luma alone, its range expanded
+    weighted, // three channels to their luma
 };
 
-enum class SourceKind : uint8_t { gray, rgb, yuv };
+// With y, a, b centred: first = y Y + a A, second = y Y + a Ga + b Gb, third = y Y + b B, where a
+// is the chroma of the first output channel. Luma Q14, chroma Q13.
+struct ColorMatrix {
+    int16_t black; // Q7
+    int16_t luma;
+    int16_t first;
+    int16_t second[2];
+    int16_t third;
+    int16_t weight[3]; // of Mixing::weighted, Q15
+};
+
+enum class OutputType : uint8_t { uint8, int8, float32, float16 };
+
+// How pixels become values, for the longest run of lanes before channels repeat.
+struct Scaling {
+    alignas(64) float gain[3 * kColumnPadding];
+    float offset[3 * kColumnPadding];
+};
 
 struct PreprocessTables {
     int width; // of the model input
     int height;
     int left; // of the picture within it
     int top;
-    int picture_width;
+    int picture_width; // as far as it lies inside
     int picture_height;
+    int channels;
+    bool planar;     // channels one after the other
+    bool transposed; // lines of samples become columns of the picture
 
-    SourceKind kind;
-    SampleGroup primary; // gray, rgb in output order, or luma
-    SampleGroup chroma;  // u, v; yuv only
-
-    ColorRow color[3]; // in output order; yuv only
+    Mixing mixing;
+    int line_count;
+    int lanes_per_column; // 3 where a line has all channels
+    Line line[kMaxLines];
+    ColorMatrix color;
 
     OutputType type;
-    // value = clamp(sample * gain + offset, low, high), then for integers rounded to nearest, ties
-    // to even, plus zero_point.
-    float gain[3];
-    float offset[3];
+    // unit: value = round(level), ties to even, then flip. Otherwise value = clamp(pixel * gain +
+    // offset, low, high), and for integers rounded to nearest, ties to even, plus zero_point.
+    bool unit;
+    uint8_t flip; // xor of the byte
+    Scaling scaling[kMaxLines];
     float low;
     float high;
     int32_t zero_point;
 
-    const uint8_t* pad_row; // one row of padding, width * 3 values of the output type
+    // Padding, of each channel where they are separate; repeats after any number of columns.
+    alignas(64) uint8_t padding[kMaxLines][kPaddingBytes];
 };
 
 } // namespace edgecore

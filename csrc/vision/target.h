@@ -25,6 +25,10 @@
 #    define EDGECORE_NEON "fpu=neon"
 #endif
 
+// For the words of a vocabulary and what is made of them inside a loop: vectors stay in registers
+// only where nothing is called.
+#define EDGECORE_INLINE inline __attribute__((always_inline))
+
 #define EDGECORE_PRAGMA(text) _Pragma(#text)
 
 #if defined(__clang__)

@@ -24,16 +24,28 @@ CHANNELS = {
 }
 HALF_ROWS = {"nv12", "nv21", "i420"}
 PACKED = {"yuyv", "uyvy"}
+SUBPIXELS = 256
 
 
 def place(
-    frame: tuple[int, int], size: tuple[int, int], fit: str, anchor: str
+    region: tuple[float, float], size: tuple[int, int], fit: str, anchor: str
 ) -> tuple[int, int, int, int]:
-    """Left, top, width, height of the picture in the input, as Ultralytics' LetterBox has them."""
+    """Left, top, width, height of the picture in the input; `region` is what it shows, upright."""
     if fit == "stretch":
         return 0, 0, size[1], size[0]
-    ratio = min(size[0] / frame[0], size[1] / frame[1])
-    width, height = max(1, round(frame[1] * ratio)), max(1, round(frame[0] * ratio))
+    if fit == "crop":
+        # torchvision: Resize of the shorter side, then CenterCrop.
+        height, width = size
+        if region[1] * size[0] > region[0] * size[1]:
+            width = int(region[1] * size[0] / region[0])
+        else:
+            height = int(region[0] * size[1] / region[1])
+        if anchor == "top-left":
+            return 0, 0, width, height
+        return -round((width - size[1]) / 2), -round((height - size[0]) / 2), width, height
+    # Ultralytics' LetterBox.
+    ratio = min(size[0] / region[0], size[1] / region[1])
+    width, height = max(1, round(region[1] * ratio)), max(1, round(region[0] * ratio))
     if anchor == "top-left":
         return 0, 0, width, height
     left = round((size[1] - width) / 2 - 0.1)
@@ -41,42 +53,47 @@ def place(
     return left, top, width, height
 
 
-def taps(
-    picture: int, size: int, group: int, interpolation: str, chroma: str
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], Float64Array]:
-    """First and second sample of each output pixel, and the share of the second one."""
-    index = np.arange(picture)
-    centre = (index + 0.5) * size / picture
-    if interpolation == "nearest":
-        centre = (2 * index + 1) * size // (2 * picture) + 0.5
-    samples = -(-size // group)
-    if chroma == "bilinear":
-        centre, size = centre / group, samples
-    first = np.floor(centre - 0.5).astype(np.int64)
-    weight = centre - 0.5 - first
-    low, high = np.clip(first, 0, size - 1), np.clip(first + 1, 0, size - 1)
-    if chroma == "nearest":
-        low, high = low // group, high // group
-    return low, high, weight
-
-
-def resize(
-    plane: Float64Array,
-    frame: tuple[int, int],
-    picture: tuple[int, int],
-    groups: tuple[int, int],
+def weights(
+    picture: int,
+    start: float,
+    stop: float,
+    samples: int,
+    group: int,
     interpolation: str,
     chroma: str,
 ) -> Float64Array:
-    """One channel at the picture's size; a sample serves `groups` pixels, down and across."""
-    low, high, weight = taps(picture[0], frame[0], groups[0], interpolation, chroma)
-    rows = plane[low] * (1 - weight)[:, None] + plane[high] * weight[:, None]
-    low, high, weight = taps(picture[1], frame[1], groups[1], interpolation, chroma)
-    return rows[:, low] * (1 - weight) + rows[:, high] * weight
+    """(picture, samples): how much of each sample an output pixel holds, along one axis.
+
+    The picture's pixels share the frame's pixels `start` to `stop`; a sample serves `group`.
+    """
+    step = (stop - start) / picture
+    index = np.arange(picture)
+    out = np.zeros((picture, samples))
+    grid = group if chroma == "bilinear" else 1
+    if interpolation == "area" and step > grid:
+        near, far = (start + index * step)[:, None], (start + (index + 1) * step)[:, None]
+        edge = np.arange(samples) * group
+        return np.clip(np.minimum(far, edge + group) - np.maximum(near, edge), 0, None) / step
+    low, high = int(start), int(np.ceil(stop)) - 1
+    centre = start + (index + 0.5) * step
+    if interpolation == "nearest":
+        # In exact integers: a centre may lie on the border of two pixels.
+        exact = round(start * SUBPIXELS), round(stop * SUBPIXELS)
+        pixel = (2 * picture * exact[0] + (2 * index + 1) * (exact[1] - exact[0])) // (
+            2 * picture * SUBPIXELS
+        )
+        centre = pixel + 0.5
+    place = centre / grid - 0.5
+    first = np.floor(place).astype(np.int64)
+    share = place - first
+    for offset, part in ((0, 1 - share), (1, share)):
+        sample = np.clip(first + offset, low // grid, high // grid)
+        np.add.at(out, (index, sample if grid == group else sample // group), part)
+    return out
 
 
 def to_rgb(yuv: Float64Array, color: str) -> Float64Array:
-    red, blue = (0.299, 0.114) if color.startswith("bt601") else (0.2126, 0.0722)
+    red, blue = luma_weights(color)
     green = 1 - red - blue
     y, u, v = yuv[..., 0], yuv[..., 1] - 128, yuv[..., 2] - 128
     if color.endswith("limited"):
@@ -86,20 +103,49 @@ def to_rgb(yuv: Float64Array, color: str) -> Float64Array:
     return np.clip(np.stack([r, g, b], -1), 0, 255)
 
 
+def luma_weights(color: str) -> tuple[float, float]:
+    return (0.299, 0.114) if color.startswith("bt601") else (0.2126, 0.0722)
+
+
+def to_gray(channels: Float64Array, frame: Any, yuv: bool) -> Float64Array:
+    """Luma alone, expanded to 0..255, or the luma of three channels."""
+    if yuv:
+        expanded = channels[..., 0]
+        if frame.color.endswith("limited"):
+            expanded = (expanded - 16) * 255 / 219
+        return np.clip(expanded, 0, 255)[..., None]
+    red, blue = luma_weights(frame.color)
+    luma: Float64Array = channels @ np.array([red, 1 - red - blue, blue])
+    return luma[..., None]
+
+
+def region_of(frame: Any, roi: Any) -> tuple[float, float, float, float]:
+    if roi is None:
+        return 0.0, 0.0, float(frame.width), float(frame.height)
+    x0, y0, x1, y1 = (round(edge * SUBPIXELS) / SUBPIXELS for edge in roi)
+    return x0, y0, x1, y1
+
+
 def pixels(
     frame: Any,
     size: tuple[int, int],
     *,
     fit: str = "letterbox",
     anchor: str = "center",
+    rotate: int = 0,
+    mirror: bool = False,
     interpolation: str = "bilinear",
     chroma: str = "bilinear",
     channels: str = "rgb",
     pad_value: int = 114,
+    roi: Any = None,
 ) -> Float64Array:
-    """Pixel levels of the model input, (h, w, 3), before mean and std; `frame` has .planes."""
-    shape = frame.height, frame.width
-    left, top, width, height = place(shape, size, fit, anchor)
+    """Pixel levels of the model input, (h, w, c), before mean and std; `frame` has .planes."""
+    x0, y0, x1, y1 = region_of(frame, roi)
+    turned = rotate in (90, 270)
+    shown = (x1 - x0, y1 - y0) if turned else (y1 - y0, x1 - x0)
+    left, top, width, height = place(shown, size, fit, anchor)
+    upright = (width, height) if turned else (height, width)
     yuv = frame.format in HALF_ROWS or frame.format in PACKED
     parts = []
     for c, (plane, offset, step) in enumerate(CHANNELS[frame.format]):
@@ -108,15 +154,22 @@ def pixels(
         groups = (1, 1)
         if yuv and c > 0:
             groups = (2 if frame.format in HALF_ROWS else 1, 2)
-        filtering = chroma if groups != (1, 1) else "bilinear"
-        parts.append(resize(samples, shape, (height, width), groups, interpolation, filtering))
+        down = weights(upright[0], y0, y1, samples.shape[0], groups[0], interpolation, chroma)
+        across = weights(upright[1], x0, x1, samples.shape[1], groups[1], interpolation, chroma)
+        parts.append(down @ samples @ across.T)
     picture = np.stack(parts, -1)
-    if yuv:
+    if channels == "gray":
+        picture = to_gray(picture, frame, yuv)
+    elif yuv:
         picture = to_rgb(picture, frame.color)
     if channels == "bgr":
         picture = picture[..., ::-1]
-    out = np.full((*size, 3), float(pad_value))
-    out[top : top + height, left : left + width] = picture
+    picture = np.rot90(picture, -rotate // 90)
+    if mirror:
+        picture = picture[:, ::-1]
+    out = np.full((*size, picture.shape[2]), float(pad_value))
+    inside = out[max(top, 0) : top + height, max(left, 0) : left + width]
+    inside[...] = picture[max(-top, 0) :, max(-left, 0) :][: inside.shape[0], : inside.shape[1]]
     return out
 
 
@@ -130,15 +183,33 @@ def values(
 ) -> npt.NDArray[Any]:
     """Tensor values of pixel levels."""
     real = (pixel - np.asarray(mean)) / np.asarray(std)
-    if dtype == "float32":
+    if dtype.startswith("float"):
         return real
     limits = np.iinfo(dtype)
     steps = np.rint(real / (scale or 1.0)) + (zero_point or 0)
     return np.clip(steps, limits.min, limits.max)
 
 
-def unmap(xyxy: Any, frame: tuple[int, int], size: tuple[int, int], fit: str, anchor: str) -> Any:
-    left, top, width, height = place(frame, size, fit, anchor)
-    boxes = np.asarray(xyxy, np.float64) - [left, top, left, top]
-    boxes *= [frame[1] / width, frame[0] / height] * 2
-    return np.clip(boxes, 0, [frame[1], frame[0]] * 2)
+def unmap(
+    points: Any,
+    frame: Any,
+    size: tuple[int, int],
+    *,
+    fit: str = "letterbox",
+    anchor: str = "center",
+    rotate: int = 0,
+    mirror: bool = False,
+    roi: Any = None,
+) -> Float64Array:
+    """Points (n, 2) of the model input as points of the frame, one turn at a time; not clipped."""
+    x0, y0, x1, y1 = region_of(frame, roi)
+    shown = (x1 - x0, y1 - y0) if rotate in (90, 270) else (y1 - y0, x1 - x0)
+    left, top, width, height = place(shown, size, fit, anchor)
+    points = np.asarray(points, np.float64)
+    x = (points[:, 0] - left) / width
+    y = (points[:, 1] - top) / height
+    if mirror:
+        x = 1 - x
+    for _ in range(rotate // 90):
+        x, y = y, 1 - x
+    return np.stack([x0 + x * (x1 - x0), y0 + y * (y1 - y0)], -1)

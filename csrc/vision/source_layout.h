@@ -1,0 +1,31 @@
+// Where a pixel format keeps its channels.
+#ifndef EDGECORE_VISION_SOURCE_LAYOUT_H
+#define EDGECORE_VISION_SOURCE_LAYOUT_H
+
+#include <cstdint>
+
+#include "vision/frame.h"
+
+namespace edgecore {
+
+enum class SourceKind : uint8_t { gray, rgb, yuv };
+
+struct ChannelSource {
+    int plane;
+    int offset; // of the first sample, bytes into a row
+};
+
+// r g b, or y u v, or gray alone.
+struct SourceLayout {
+    SourceKind kind;
+    int step;        // bytes from a pixel to the next one
+    int chroma_step; // the same for chroma samples
+    bool half_rows;  // chroma has half the rows, not only half the columns
+    ChannelSource channel[3];
+};
+
+SourceLayout layout_of(PixelFormat format) noexcept;
+
+} // namespace edgecore
+
+#endif
