@@ -31,6 +31,11 @@ struct Span {
     }
 };
 
+// By way of a signed integer, which is one instruction.
+std::size_t cell_index(double place) {
+    return static_cast<std::size_t>(static_cast<std::int64_t>(place));
+}
+
 } // namespace
 
 void Crowd::clear() {
@@ -95,10 +100,8 @@ void Crowd::arrange(float iou_threshold) {
     starts_.assign(cells + 2, 0);
     for (Member& member : members_) {
         const Level& level = levels_[level_of(member)];
-        const auto column =
-            static_cast<std::size_t>((member.middle_x - level.x) * level.cells_a_pixel);
-        const auto row =
-            static_cast<std::size_t>((member.middle_y - level.y) * level.cells_a_pixel);
+        const auto column = cell_index((member.middle_x - level.x) * level.cells_a_pixel);
+        const auto row = cell_index((member.middle_y - level.y) * level.cells_a_pixel);
         const std::size_t cell = level.first_cell + row * level.columns + column;
         member.cell = static_cast<std::uint32_t>(cell);
         ++starts_[cell + 2];
@@ -152,10 +155,10 @@ void Crowd::mark(const float* box, std::uint8_t* marks) const {
         const auto rows = static_cast<double>(level.rows);
         if (right < 0.0 || bottom < 0.0 || left >= columns || top >= rows)
             continue;
-        const auto first_column = static_cast<std::size_t>(std::max(left, 0.0));
-        const auto first_row = static_cast<std::size_t>(std::max(top, 0.0));
-        const auto last_column = static_cast<std::size_t>(std::min(right, columns - 1.0));
-        const auto last_row = static_cast<std::size_t>(std::min(bottom, rows - 1.0));
+        const auto first_column = cell_index(std::max(left, 0.0));
+        const auto first_row = cell_index(std::max(top, 0.0));
+        const auto last_column = cell_index(std::min(right, columns - 1.0));
+        const auto last_row = cell_index(std::min(bottom, rows - 1.0));
         mark_cells(boxes, rank_.data(),
                    {starts + level.first_cell + first_row * level.columns + first_column,
                     last_row - first_row + 1, last_column - first_column + 1, level.columns},

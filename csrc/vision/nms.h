@@ -21,7 +21,7 @@ struct Selection {
 
 // Kept boxes of one class, in chains of blocks, oldest first: high scores suppress most. Unused
 // lanes hold an empty box infinitely far away, which overlaps nothing.
-struct KeptBlock {
+struct alignas(64) KeptBlock {
     static constexpr std::size_t kLanes = 16;
     static constexpr std::uint32_t kNone = 0xFFFFFFFFu;
 
