@@ -56,7 +56,7 @@ def cython_extension(name: str, libraries: list[str]) -> Extension:
         [f"firmware_bridge/{name}.pyx"],
         include_dirs=["csrc"],
         libraries=libraries,
-        depends=[*LINK_HEADERS, *FIRMWARE_HEADERS, *files("firmware_bridge/*.pxd")],
+        depends=[*LINK_HEADERS, *FIRMWARE_HEADERS, *files("firmware_bridge/*.p[xy][dx]")],
         # Cython's own output is not ours to keep free of these two warnings.
         extra_compile_args=flags("-Wno-unused-function", "-Wno-unused-parameter"),
         extra_link_args=link_flags(),
