@@ -13,7 +13,7 @@ def plane_shapes(format: str, width: int, height: int) -> list[tuple[int, int, i
     """Rows, columns and channels of each plane."""
 
 # Boxes, confidence, class ids, keypoints, and whether the bound left any out.
-Found: TypeAlias = tuple[
+_Found: TypeAlias = tuple[
     NDArray[np.float32],
     NDArray[np.float32],
     NDArray[np.int32],
@@ -123,8 +123,8 @@ class HeadDecoder(metaclass=_Pybind11Type):
         x_scale: float,
         y_scale: float,
         choice: Choice,
-    ) -> Found: ...
-    def yolox(self, tensor: _Quantized, grids: _Grids, classes: int, choice: Choice) -> Found: ...
+    ) -> _Found: ...
+    def yolox(self, tensor: _Quantized, grids: _Grids, classes: int, choice: Choice) -> _Found: ...
     def dfl(
         self,
         boxes: Sequence[_Quantized],
@@ -136,10 +136,10 @@ class HeadDecoder(metaclass=_Pybind11Type):
         bins: int,
         classes: int,
         choice: Choice,
-    ) -> Found: ...
+    ) -> _Found: ...
     def end_to_end(
         self, tensor: _Quantized, rows: int, x_scale: float, y_scale: float, choice: Choice
-    ) -> Found: ...
+    ) -> _Found: ...
     def ssd(
         self,
         boxes: _Quantized,
@@ -149,7 +149,7 @@ class HeadDecoder(metaclass=_Pybind11Type):
         width: float,
         height: float,
         choice: Choice,
-    ) -> Found: ...
+    ) -> _Found: ...
     def anchored(
         self,
         boxes: Sequence[_Quantized],
@@ -157,7 +157,7 @@ class HeadDecoder(metaclass=_Pybind11Type):
         counts: Sequence[int],
         head: Anchored,
         choice: Choice,
-    ) -> Found: ...
+    ) -> _Found: ...
     def cells(
         self,
         tensor: _Quantized,
@@ -168,7 +168,7 @@ class HeadDecoder(metaclass=_Pybind11Type):
         y_scale: float,
         joined: bool,
         choice: Choice,
-    ) -> Found: ...
+    ) -> _Found: ...
     def peaks(
         self,
         heatmap: _Quantized,
@@ -182,7 +182,7 @@ class HeadDecoder(metaclass=_Pybind11Type):
         sigmoid: bool,
         y_first: bool,
         choice: Choice,
-    ) -> Found: ...
+    ) -> _Found: ...
 
 def isa_available() -> list[str]:
     """Sets this machine can run, best first."""

@@ -28,7 +28,7 @@ from edgecore.heads import (
 )
 from edgecore.suppression import check_selection
 
-_Reader: TypeAlias = "Callable[[_native.HeadDecoder, Tensors, _native.Choice], _native.Found]"
+_Reader: TypeAlias = "Callable[[_native.HeadDecoder, Tensors, _native.Choice], _native._Found]"
 
 _READERS: dict[type, Callable[..., Any]] = {
     CenterNet: centernet,

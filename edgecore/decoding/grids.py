@@ -7,7 +7,7 @@ from edgecore.decoding.tensors import Tensors
 from edgecore.heads import CenterNet, Fomo
 
 if TYPE_CHECKING:
-    from edgecore._native import Found
+    from edgecore._native import _Found as Found
 
 
 def fomo(

@@ -11,7 +11,7 @@ from edgecore.decoding.tensors import Tensor, Tensors
 from edgecore.heads import BlazeFace, Ssd, SsdRaw
 
 if TYPE_CHECKING:
-    from edgecore._native import Found
+    from edgecore._native import _Found as Found
 
 
 def ssd(

@@ -7,7 +7,7 @@ from edgecore.decoding.tensors import Shape, Tensor, Tensors
 from edgecore.heads import EndToEnd, YoloV5, YoloV8, YoloV8Dfl, YoloX
 
 if TYPE_CHECKING:
-    from edgecore._native import Found
+    from edgecore._native import _Found as Found
 
 
 def yolo(
