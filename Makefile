@@ -4,7 +4,7 @@
 #   make test    the everyday suite on both engines
 #   make prove   the long tier; writes docs/proof/
 #   make lint    ruff, mypy --strict, stubtest, clang-format
-#   make bench   the measured tables, beside their peers
+#   make bench   the measured tables, beside their peers; PEERS=1 for the heavy ones too
 #   make train   the embedded model anew, from rendered scenes
 #   make sanitize  the native code's tests under ASan and UBSan
 #   make system  installs, as root, the Debian packages that some tests need
@@ -67,10 +67,23 @@ format: .venv/tools
 	.venv/bin/ruff format .
 	.venv/bin/clang-format -i $(C_FILES)
 
-bench: .venv/ready .venv/tools
+# PEERS=1 adds the heavy peers (torch and what builds on it) in an environment of their own.
+BENCH_ENV := $(if $(PEERS),.venv-bench,.venv)
+
+bench: $(BENCH_ENV)/bench
+	BOARD=$(BOARD) $(BENCH_ENV)/bin/python -m pytest bench --override-ini python_files='bench_*.py' \
+		--override-ini timeout=1800 --benchmark-only --benchmark-quiet $(PYTEST_ARGS)
+
+.venv/bench: .venv/ready .venv/tools
 	.venv/bin/python $(PIP) --group bench
-	BOARD=$(BOARD) .venv/bin/python -m pytest bench --override-ini python_files='bench_*.py' \
-		--benchmark-only --benchmark-quiet
+	touch $@
+
+# Ultralytics asks for the OpenCV that needs a display; the headless one is laid over it.
+.venv-bench/bench: pyproject.toml setup.py $(NATIVE) | .venv-bench/bin/python
+	.venv-bench/bin/python $(PIP) --no-build-isolation --editable '.[litert]'
+	.venv-bench/bin/python $(PIP) --group test --group bench --group peers
+	.venv-bench/bin/python $(PIP) --force-reinstall --no-deps opencv-python-headless
+	touch $@
 
 # Scenes are rendered once into build/training and kept; the model is the same for the same machine.
 train: .venv-train/ready
@@ -117,6 +130,11 @@ system:
 
 .venv-train/bin/python: | check-tools
 	$(PYTHON) -m venv .venv-train
+	$@ $(PIP) --upgrade pip
+	$@ $(PIP) --group build
+
+.venv-bench/bin/python: | check-tools
+	$(PYTHON) -m venv .venv-bench
 	$@ $(PIP) --upgrade pip
 	$@ $(PIP) --group build
 

@@ -14,12 +14,12 @@ from PIL import Image
 import edgecore
 from edgecore import engines, heads
 from edgecore.synthetic import rgb_to_nv12
-from tests.reference.preprocess import preprocess as reference_preprocess
+from tests.reference.preprocess import pixels
 
 SIZE = 640
 MODEL = "models/yolov8n_full_integer_quant.tflite"
 PREPROCESS = "NV12 1280x720 to 640x640 letterbox int8, bilinear"
-DECODE = "YOLOv8 int8 1x84x8400 to detections"
+DECODE = "yolov8n int8 on a real picture, to detections"
 INVOKE = "yolov8n int8 640, for scale"
 
 
@@ -52,7 +52,7 @@ def raw(engine: Any, nv12: np.ndarray) -> np.ndarray:
 
 def error_levels(got: np.ndarray, nv12: np.ndarray, chroma: str) -> float:
     frame = edgecore.Frame(nv12, 1280, 720, format="nv12")
-    wanted = reference_preprocess(frame, (SIZE, SIZE), chroma=chroma)
+    wanted = pixels(frame, (SIZE, SIZE), chroma=chroma)
     return float(np.abs(got.reshape(wanted.shape).astype(np.float64) + 128 - wanted).max())
 
 
@@ -74,7 +74,9 @@ def test_preprocess_opencv(benchmark: Any, nv12: np.ndarray) -> None:
     benchmark.group = PREPROCESS
     got = benchmark(peer, nv12)
     error = error_levels(got, nv12, "nearest")
-    benchmark.extra_info.update(implementation="opencv+numpy", error=f"{error:.2f} levels")
+    benchmark.extra_info.update(
+        implementation="opencv+numpy", role="peer", error=f"{error:.2f} levels"
+    )
 
 
 def test_decode_edgecore(benchmark: Any, raw: np.ndarray, engine: Any) -> None:
@@ -92,7 +94,7 @@ def test_decode_opencv(benchmark: Any, raw: np.ndarray, engine: Any) -> None:
     benchmark.group = DECODE
     xyxy, _, _ = benchmark(peer.decode_yolov8, raw, spec.scale, spec.zero_point, SIZE, 0.25, 0.45)
     ours = edgecore.decode([raw], heads.YoloV8(80, (SIZE, SIZE)), [(spec.scale, spec.zero_point)])
-    benchmark.extra_info.update(implementation="opencv+numpy", detections=len(xyxy))
+    benchmark.extra_info.update(implementation="opencv+numpy", role="peer", detections=len(xyxy))
     assert len(xyxy) == len(ours)
 
 

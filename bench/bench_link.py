@@ -44,7 +44,7 @@ def test_encode_edgecore(benchmark: Any) -> None:
 def test_encode_cobs_crc32c(benchmark: Any) -> None:
     peer = pytest.importorskip("bench.peers.cobs_crc32c")
     benchmark.group = ENCODE
-    benchmark.extra_info["implementation"] = "cobs+crc32c"
+    benchmark.extra_info.update(implementation="cobs+crc32c", role="peer")
     assert benchmark(peer.encode, 2, 0x40, payloads()[0]).strip(b"\0") == fb.codec.encode(
         2, 0x40, payloads()[0]
     ).strip(b"\0")
@@ -60,7 +60,7 @@ def test_decode_edgecore(benchmark: Any, stream: bytes) -> None:
 def test_decode_cobs_crc32c(benchmark: Any, stream: bytes) -> None:
     peer = pytest.importorskip("bench.peers.cobs_crc32c")
     benchmark.group = DECODE
-    benchmark.extra_info["implementation"] = "cobs+crc32c"
+    benchmark.extra_info.update(implementation="cobs+crc32c", role="peer")
     assert [frame[4] for frame in benchmark(peer.decode, stream)] == payloads()
 
 

@@ -227,5 +227,5 @@ class PreprocessPlan(metaclass=_Pybind11Type):
     @property
     def region(self) -> tuple[int, int, int, int]:
         """Left, top, right and bottom of what is shown, in 1 / SUBPIXELS pixels of the frame."""
-    def run(self, planes: Sequence[NDArray[np.uint8]], out: NDArray[Any]) -> None:
-        """Fill the contiguous array `out` from the planes of a frame."""
+    def run(self, planes: tuple[NDArray[np.uint8], ...], out: Any) -> bool:
+        """Fill the array `out` from the planes of a frame; False if it is not such an array."""

@@ -52,10 +52,31 @@ make_plan(const std::string& format, const std::string& color, int frame_width, 
         frame, Region{region[0], region[1], region[2], region[3]}, options);
 }
 
-void run(const PreprocessPlan& plan, const std::vector<Array<uint8_t>>& planes, py::array out) {
+constexpr int kNumpyHalf = 23; // no C++ type has it
+
+// NumPy's number of a type.
+int number_of(OutputType type) {
+    switch (type) {
+    case OutputType::uint8:
+        return py::dtype::num_of<uint8_t>();
+    case OutputType::int8:
+        return py::dtype::num_of<int8_t>();
+    case OutputType::float32:
+        return py::dtype::num_of<float>();
+    case OutputType::float16:
+        return kNumpyHalf;
+    }
+    return -1;
+}
+
+bool run(const PreprocessPlan& plan, const py::tuple& planes, py::object out) {
+    const PreprocessPlan::Shape shape = plan.shape();
+    if (!is_tensor(out, number_of(plan.type()), shape.side))
+        return false;
     const FrameView frame = frame_view(planes);
-    void* const data = out.mutable_data();
-    const size_t bytes = out.nbytes();
+    auto array = py::reinterpret_borrow<py::array>(out);
+    void* const data = array.mutable_data();
+    const size_t bytes = array.nbytes();
     Status status;
     {
         py::gil_scoped_release released;
@@ -65,8 +86,7 @@ void run(const PreprocessPlan& plan, const std::vector<Array<uint8_t>>& planes, 
         throw std::invalid_argument("planes are not those the plan was made for");
     if (status == Status::out_of_memory)
         throw std::bad_alloc();
-    if (status == Status::wrong_output)
-        throw std::invalid_argument("output is not of the size the plan was made for");
+    return true;
 }
 
 } // namespace
@@ -94,8 +114,8 @@ void bind_preprocess(py::module_& m) {
                 return std::make_tuple(r.x0, r.y0, r.x1, r.y1);
             },
             "Left, top, right and bottom of what is shown, in 1 / SUBPIXELS pixels of the frame.")
-        .def("run", &run, py::arg("planes").noconvert(), py::arg("out").noconvert(),
-             "Fill the contiguous array `out` from the planes of a frame.");
+        .def("run", &run, py::arg("planes"), py::arg("out"),
+             "Fill the array `out` from the planes of a frame; False if it is not such an array.");
 }
 
 } // namespace edgecore

@@ -32,6 +32,7 @@ struct Reaching {
 struct Kernels {
     const char* isa;
     WindowShape windows; // in which `preprocess` wants its tables
+    WindowShape sum_windows;
     // Fills rows `begin` to `end` of the output tensor. The frame has the geometry the tables were
     // built for. Where the picture is transposed, `begin` is its first row or a multiple of
     // kColumnPadding rows behind it.

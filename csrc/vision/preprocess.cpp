@@ -40,8 +40,10 @@ void split_weights(const std::vector<int16_t>& weight, std::vector<int8_t>* coar
 
 PreprocessPlan::PreprocessPlan(const FrameGeometry& frame, const Region& region,
                                const PreprocessOptions& options)
-    : frame_(frame), bytes_(0), region_(region), geometry_(lay_out(region, options.geometry)),
-      table_of_line_(), tables_(), prepared_() {
+    : frame_(frame), planar_(options.planar), bytes_(0), region_(region),
+      geometry_(lay_out(region, options.geometry)),
+      by_area_(options.interpolation == Interpolation::area), table_of_line_(), tables_(),
+      prepared_() {
     const Placement& p = geometry_.placement;
     tables_.width = options.geometry.width;
     tables_.height = options.geometry.height;
@@ -53,6 +55,7 @@ PreprocessPlan::PreprocessPlan(const FrameGeometry& frame, const Region& region,
     tables_.channels = options.channels == ChannelOrder::gray ? 1 : 3;
     tables_.planar = options.planar && tables_.channels > 1;
     lay_out_lines(options);
+    tables_.strip_columns = strip_columns();
     tables_.color = matrix_of(frame_.color, options.channels);
     const bool mixed = tables_.mixing == Mixing::yuv || tables_.mixing == Mixing::luma;
     const int bits = mixed ? kColorBits : kSampleBits;
@@ -60,6 +63,12 @@ PreprocessPlan::PreprocessPlan(const FrameGeometry& frame, const Region& region,
     lay_out_padding(options.values, bits, &tables_);
     bytes_ = size_of(tables_.type) * tables_.channels * tables_.width * tables_.height;
     prepared_for(active_kernels());
+}
+
+PreprocessPlan::Shape PreprocessPlan::shape() const noexcept {
+    if (planar_)
+        return {{tables_.channels, tables_.height, tables_.width}};
+    return {{tables_.height, tables_.width, tables_.channels}};
 }
 
 PreprocessPlan::~PreprocessPlan() {
@@ -70,6 +79,12 @@ PreprocessPlan::~PreprocessPlan() {
 // `offsets` are the channels of a lane group, in output order.
 void PreprocessPlan::lay_out_line(int index, int step, int group_x, int group_y, const int* offsets,
                                   int lanes, const PreprocessOptions& options) {
+    if (by_area_) {
+        const Runs columns = area_runs(geometry_.columns, group_x, options.chroma);
+        const Runs rows = area_runs(geometry_.rows, group_y, options.chroma);
+        lay_out_area(columns, rows, step, offsets, lanes, &areas_[index]);
+        return;
+    }
     LineTaps& own = taps_[index];
     const std::vector<RowTap> columns =
         taps(geometry_.columns, group_x, options.interpolation, options.chroma);
@@ -86,6 +101,19 @@ void PreprocessPlan::lay_out_line(int index, int step, int group_x, int group_y,
     // Rows read by neighbouring output rows are worth keeping, were it only every other one.
     const Axis& rows = geometry_.rows;
     own.kept = rows.to - rows.from < int64_t{2} * kSubpixels * group_y * rows.picture;
+}
+
+// As many columns as lines and sums of areas have room for.
+int PreprocessPlan::strip_columns() const noexcept {
+    int columns = kStripColumns;
+    for (const AreaLine& line : areas_) {
+        for (size_t block = 0; block < line.begin.size() && !line.table.wide; ++block) {
+            const int span = line.end[block] - line.begin[block];
+            columns = std::min(columns,
+                               std::max(kAreaBytes / (span + kColumnPadding), 1) * kColumnPadding);
+        }
+    }
+    return columns;
 }
 
 void PreprocessPlan::add_line(const ChannelSource& source, int table) noexcept {
@@ -174,13 +202,19 @@ const PreprocessPlan::Prepared* PreprocessPlan::prepare(const Kernels& kernels) 
     auto out = std::make_unique<Prepared>();
     out->kernels = &kernels;
     out->tables = tables_;
-    for (int i = 0; i < 2; ++i)
-        fill_table(i, kernels.windows, out.get());
+    for (int i = 0; i < 2; ++i) {
+        if (by_area_)
+            lay_out_area_windows(areas_[i], kernels.sum_windows, &out->area_windows[i],
+                                 &out->area[i]);
+        else
+            fill_table(i, kernels.windows, out.get());
+    }
     for (int i = 0; i < tables_.line_count; ++i) {
         Line& line = out->tables.line[i];
         line.table = &out->line[table_of_line_[i]];
         line.rows = taps_[table_of_line_[i]].rows.data();
         line.kept = taps_[table_of_line_[i]].kept;
+        line.area = by_area_ ? &out->area[table_of_line_[i]] : nullptr;
     }
     return out.release();
 }

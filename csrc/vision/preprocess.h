@@ -12,6 +12,7 @@
 #include <mutex>
 #include <vector>
 
+#include "vision/area.h"
 #include "vision/color.h"
 #include "vision/dispatch.h"
 #include "vision/frame.h"
@@ -46,6 +47,13 @@ public:
 
     const Placement& placement() const noexcept { return geometry_.placement; }
     const Region& region() const noexcept { return region_; }
+    OutputType type() const noexcept { return tables_.type; }
+
+    // Of the tensor: height, width, channels, or channels, height, width.
+    struct Shape {
+        int side[3];
+    };
+    Shape shape() const noexcept;
 
     // Writes the tensor, `bytes` in all: height x width x channels values of the output type, or
     // channels x height x width. `out` is aligned for that type and does not overlap the frame.
@@ -71,21 +79,27 @@ private:
         std::vector<int16_t> weight[2];
         Windows windows[2];
         LineTable line[2];
+        AreaWindows area_windows[2];
+        AreaTable area[2];
     };
 
     void lay_out_lines(const PreprocessOptions& options);
     void lay_out_line(int index, int step, int group_x, int group_y, const int* offsets, int lanes,
                       const PreprocessOptions& options);
+    int strip_columns() const noexcept;
     void add_line(const ChannelSource& source, int table) noexcept;
     void fill_table(int index, const WindowShape& shape, Prepared* out) const;
     const Prepared* prepare(const Kernels& kernels) const;
     const Prepared* prepared_for(const Kernels& kernels) const;
 
     FrameGeometry frame_;
+    bool planar_;
     size_t bytes_; // of the tensor
     Region region_;
     Geometry geometry_;
     LineTaps taps_[2]; // primary, chroma
+    AreaLine areas_[2];
+    bool by_area_;
     int table_of_line_[kMaxLines];
     PreprocessTables tables_;
     mutable std::mutex preparing_;

@@ -18,6 +18,7 @@ constexpr int kColorBits = 6;
 // Tables are padded to whole blocks of this many columns by repeating the last one, so that kernels
 // of any width read whole blocks of one or three lanes a column.
 constexpr int kColumnPadding = 64;
+constexpr int kStripColumns = 1024; // of the picture, at most, that are done together
 
 // A multiple of every size that one or three channels of a pixel can have.
 constexpr int kPaddingBytes = 192;
@@ -26,10 +27,11 @@ constexpr int kMaxLines = 3;
 // How a kernel fetches bytes: windows of the row, loaded whole, then permuted. 0 lanes: it does
 // not.
 struct WindowShape {
-    int lanes;    // lanes of a block
-    int bytes;    // of a window
-    int together; // neighbouring blocks permuted by one instruction
-    bool paired;  // bytes of the two taps alternate, or all first taps come before all second ones
+    int lanes;     // lanes of a block
+    int bytes;     // of a window
+    int together;  // neighbouring blocks permuted by one instruction
+    bool paired;   // the two taps alternate, or all first taps come before all second ones
+    bool bytewise; // places of words are those of their bytes
 };
 
 // What the weights of a line's lanes need.
@@ -61,11 +63,50 @@ struct RowTap {
     int16_t weight;
 };
 
+// Bytes of a row whose sums are held at a time.
+constexpr int kAreaBytes = 16384;
+
+// Rows an output row covers: `whole` of them, and shares of the one before and the one after, 0
+// where there is none.
+struct AreaRow {
+    int32_t first;
+    int32_t whole;
+    int16_t head;
+    int16_t tail;
+};
+
+// Sums over rows and columns instead of taps. Rows: Q `row_bits` in int16, shares Q 8 finer.
+// Columns: shares Q `column_bits`, sums in int32. wide: both sums in int64, all shares as coarse.
+struct AreaTable {
+    bool wide;
+    int row_bits;
+    int column_bits;
+    double norm; // from sums to Q7
+    const AreaRow* rows;
+
+    int step;             // bytes from sample to sample
+    int longest;          // samples of a lane
+    const int32_t* first; // of each lane, bytes
+    const int32_t* count; // of its samples
+    const int16_t* head;  // share of the first one
+    const int16_t* tail;  // of the last one, if there are two
+    const int32_t* begin; // of the bytes that kColumnPadding columns need
+    const int32_t* end;
+
+    // For the kernels' windows: of each group of lanes, pairs of samples; shares of both.
+    int pairs;
+    int windows;
+    const int32_t* start;
+    const uint16_t* index;
+    const int16_t* weight;
+};
+
 // One line of samples: a channel, or all of them in output order. Or two lines, where two channels
 // lie in the same bytes: then each block of the table has a half for either.
 struct Line {
     const LineTable* table;
     const RowTap* rows;
+    const AreaTable* area; // in place of both, or null
     int plane;
     int offset;         // of the first sample, bytes into a row
     bool kept;          // sampled rows serve several output rows
@@ -111,6 +152,7 @@ struct PreprocessTables {
     bool planar;     // channels one after the other
     bool transposed; // lines of samples become columns of the picture
 
+    int strip_columns; // that are done together
     Mixing mixing;
     int line_count;
     int lanes_per_column; // 3 where a line has all channels

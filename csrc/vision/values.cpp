@@ -60,17 +60,20 @@ void lay_out_values(const ValueOptions& options, int bits, PreprocessTables* out
     }
     out->unit = !is_float(options.type);
     out->flip = options.type == OutputType::int8 ? 0x80 : 0;
-    for (int line = 0; line < kMaxLines; ++line) {
-        for (int i = 0; i < 3 * kColumnPadding; ++i) {
-            const int c = out->lanes_per_column == 3 || !out->planar ? i % out->channels : line;
-            const double step = step_of(options, c);
-            out->scaling[line].gain[i] = normal(1.0 / (step * (1 << bits)));
-            out->scaling[line].offset[i] = normal(-options.mean[c] / step);
-        }
-    }
+    float gain[kMaxLines] = {}, offset[kMaxLines] = {};
     for (int c = 0; c < out->channels; ++c) {
         const double step = step_of(options, c);
+        gain[c] = normal(1.0 / (step * (1 << bits)));
+        offset[c] = normal(-options.mean[c] / step);
         out->unit &= step == 1.0 && options.zero_point - options.mean[c] == lowest;
+    }
+    for (int line = 0; line < (out->planar ? out->channels : 1); ++line) {
+        for (int i = 0, c = out->planar ? line : 0; i < 3 * kColumnPadding; ++i) {
+            out->scaling[line].gain[i] = gain[c];
+            out->scaling[line].offset[i] = offset[c];
+            if (!out->planar)
+                c = c + 1 < out->channels ? c + 1 : 0;
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-"""The command line: `edgecore run | detect | inspect | doctor`."""
+"""The command line: `edgecore run | detect | inspect | bench | doctor`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import typer
 
 from edgecore.errors import EdgecoreError
 
+from . import bench as benching
 from . import detect as detection
 from . import inspect as inspection
 from . import run as running
@@ -44,6 +45,7 @@ def _options(
 app.command(epilog=running.EXAMPLES)(running.run)
 app.command(epilog=detection.EXAMPLES)(detection.detect)
 app.command(epilog=inspection.EXAMPLES)(inspection.inspect)
+app.command(epilog=benching.EXAMPLES)(benching.bench)
 app.command()(doctor)
 
 

@@ -28,6 +28,7 @@ class Operator:
     outputs: tuple
     code: int = RELU
     custom: str = ""
+    options: bytes = b""
 
 
 @dataclass
@@ -85,6 +86,7 @@ def build(file: File) -> bytes:
                 0: ("uint32", codes.index((op.code, op.custom))),
                 1: ("offset", integers(builder, op.inputs)),
                 2: ("offset", integers(builder, op.outputs)),
+                5: ("offset", builder.CreateByteVector(op.options) if op.options else 0),
             },
         )
         for op in file.operators

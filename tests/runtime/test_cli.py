@@ -53,7 +53,7 @@ def diary(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (folder / "events.jsonl").read_text().splitlines()]
 
 
-@pytest.mark.parametrize("name", ["run", "detect", "inspect"])
+@pytest.mark.parametrize("name", ["run", "detect", "inspect", "bench"])
 def test_help_shows_examples(tmp_path: Path, name: str) -> None:
     done = edgecore(tmp_path, name, "--help")
     assert done.returncode == 0
@@ -62,7 +62,7 @@ def test_help_shows_examples(tmp_path: Path, name: str) -> None:
 
 def test_no_command_lists_the_commands(tmp_path: Path) -> None:
     done = edgecore(tmp_path)
-    for name in ("run", "detect", "inspect", "doctor"):
+    for name in ("run", "detect", "inspect", "bench", "doctor"):
         assert f" {name} " in done.stdout
 
 

@@ -15,8 +15,12 @@ from tests.reference import preprocess as twin
 
 FORMATS = ["rgb", "bgr", "rgba", "bgra", "gray", "nv12", "nv21", "i420", "yuyv", "uyvy"]
 COLORS = ["bt601-limited", "bt601-full", "bt709-limited", "bt709-full"]
-INTERPOLATIONS = ["bilinear", "nearest"]
-BOUND = 0.25  # of a pixel level, before rounding; derived in docs/numerics.md
+INTERPOLATIONS = ["bilinear", "area", "nearest"]
+# Of a pixel level, before rounding; derived in docs/numerics.md.
+BOUND = {"bilinear": 0.125, "nearest": 0.125, "area": 0.25}
+
+
+RGB = np.zeros((4, 4, 3), np.uint8)
 
 
 @pytest.fixture(params=isa.available(), autouse=True)
@@ -44,7 +48,7 @@ def assert_within_bound(frame: Frame, size: tuple[int, int], **options: Any) -> 
     got = preprocess(frame, size, dtype="float32", **options)
     assert got.dtype == np.float32
     assert got.shape == expected.shape
-    assert np.abs(got - expected).max() <= BOUND
+    assert np.abs(got - expected).max() <= BOUND[options.get("interpolation", "bilinear")]
 
 
 sides = st.integers(1, 45)
@@ -251,6 +255,44 @@ def test_a_roi_of_whole_pixels_is_the_cut_frame() -> None:
         assert np.array_equal(preprocess(rgb, (24, 32), roi=(5, 10, 75, 50), **options), cut)
 
 
+@pytest.mark.parametrize("layout", ["nhwc", "nchw"])
+def test_a_batch_holds_what_each_region_gives_alone(layout: Any) -> None:
+    frame = make_frame("nv12", 200, 120)
+    rois = [(0, 0, 200, 120), (3.5, 7.25, 90, 66), (190, 100, 200, 120)]
+    plan = Preprocessor((40, 30), layout=layout, dtype="float32", interpolation="area")
+    got = plan.batch(frame, np.array(rois))
+    for tensor, roi in zip(got, rois, strict=True):
+        alone = Preprocessor(
+            (40, 30), layout=layout, dtype="float32", interpolation="area", roi=roi
+        )
+        assert np.array_equal(tensor, alone(frame))
+    out = np.empty_like(got)
+    assert plan.batch(frame, rois, out) is out
+    assert np.array_equal(out, got)
+    assert plan.batch(frame, np.empty((0, 4))).shape == (0, *plan.shape)
+
+
+@pytest.mark.parametrize(
+    ("rois", "out", "error", "text"),
+    [
+        ([0, 0, 2, 2], None, ValueError, r"shape \(n, 4\), got \(4,\)"),
+        ([[0, 0, 2, 9]], None, ValueError, "inside the frame of 4x4 pixels"),
+        (
+            [[0, 0, 2, 2]],
+            np.zeros((2, 2, 2, 3), np.uint8),
+            ValueError,
+            r"shape \(1, 2, 2, 3\), got",
+        ),
+        ([[0, 0, 2, 2]], np.zeros((1, 2, 2, 3), np.int8), TypeError, "must be uint8, got int8"),
+    ],
+)
+def test_a_wrong_batch_says_expected_and_got(
+    rois: Any, out: Any, error: type[Exception], text: str
+) -> None:
+    with pytest.raises(error, match=text):
+        Preprocessor((2, 2)).batch(RGB, rois, out)
+
+
 def test_same_size_rgb_comes_through_untouched() -> None:
     rgb = np.random.default_rng(4).integers(0, 256, (37, 53, 3), np.uint8)
     assert np.array_equal(preprocess(rgb, (37, 53)), rgb)
@@ -395,9 +437,6 @@ def test_unmap_keeps_nan_and_takes_no_boxes() -> None:
         plan.unmap(np.zeros(4, np.float32), frame)
 
 
-RGB = np.zeros((4, 4, 3), np.uint8)
-
-
 @pytest.mark.parametrize(
     ("frame", "error", "text"),
     [
@@ -438,7 +477,7 @@ def test_a_wrong_frame_says_expected_and_got(frame: Any, error: type[Exception],
         ({"mirror": 1}, TypeError, "mirror must be a bool, got 1"),
         ({"roi": (0, 0, 2)}, TypeError, r"roi must be \(x0, y0, x1, y1\), got \(0, 0, 2\)"),
         ({"roi": "all"}, TypeError, "roi must be"),
-        ({"roi": (0, 0, 5, 2)}, ValueError, "inside the frame of 4x4 pixels, got"),
+        ({"roi": (0, 0, 5, 2)}, ValueError, "inside the frame of 4x4 pixels, got edges"),
         ({"roi": (-1, 0, 2, 2)}, ValueError, "inside the frame, got"),
         ({"roi": (0, 0, float("nan"), 2)}, ValueError, "inside the frame, got"),
         ({"roi": (2, 0, 2, 2)}, ValueError, "x0 < x1 and y0 < y1, got"),
@@ -490,11 +529,12 @@ def test_unaligned_float_out_is_refused() -> None:
 def test_the_native_plan_refuses_planes_and_outputs_of_another_geometry() -> None:
     plan = Preprocessor((2, 2))._plan(Frame(RGB, 4, 4, "rgb"))
     with pytest.raises(ValueError, match="planes are not those"):
-        plan.run([np.zeros((3, 4, 3), np.uint8)], np.zeros((2, 2, 3), np.uint8))
+        plan.run((np.zeros((3, 4, 3), np.uint8),), np.zeros((2, 2, 3), np.uint8))
     with pytest.raises(ValueError, match="planes are not those"):
-        plan.run([RGB] * 9, np.zeros((2, 2, 3), np.uint8))
-    with pytest.raises(ValueError, match="output is not of the size"):
-        plan.run([RGB], np.zeros((2, 1, 3), np.uint8))
+        plan.run((RGB,) * 9, np.zeros((2, 2, 3), np.uint8))
+    with pytest.raises(TypeError, match="planes must be uint8"):
+        plan.run((RGB.astype(np.int8),), np.zeros((2, 2, 3), np.uint8))
+    assert not plan.run((RGB,), np.zeros((2, 1, 3), np.uint8))
 
 
 @pytest.mark.parametrize("shape", [(1, 32768), (32768, 1)])

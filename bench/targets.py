@@ -1,0 +1,106 @@
+"""The figures to reach: how many times quicker edgecore should be than what, and on which job."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from edgecore.benchmark.boxes import COUNTS, KINDS
+from edgecore.benchmark.pixels import WORKLOADS
+
+if TYPE_CHECKING:
+    from bench.harness import Row
+
+TITLES = {workload.key: workload.title for workload in WORKLOADS}
+FROM_1000 = COUNTS[1:]
+
+
+class Target(NamedTuple):
+    """One figure.
+
+    Args:
+        figure: what it is called.
+        workloads: those it holds on; the worst of them counts.
+        reach: the ratio, rival's median over edgecore's.
+        against: "any" peer, any "accurate" one, or the peer of that name.
+        isa: only this instruction set's row of ours; None: the quickest.
+    """
+
+    figure: str
+    workloads: tuple[str, ...]
+    reach: float
+    against: str = "any"
+    isa: str | None = None
+
+    def ours(self, implementation: str) -> bool:
+        """Whether a row of edgecore's counts here."""
+        return self.isa is None or implementation.split()[-1] == self.isa
+
+    def rival(self, row: Row) -> bool:
+        """Whether a peer's row counts here."""
+        if self.against == "any":
+            return True
+        if self.against == "accurate":
+            return row.accurate is not False
+        return row.implementation.partition(":")[0] == self.against
+
+
+def preprocess_name(key: str, interpolation: str, cold: bool) -> str:
+    """A preprocessing workload's name in the tables."""
+    return f"({key}) {TITLES[key]}, {interpolation}, {'cold' if cold else 'hot'}"
+
+
+def nms_name(kind: str, n: int) -> str:
+    """A suppression workload's name in the tables."""
+    return f"NMS {n:,} {kind}, class-aware"
+
+
+HEADS = {
+    "yolov8-float32": "YOLOv8 float32 1x84x8400 to detections",
+    "yolov8-int8": "YOLOv8 int8 1x84x8400 to detections",
+    "ssd-float32": "SSD raw float32 1917x91 to detections",
+    "ssd-int8": "SSD raw int8 1917x91 to detections",
+}
+
+
+def _preprocess() -> list[Target]:
+    hot = {"a": (4, 14), "b": (2.5, 12), "c": (4, 4), "d": (7, 7), "e": (7, 7)}
+    made = []
+    for key, (best, accurate) in hot.items():
+        names = (preprocess_name(key, "bilinear", cold=False),)
+        for reach, against in ((best, "any"), (accurate, "accurate")):
+            figure = f"preprocess ({key}) hot bilinear, {against} peer"
+            made.append(Target(figure, names, reach, against))
+    names = (preprocess_name("a", "bilinear", cold=False),)
+    for reach, against in ((1.6, "any"), (6, "accurate")):
+        figure = f"preprocess (a) hot bilinear on AVX2, {against} peer"
+        made.append(Target(figure, names, reach, against, isa="avx2"))
+    for key, reach in {"a": 1.8, "b": 1.6}.items():
+        cold = (preprocess_name(key, "bilinear", cold=True),)
+        made.append(Target(f"preprocess ({key}) cold bilinear, any peer", cold, reach))
+    for key, reach in {"a": 25, "b": 15, "c": 10, "d": 6, "e": 15}.items():
+        area = (preprocess_name(key, "area", cold=False),)
+        made.append(Target(f"preprocess ({key}) hot area, accurate peer", area, reach, "accurate"))
+    return made
+
+
+def _nms() -> list[Target]:
+    made = []
+    for n in COUNTS:
+        for kind in KINDS:
+            reach = 1.0 if n < 1000 else 2.3 if (n, kind) == (1000, "dense") else 4.0
+            made.append(Target(f"NMS {n:,} {kind}, any peer", (nms_name(kind, n),), reach))
+    large = tuple(nms_name(kind, n) for n in FROM_1000 for kind in KINDS)
+    made.append(Target("NMS at 1,000 and above, OpenCV", large, 30, "opencv"))
+    made.append(Target("NMS at 1,000 and above, plain torch", large, 250, "torch"))
+    return made
+
+
+def _heads() -> list[Target]:
+    reach = {"yolov8-float32": 4.5, "yolov8-int8": 7, "ssd-float32": 4, "ssd-int8": 8}
+    made = [Target(f"{HEADS[key]}, any peer", (HEADS[key],), ratio) for key, ratio in reach.items()]
+    int8 = (HEADS["yolov8-int8"],)
+    made.append(Target(f"{HEADS['yolov8-int8']}, Ultralytics", int8, 100, "ultralytics"))
+    return made
+
+
+TARGETS = (*_preprocess(), *_nms(), *_heads())

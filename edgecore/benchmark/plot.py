@@ -1,0 +1,93 @@
+"""Results as a picture: a panel for each group, a bar for each variant, times on a log scale."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from PIL import Image, ImageDraw, ImageFont
+
+from edgecore.benchmark.suite import Result
+
+WIDTH, MARGIN, LABELS, TIMES = 1300, 28, 420, 110
+BAR, GAP, HEADING = 18, 12, 54
+COLORS = ((45, 99, 170), (79, 160, 202), (234, 142, 52), (124, 111, 177), (106, 153, 85))
+INK, FAINT, PAPER = (34, 38, 44), (222, 225, 230), (255, 255, 255)
+
+Font = ImageFont.ImageFont | ImageFont.FreeTypeFont
+
+
+def draw(results: Sequence[Result], title: str) -> Image.Image:
+    """The picture, as high as the results need; those without a time are left out."""
+    timed = [r for r in results if r.median_us is not None]
+    groups = {r.group: [x for x in timed if x.group == r.group] for r in timed}
+    height = 2 * MARGIN + HEADING + sum(_panel_height(rows) for rows in groups.values())
+    image = Image.new("RGB", (WIDTH, height), PAPER)
+    canvas = ImageDraw.Draw(image)
+    canvas.text((MARGIN, MARGIN - 8), title, INK, _font(22))
+    y = MARGIN + HEADING
+    for name, rows in groups.items():
+        _panel(canvas, y, name, rows)
+        y += _panel_height(rows)
+    return image
+
+
+def time_text(median_us: float) -> str:
+    """Three significant digits and the unit."""
+    if median_us < 1000:
+        return f"{median_us:.3g} us" if median_us < 100 else f"{median_us:.0f} us"
+    ms = median_us / 1000
+    return f"{ms:.3g} ms" if ms < 100 else f"{ms:.0f} ms"
+
+
+def _font(size: int) -> Font:
+    try:
+        return ImageFont.load_default(size)
+    except (TypeError, ImportError):  # Pillow before 10.1, or built without FreeType
+        return ImageFont.load_default()
+
+
+def _panel_height(rows: Sequence[Result]) -> int:
+    jobs = len({row.job for row in rows})
+    return HEADING + 2 * BAR + len(rows) * BAR + jobs * GAP
+
+
+def _panel(canvas: ImageDraw.ImageDraw, top: int, name: str, rows: Sequence[Result]) -> None:
+    times = [row.median_us or 1.0 for row in rows]
+    low = math.floor(math.log10(min(times)) - 0.15)
+    high = math.ceil(math.log10(max(times)))
+    left, right = MARGIN + LABELS, WIDTH - MARGIN - TIMES
+
+    def across(median_us: float) -> float:
+        return left + (math.log10(median_us) - low) / (high - low) * (right - left)
+
+    variants = list(dict.fromkeys(row.variant for row in rows))
+    canvas.text((MARGIN, top), name, INK, _font(19))
+    if len(variants) > 1:
+        _legend(canvas, left, top + 3, variants)
+    y = top + 38
+    bottom = top + _panel_height(rows) - 2 * BAR
+    for decade in range(low, high + 1):
+        x = across(10.0**decade)
+        canvas.line((x, y - 4, x, bottom), FAINT, 1)
+        canvas.text((x, bottom + 3), time_text(10.0**decade), INK, _font(12), anchor="ma")
+    canvas.text((left - 12, bottom + 3), "log scale", INK, _font(12), anchor="ra")
+    job = ""
+    for row in rows:
+        if row.job != job:
+            job = row.job
+            y += GAP
+            canvas.text((left - 12, y + BAR / 2), job, INK, _font(14), anchor="rm")
+        time = row.median_us or 1.0
+        color = COLORS[variants.index(row.variant) % len(COLORS)]
+        canvas.rectangle((left, y + 2, across(time), y + BAR - 2), color)
+        at = across(time) + 7, y + BAR / 2
+        canvas.text(at, time_text(time), INK, _font(13), anchor="lm")
+        y += BAR
+
+
+def _legend(canvas: ImageDraw.ImageDraw, x: float, y: float, variants: Sequence[str]) -> None:
+    for index, variant in enumerate(variants):
+        canvas.rectangle((x, y + 2, x + 12, y + 14), COLORS[index % len(COLORS)])
+        canvas.text((x + 18, y + 8), variant, INK, _font(14), anchor="lm")
+        x += 40 + canvas.textlength(variant, _font(14))
