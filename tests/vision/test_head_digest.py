@@ -24,7 +24,7 @@ def digests(machine: str, folder: Path) -> dict[str, str]:
     for tool in (compiler, *emulator[:1]):
         if not shutil.which(tool):
             pytest.skip(f"{tool} is not installed")
-    sources = [*sorted((ROOT / "csrc/vision").glob("*.cpp")), ROOT / "tests/vision/head_digest.cpp"]
+    sources = [*sorted((ROOT / "csrc/vision").glob("*.cpp")), ROOT / "tests/native/head_digest.cpp"]
     program = folder / "digest"
     subprocess.run([compiler, *FLAGS, *map(str, sources), "-o", str(program)], check=True)
     out = subprocess.run([*emulator, str(program)], check=True, capture_output=True, text=True)
