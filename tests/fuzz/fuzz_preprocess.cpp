@@ -1,4 +1,4 @@
 // Geometry, options, strides and pixels from the fuzzer: every instruction set gives one tensor.
 #include "fuzz/fuzz_vision.h"
 
-EDGECORE_FUZZ(edgecore::preprocessing_agrees(dice, {80, 60, 40}))
+EDGECORE_FUZZ(edgecore::preprocessing_agrees(dice, {72, 48, 40}))

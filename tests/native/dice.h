@@ -2,6 +2,7 @@
 #ifndef EDGECORE_TESTS_NATIVE_DICE_H
 #define EDGECORE_TESTS_NATIVE_DICE_H
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -64,8 +65,13 @@ public:
     ByteDice(const uint8_t* data, size_t size) : data_(data), size_(size) {}
 
     void fill(std::vector<uint8_t>* bytes) override {
-        for (uint8_t& byte : *bytes)
-            byte = next();
+        for (size_t i = 0; i < bytes->size() && size_;) {
+            at_ = at_ == size_ ? 0 : at_;
+            const size_t n = std::min(bytes->size() - i, size_ - at_);
+            std::memcpy(bytes->data() + i, data_ + at_, n);
+            i += n;
+            at_ += n;
+        }
     }
 
 private:
