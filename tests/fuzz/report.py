@@ -14,18 +14,18 @@ TARGETS = {
     "nms": "every instruction set keeps what the plain definition keeps",
     "link": "invariants 1 to 4 and 7 of the [protocol](../protocol.md)",
 }
-DONE = re.compile(r"^#\d+\s+DONE\s+cov: (\d+) ft: (\d+) corp: (\d+)/", re.M)
+PULSE = re.compile(r"^#\d+\s+\w+\s+cov: (\d+) ft: (\d+) corp: (\d+)/", re.M)
 EXECUTED = re.compile(r"number_of_executed_units: (\d+)")
 
 
 def row(target: str) -> str:
-    """One target's line of the table; a run that did not end says so."""
+    """One target's line of the table, of a run that ended or was interrupted."""
     log = (LOGS / f"{target}.log").read_text(errors="replace")
-    done, executed = DONE.search(log), EXECUTED.search(log)
+    pulses, executed = PULSE.findall(log), EXECUTED.search(log)
     findings = len(list(LOGS.glob(f"finding_{target}_*")))
-    if done is None or executed is None:
-        raise SystemExit(f"{target}: the run did not come to its end; {findings} findings")
-    edges, features, corpus = done.groups()
+    if not pulses or executed is None:
+        raise SystemExit(f"{target}: the log has no figures; {findings} findings")
+    edges, features, corpus = pulses[-1]
     cells = (f"`fuzz_{target}`", TARGETS[target], executed[1], findings, edges, features, corpus)
     return f"| {' | '.join(map(str, cells))} |"
 
