@@ -7,6 +7,8 @@
 #   make bench   the measured tables, beside their peers; PEERS=1 for the heavy ones too
 #   make train   the embedded model anew, from rendered scenes
 #   make sanitize  the native code's tests under ASan and UBSan
+#   make native  the kernels' own tests: here, under sanitizers, and on ARM under qemu
+#   make fuzz    libFuzzer over kernels, heads, suppression and link; FUZZ_RUNS executions each
 #   make system  installs, as root, the Debian packages that some tests need
 #   make clean   removes what the others made
 
@@ -19,15 +21,18 @@ DURATION ?= 30
 
 NATIVE := $(shell find csrc firmware_bridge edgecore -name '*.c' -o -name '*.h' -o -name '*.inc' \
 	-o -name '*.cpp' -o -name '*.pyx' -o -name '*.pxd' | grep -v 'firmware_bridge/_.*\.c$$')
-C_FILES := $(shell find csrc -name '*.c' -o -name '*.h' -o -name '*.cpp' -o -name '*.inc')
+C_FILES := $(shell find csrc tests -name '*.c' -o -name '*.h' -o -name '*.cpp' -o -name '*.inc')
 .NOTPARALLEL:
 
-# Compilers other than the system's own, that the C core is also held against.
-SYSTEM_PACKAGES := clang gcc-arm-none-eabi libnewlib-arm-none-eabi
+# Compilers other than the system's own, that the native code is also held against, the emulator
+# for what they make, and the fuzzer's runtime.
+SYSTEM_PACKAGES := clang libclang-rt-dev gcc-arm-none-eabi libnewlib-arm-none-eabi \
+	g++-aarch64-linux-gnu g++-arm-linux-gnueabihf qemu-user-static
 
 PIP := -m pip install --quiet --disable-pip-version-check
 
-.PHONY: run test test-litert test-tflite prove prove-tflite lint format bench train sanitize system clean
+.PHONY: run test test-litert test-tflite prove prove-tflite prove-fuzz lint format bench train sanitize \
+	native fuzz system clean
 
 run: .venv/ready
 	.venv/bin/edgecore run --out $(OUT) --duration $(DURATION)
@@ -46,7 +51,7 @@ test-tflite: .venv-tflite/ready
 	.venv-tflite/bin/python -m pytest $(PYTEST_ARGS)
 endif
 
-prove: .venv/ready .venv/tools
+prove: .venv/ready .venv/tools prove-fuzz
 	.venv/bin/python -m pytest -m slow $(PYTEST_ARGS)
 ifneq ($(PYTHON_TFLITE),)
 prove: prove-tflite
@@ -54,6 +59,10 @@ endif
 
 prove-tflite: .venv-tflite/ready
 	.venv-tflite/bin/python -m pytest -m slow tests/runtime $(PYTEST_ARGS)
+
+prove-fuzz: .venv/ready .venv/tools
+	$(MAKE) -C tests/fuzz run FUZZ_RUNS=1000000
+	.venv/bin/python -m tests.fuzz.report
 
 lint: .venv/ready .venv/tools
 	.venv/bin/ruff check .
@@ -96,6 +105,19 @@ sanitize: .venv/ready .venv/tools
 	LD_PRELOAD="$$(cc -print-file-name=libasan.so) $$(cc -print-file-name=libstdc++.so)" \
 	ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 EDGECORE_SANITIZED=1 \
 	.venv/bin/pytest --override-ini pythonpath='build/asan/lib .' tests/vision tests/link $(PYTEST_ARGS)
+
+# NATIVE_COUNT random cases of each kind; under qemu a tenth of them.
+NATIVE_COUNT ?= 2000
+
+native:
+	$(MAKE) -C tests/native native sanitize COUNT=$(NATIVE_COUNT)
+	$(MAKE) -C tests/native aarch64 armhf COUNT=$$(($(NATIVE_COUNT) / 10))
+
+# Executions a target; what is found anew stays in build/fuzz.
+FUZZ_RUNS ?= 20000
+
+fuzz:
+	$(MAKE) -C tests/fuzz run FUZZ_RUNS=$(FUZZ_RUNS)
 
 system:
 	apt-get update -qq

@@ -22,16 +22,26 @@ struct ScoreMatrix {
     std::size_t class_step;
 };
 
+// Which labels an anchor gets. Refers to the filter, as a copy would allocate.
+struct Labelling {
+    bool multi_label;
+    const ClassFilter& classes;
+
+    Labelling(const Choice& choice) : Labelling(choice.multi_label, choice) {}
+    Labelling(bool multi_label, const Choice& choice)
+        : multi_label(multi_label), classes(choice.classes) {}
+};
+
 // Calls use(class_id, level) for the labels of one anchor: the best class (ties: the lower one), or
 // all that reach, of those the filter allows. NaN loses against everything.
 template <class T, class Use>
 void for_each_label(const T* scores, std::size_t step, std::size_t classes, T level,
-                    const Choice& choice, Use use) {
-    const bool all = choice.classes.allows_all();
-    if (choice.multi_label) {
+                    const Labelling& labels, Use use) {
+    const bool all = labels.classes.allows_all();
+    if (labels.multi_label) {
         for (std::size_t i = 0; i < classes; ++i)
             if (scores[i * step] >= level &&
-                (all || choice.classes.allows(static_cast<std::int64_t>(i))))
+                (all || labels.classes.allows(static_cast<std::int64_t>(i))))
                 use(i, scores[i * step]);
         return;
     }
@@ -40,7 +50,7 @@ void for_each_label(const T* scores, std::size_t step, std::size_t classes, T le
     for (std::size_t i = 0; i < classes; ++i) {
         const T score = scores[i * step];
         if ((score > best || (at == classes && score == best)) &&
-            (all || choice.classes.allows(static_cast<std::int64_t>(i)))) {
+            (all || labels.classes.allows(static_cast<std::int64_t>(i)))) {
             best = score;
             at = i;
         }
@@ -70,12 +80,12 @@ std::size_t span_from(const T* data, std::size_t start, std::size_t anchors) {
 
 // Calls use(anchor, class_id, level) for the labels of every anchor, by rising anchor, then class.
 template <class T, class Use>
-void for_each_labelled_anchor(const ScoreMatrix<T>& scores, T level, const Choice& choice,
+void for_each_labelled_anchor(const ScoreMatrix<T>& scores, T level, const Labelling& labels,
                               Use use) {
     constexpr std::size_t together = 64;
     const Reaching<T>& kernels = reaching<T>(active_kernels());
     const bool columns = scores.anchor_step == 1;
-    const bool best_of_all = !choice.multi_label && choice.classes.allows_all();
+    const bool best_of_all = !labels.multi_label && labels.classes.allows_all();
     const std::size_t count = std::min(together, scores.anchors);
     T best[together];
     for (std::size_t start = 0; start < scores.anchors;) {
@@ -90,7 +100,7 @@ void for_each_labelled_anchor(const ScoreMatrix<T>& scores, T level, const Choic
             const std::size_t anchor = start + static_cast<std::size_t>(__builtin_ctzll(found));
             const T* own = scores.data + anchor * scores.anchor_step;
             if (!best_of_all) {
-                for_each_label(own, scores.class_step, scores.classes, level, choice,
+                for_each_label(own, scores.class_step, scores.classes, level, labels,
                                [&](std::size_t class_id, T raw) { use(anchor, class_id, raw); });
                 continue;
             }

@@ -25,14 +25,13 @@ void for_each_neighbour(std::size_t rows, std::size_t columns, std::size_t cell,
 // One element of all the scores of a grid, sorted by cell.
 template <class T, class Use>
 void for_each_labelled_cell(const Raw<T>& raw, std::size_t cells, std::size_t classes,
-                            std::size_t background, Activation activation, const Choice& choice,
-                            Use use) {
-    const float threshold = choice.selection.score_threshold;
+                            std::size_t background, Activation activation, float threshold,
+                            const Labelling& labels, Use use) {
     const auto level = raw.least_level(threshold, activation);
     if (raw.unreachable(level))
         return;
     const ScoreMatrix<T> scores{raw.data + background, cells, classes, background + classes, 1};
-    for_each_labelled_anchor(scores, static_cast<T>(level), choice,
+    for_each_labelled_anchor(scores, static_cast<T>(level), labels,
                              [&](std::size_t cell, std::size_t class_id, T value) {
                                  const float score = activated(activation, raw.real(value));
                                  if (score >= threshold)
@@ -47,11 +46,12 @@ void CellJoiner::find(const CellLayout& layout, const RawTensor& tensor, const C
     const std::size_t cells = layout.rows * layout.columns;
     score_.assign(cells, 0.0f);
     label_.assign(cells, -1);
-    Choice single = choice;
-    single.multi_label = false;
+    const float threshold = choice.selection.score_threshold;
+    const Labelling single(false, choice);
     with_type(tensor.type, [&](auto zero) {
         using T = decltype(zero);
-        for_each_labelled_cell(Raw<T>(tensor), cells, layout.classes, 1, Activation::none, single,
+        for_each_labelled_cell(Raw<T>(tensor), cells, layout.classes, 1, Activation::none,
+                               threshold, single,
                                [&](std::size_t cell, std::size_t class_id, T, float score) {
                                    score_[cell] = score;
                                    label_[cell] = static_cast<std::int64_t>(class_id);
@@ -89,8 +89,8 @@ void CellJoiner::find(const CellLayout& layout, const RawTensor& tensor, const C
 void find_peaks(const HeatmapLayout& layout, const HeatmapTensors& tensors, const Choice& choice,
                 Candidates& found) {
     const std::size_t x = layout.y_first ? 1 : 0, y = 1 - x;
-    Choice every = choice;
-    every.multi_label = true;
+    const float threshold = choice.selection.score_threshold;
+    const Labelling every(true, choice);
     with_type(tensors.heatmap.type, [&](auto zero) {
         using T = decltype(zero);
         const Raw<T> raw(tensors.heatmap);
@@ -110,7 +110,7 @@ void find_peaks(const HeatmapLayout& layout, const HeatmapTensors& tensors, cons
                       score, static_cast<std::int64_t>(class_id));
         };
         for_each_labelled_cell(raw, layout.rows * layout.columns, layout.classes, 0,
-                               layout.activation, every, add_peak);
+                               layout.activation, threshold, every, add_peak);
     });
 }
 

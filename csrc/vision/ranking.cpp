@@ -74,7 +74,8 @@ const std::vector<Ranked>& Ranking::sort(const float* scores, std::size_t n, flo
 // nearly sorted then, in linear time, unless scores lie far from evenly.
 void Ranking::distribute() {
     const std::size_t count = unsorted_.size();
-    const auto [lowest, highest] = extremes(unsorted_);
+    const Extremes range = extremes(unsorted_);
+    const float lowest = range.lowest, highest = range.highest;
     std::size_t buckets = 64;
     while (buckets < count && buckets < kMostBuckets)
         buckets *= 2;

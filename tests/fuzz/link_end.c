@@ -1,0 +1,113 @@
+#include "fuzz/link_targets.h"
+
+enum { SLOT_BYTES = 32, RING_BYTES = 96 };
+
+void end_open(end* self, ec_role role, uint8_t window) {
+    memset(self, 0, sizeof *self);
+    self->outbound = calloc(window, sizeof(ec_slot));
+    self->inbound = calloc(window, sizeof(ec_slot));
+    for (size_t i = 0; i < 5; i++) {
+        self->block[i] = malloc(i < 2 ? (size_t)window * SLOT_BYTES : RING_BYTES);
+    }
+    ec_memory memory = {self->outbound, self->inbound,  self->block[0], self->block[1],
+                        self->block[2], self->block[3], self->block[4], RING_BYTES,
+                        RING_BYTES,     RING_BYTES,     SLOT_BYTES,     window};
+    ec_config config = {.role = role,
+                        .boot_id = role == EC_HOST ? 0x1111u : 0x2222u,
+                        .name = "end",
+                        .version = "1",
+                        .schema = role == EC_DEVICE ? &ec_messages : NULL};
+    check(ec_session_init(&self->session, &config, &memory, 0), "the session opens");
+}
+
+void end_close(end* self) {
+    free(self->outbound);
+    free(self->inbound);
+    for (size_t i = 0; i < 5; i++) {
+        free(self->block[i]);
+    }
+}
+
+void end_act(end* self, bytes* in, uint64_t now) {
+    uint8_t what = take_byte(in);
+    uint8_t payload[SLOT_BYTES + 2] = {0};
+    size_t length = take_byte(in) % sizeof payload;
+    switch (what % 6) {
+    case 0:
+    case 1: {
+        uint32_t token = self->asked;
+        payload[0] = (uint8_t)token;
+        if (token == END_TOKENS) {
+            break;
+        }
+        uint32_t timeout = what & 64 ? EC_NO_DEADLINE : (uint32_t)take_byte(in) * 4u;
+        if (ec_session_request(&self->session, now, EC_CHANNEL_COMMAND, 0x70, payload,
+                               length ? length : 1, timeout, token) == EC_ACCEPTED) {
+            self->asked++;
+        }
+        break;
+    }
+    case 2:
+        ec_session_publish(&self->session, (uint8_t)(what >> 4), what, payload, length);
+        break;
+    case 3:
+        ec_session_keep_alive(&self->session, now, (uint16_t)(length * 20u));
+        break;
+    case 4:
+        ec_session_ping(&self->session, (uint16_t)(length * 20u));
+        break;
+    default:
+        ec_session_reopen(&self->session, now);
+    }
+}
+
+void end_events(end* self, uint64_t now) {
+    ec_event event;
+    for (uint32_t n = 0; ec_session_event(&self->session, now, &event); n++) {
+        check(n < 4096, "events come to an end");
+        uint8_t sum = 0;
+        for (size_t i = 0; i < event.length && event.body != NULL; i++) {
+            sum = (uint8_t)(sum + event.body[i]); /* readable to the last byte */
+        }
+        if (event.kind == EC_EVENT_REQUEST) {
+            uint8_t token = event.length > 0 ? event.body[0] : 0;
+            if (event.deadline_us == EC_NEVER || event.deadline_us >= now) {
+                self->executions[token]++;
+                self->executed++;
+                ec_session_result(&self->session, event.handle, EC_STATUS_DONE, &sum, 1);
+            } else {
+                ec_session_result(&self->session, event.handle, EC_STATUS_LATE, NULL, 0);
+            }
+        } else if (event.kind == EC_EVENT_OUTCOME) {
+            check(event.token < self->asked, "an outcome is of a request that was asked");
+            check(self->outcomes[event.token]++ == 0, "a request ends once");
+            self->done[event.token] = event.outcome == EC_OUTCOME_DONE;
+            self->ended++;
+        }
+    }
+}
+
+void end_hear(end* self, uint64_t now, const uint8_t* data, size_t length) {
+    uint8_t* block = malloc(length);
+    if (length > 0) {
+        memcpy(block, data, length);
+    }
+    size_t at = 0;
+    for (uint32_t idle = 0; at < length;) {
+        size_t used = ec_session_input(&self->session, now, block + at, length - at);
+        check(used <= length - at, "no more is used than was given");
+        idle = used == 0 ? idle + 1 : 0;
+        check(idle < 2, "input goes on once the events are taken");
+        at += used;
+        end_events(self, now);
+    }
+    free(block);
+    end_events(self, now);
+}
+
+uint8_t* end_say(end* self, uint64_t now, size_t capacity, size_t* length) {
+    uint8_t* block = malloc(capacity);
+    *length = ec_session_output(&self->session, now, block, capacity);
+    check(*length <= capacity, "no more is said than fits");
+    return block;
+}

@@ -1,0 +1,46 @@
+"""Writes docs/proof/fuzz.md from the logs of `make -C tests/fuzz run`."""
+
+import datetime
+import re
+from pathlib import Path
+
+from bench import harness
+
+ROOT = Path(__file__).resolve().parents[2]
+LOGS = ROOT / "build/fuzz"
+TARGETS = {
+    "preprocess": "every instruction set gives baseline's tensor, and writes nothing beside it",
+    "decode": "every instruction set decodes a head to the same bits; results are sane",
+    "nms": "every instruction set keeps what the plain definition keeps",
+    "link": "invariants 1 to 4 and 7 of the [protocol](../protocol.md)",
+}
+PULSE = re.compile(r"^#\d+\s+\w+\s+cov: (\d+) ft: (\d+) corp: (\d+)/", re.M)
+EXECUTED = re.compile(r"number_of_executed_units: (\d+)")
+
+
+def row(target: str) -> str:
+    """One target's line of the table, of a run that ended or was interrupted."""
+    log = (LOGS / f"{target}.log").read_text(errors="replace")
+    pulses, executed = PULSE.findall(log), EXECUTED.search(log)
+    findings = len(list(LOGS.glob(f"finding_{target}_*")))
+    if not pulses or executed is None:
+        raise SystemExit(f"{target}: the log has no figures; {findings} findings")
+    edges, features, corpus = pulses[-1]
+    cells = (f"`fuzz_{target}`", TARGETS[target], executed[1], findings, edges, features, corpus)
+    return f"| {' | '.join(map(str, cells))} |"
+
+
+def main() -> None:
+    rows = "\n".join(map(row, TARGETS))
+    (ROOT / "docs/proof/fuzz.md").write_text(
+        "# no input makes the native code read astray or disagree with itself\n\n"
+        "`make prove`, tests/fuzz, libFuzzer with AddressSanitizer and "
+        f"UndefinedBehaviorSanitizer; {harness.machine()}; {datetime.date.today()}.\n\n"
+        "| target | what must hold | executions | findings | edges covered | features | inputs |\n"
+        "|---|---|---|---|---|---|---|\n"
+        f"{rows}\n"
+    )
+
+
+if __name__ == "__main__":
+    main()

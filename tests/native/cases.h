@@ -1,0 +1,38 @@
+// Random cases of the vision core. Each is run on every available instruction set, which must give
+// the bits of baseline, and the plain definition's answer where one stands beside it. What is read
+// lies in blocks of exactly its size, for AddressSanitizer. False, with a line on what differs,
+// where one does not agree.
+#ifndef EDGECORE_TESTS_NATIVE_CASES_H
+#define EDGECORE_TESTS_NATIVE_CASES_H
+
+#include "native/dice.h"
+#include "vision/dispatch.h"
+
+namespace edgecore {
+
+struct LargestFrame {
+    int width, height; // of the frame
+    int side;          // of the tensor
+};
+bool preprocessing_agrees(Dice& dice, const LargestFrame& largest);
+
+// The kernels that heads and suppression are made of, one call each.
+bool kernels_agree(Dice& dice);
+
+// Whole heads of up to `largest` anchors a side or a row, decoded twice by the same decoder.
+bool heads_agree(Dice& dice, int largest);
+
+bool suppression_agrees(Dice& dice, int most_boxes);
+
+// Calls use(isa) for every set, which is in force meanwhile.
+template <class Use>
+void for_each_set(Use use) {
+    for (const Kernels* const* set = available_kernels(); *set; ++set) {
+        force_kernels((*set)->isa);
+        use((*set)->isa);
+    }
+}
+
+} // namespace edgecore
+
+#endif

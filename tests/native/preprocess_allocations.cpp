@@ -1,0 +1,46 @@
+#include <cstdlib>
+#include <memory>
+#include <vector>
+
+#include "native/allocations.h"
+#include "vision/preprocess.h"
+
+namespace edgecore {
+
+bool preprocessing_allocates_nothing(const char* isa) {
+    SeededDice dice(1);
+    std::vector<uint8_t> pixels(640 * 480 * 3), out(224 * 224 * 3 * sizeof(float));
+    dice.fill(&pixels);
+    std::vector<std::unique_ptr<PreprocessPlan>> plans;
+    std::vector<FrameView> views;
+    std::vector<size_t> bytes;
+    for (size_t i = 0; i < kInputs; ++i) {
+        const int width = 64 + 24 * static_cast<int>(i), height = 48 + 18 * static_cast<int>(i);
+        const auto format = i % 2 ? PixelFormat::rgb : PixelFormat::nv12;
+        const FrameGeometry frame{format, ColorSpace::bt601_limited, width, height};
+        PreprocessOptions options{};
+        options.geometry.width = options.geometry.height = 224;
+        options.geometry.quarter_turns = static_cast<int>(i % 4);
+        options.interpolation = static_cast<Interpolation>(i % 3);
+        options.values = {static_cast<OutputType>(i % 4), {0, 0, 0}, {1, 1, 1}, 1.0, 0, 114};
+        bytes.push_back(size_of(options.values.type) * 224 * 224 * 3);
+        plans.push_back(std::make_unique<PreprocessPlan>(
+            frame, Region{0, 0, width * kSubpixels, height * kSubpixels}, options));
+        FrameView view{};
+        view.planes = plane_count(format);
+        const uint8_t* at = pixels.data();
+        for (int plane = 0; plane < view.planes; ++plane) {
+            const PlaneShape shape = plane_shape(frame, plane);
+            const auto stride = static_cast<ptrdiff_t>(shape.row_bytes());
+            view.plane[plane] = {at, stride, shape.rows, shape.row_bytes()};
+            at += stride * shape.rows;
+        }
+        views.push_back(view);
+    }
+    return nothing_allocated("preprocessing", isa, [&](size_t i) {
+        if (plans[i]->run(views[i], out.data(), bytes[i]) != Status::ok)
+            std::abort();
+    });
+}
+
+} // namespace edgecore

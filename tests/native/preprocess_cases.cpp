@@ -1,0 +1,125 @@
+// Random frames, geometries and options. Nothing may be written outside the tensor.
+#include <algorithm>
+#include <cstdio>
+#include <vector>
+
+#include "native/cases.h"
+#include "vision/preprocess.h"
+
+namespace edgecore {
+
+namespace {
+
+constexpr uint8_t kGuard = 0xA5;
+constexpr size_t kGuardBytes = 64;
+
+struct Picture {
+    std::vector<std::vector<uint8_t>> memory;
+    FrameView view{};
+};
+
+Picture make_picture(const FrameGeometry& geometry, Dice& dice) {
+    Picture out;
+    out.view.planes = plane_count(geometry.format);
+    for (int i = 0; i < out.view.planes; ++i) {
+        const PlaneShape shape = plane_shape(geometry, i);
+        const int64_t stride = shape.row_bytes() + (dice.one_in(2) ? dice.between(0, 70) : 0);
+        out.memory.emplace_back(static_cast<size_t>(stride * (shape.rows - 1) + shape.row_bytes()));
+        dice.fill(&out.memory.back());
+        const uint8_t* top = out.memory.back().data();
+        const bool upwards = dice.one_in(4);
+        out.view.plane[i] = {upwards ? top + stride * (shape.rows - 1) : top,
+                             static_cast<ptrdiff_t>(upwards ? -stride : stride), shape.rows,
+                             shape.row_bytes()};
+    }
+    return out;
+}
+
+Region make_region(const FrameGeometry& frame, Dice& dice) {
+    Region whole{0, 0, frame.width * kSubpixels, frame.height * kSubpixels};
+    if (dice.one_in(2))
+        return whole;
+    const int unit = dice.one_in(2) ? 1 : kSubpixels;
+    const auto cut = [&](int32_t* low, int32_t* high) {
+        const int size = *high / unit;
+        const int a = dice.between(0, size - 1);
+        *low = a * unit;
+        *high = dice.between(a + 1, size) * unit;
+    };
+    cut(&whole.x0, &whole.x1);
+    cut(&whole.y0, &whole.y1);
+    return whole;
+}
+
+PreprocessOptions make_options(int largest, Dice& dice) {
+    PreprocessOptions out{};
+    out.geometry.width = dice.side(largest);
+    out.geometry.height = dice.side(largest);
+    out.geometry.fit = dice.pick<Fit>(3);
+    out.geometry.anchor = dice.pick<Anchor>(2);
+    out.geometry.quarter_turns = dice.between(0, 3);
+    out.geometry.mirror = dice.one_in(2);
+    out.interpolation = dice.pick<Interpolation>(3);
+    out.chroma = dice.pick<Chroma>(2);
+    out.channels = dice.pick<ChannelOrder>(3);
+    out.planar = dice.one_in(2);
+    const bool plain = dice.one_in(2);
+    for (int c = 0; c < 3; ++c) {
+        out.values.mean[c] = plain ? 0.0 : dice.between(0, 25500) / 100.0;
+        out.values.std[c] = plain ? 1.0 : dice.between(1, 30000) / 100.0;
+    }
+    out.values.type = dice.pick<OutputType>(4);
+    const bool integer =
+        out.values.type == OutputType::int8 || out.values.type == OutputType::uint8;
+    const int lowest = out.values.type == OutputType::int8 ? -128 : 0;
+    const bool usual = !integer || dice.one_in(2);
+    out.values.scale = usual ? 1.0 : dice.between(1, 2000) / 1000.0;
+    out.values.zero_point = integer ? lowest + (usual ? 0 : dice.between(0, 255)) : 0;
+    out.values.pad_value = dice.between(0, 255);
+    return out;
+}
+
+} // namespace
+
+bool preprocessing_agrees(Dice& dice, const LargestFrame& largest) {
+    FrameGeometry frame{};
+    frame.format = dice.pick<PixelFormat>(kPixelFormats);
+    frame.color = dice.pick<ColorSpace>(4);
+    frame.width = dice.side(largest.width);
+    frame.height = dice.side(largest.height);
+    const Region region = make_region(frame, dice);
+    const PreprocessOptions options = make_options(largest.side, dice);
+    const Picture picture = make_picture(frame, dice);
+    const PreprocessPlan plan(frame, region, options);
+    const size_t channels = options.channels == ChannelOrder::gray ? 1 : 3;
+    const size_t bytes = size_of(options.values.type) * channels *
+                         static_cast<size_t>(options.geometry.width) *
+                         static_cast<size_t>(options.geometry.height);
+    // Guarded on both sides, or in a block of its very size.
+    const size_t guard = dice.one_in(2) ? kGuardBytes : 0;
+    const auto run = [&] {
+        std::vector<uint8_t> out(bytes + 2 * guard, kGuard);
+        const Status status = plan.run(picture.view, out.data() + guard, bytes);
+        const auto begin = out.begin() + static_cast<ptrdiff_t>(guard);
+        const auto end = begin + static_cast<ptrdiff_t>(bytes);
+        const auto guarded = [](uint8_t byte) { return byte == kGuard; };
+        const bool intact =
+            std::all_of(out.begin(), begin, guarded) && std::all_of(end, out.end(), guarded);
+        return status == Status::ok && intact ? std::vector<uint8_t>(begin, end)
+                                              : std::vector<uint8_t>();
+    };
+    force_kernels("baseline");
+    const std::vector<uint8_t> wanted = run();
+    bool fine = !wanted.empty();
+    for_each_set([&](const char* isa) {
+        if (run() == wanted)
+            return;
+        fine = false;
+        std::printf("%s differs from baseline: format %d, %d x %d to %d x %d\n", isa,
+                    static_cast<int>(frame.format), frame.width, frame.height,
+                    options.geometry.width, options.geometry.height);
+    });
+    return fine;
+}
+
+} // namespace edgecore
