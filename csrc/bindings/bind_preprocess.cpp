@@ -69,7 +69,7 @@ int number_of(OutputType type) {
     return -1;
 }
 
-bool run(const PreprocessPlan& plan, const py::tuple& planes, py::object out) {
+bool run(const PreprocessPlan& plan, const py::tuple& planes, py::object out, ThreadPool* pool) {
     const PreprocessPlan::Shape shape = plan.shape();
     if (!is_tensor(out, number_of(plan.type()), shape.side))
         return false;
@@ -80,7 +80,7 @@ bool run(const PreprocessPlan& plan, const py::tuple& planes, py::object out) {
     Status status;
     {
         py::gil_scoped_release released;
-        status = plan.run(frame, data, bytes);
+        status = plan.run(frame, data, bytes, pool);
     }
     if (status == Status::wrong_planes)
         throw std::invalid_argument("planes are not those the plan was made for");
@@ -93,6 +93,8 @@ bool run(const PreprocessPlan& plan, const py::tuple& planes, py::object out) {
 
 void bind_preprocess(py::module_& m) {
     m.attr("SUBPIXELS") = kSubpixels;
+    py::class_<ThreadPool>(m, "ThreadPool", "Threads that share the rows of a tensor.")
+        .def(py::init<int>(), py::arg("threads"), "The caller's thread is one of them.");
     py::class_<PreprocessPlan>(m, "PreprocessPlan", "Everything but the pixels.")
         .def(py::init(&make_plan), py::kw_only(), py::arg("format"), py::arg("color"),
              py::arg("frame_width"), py::arg("frame_height"), py::arg("region"), py::arg("width"),
@@ -114,7 +116,7 @@ void bind_preprocess(py::module_& m) {
                 return std::make_tuple(r.x0, r.y0, r.x1, r.y1);
             },
             "Left, top, right and bottom of what is shown, in 1 / SUBPIXELS pixels of the frame.")
-        .def("run", &run, py::arg("planes"), py::arg("out"),
+        .def("run", &run, py::arg("planes"), py::arg("out"), py::arg("pool").none(true) = nullptr,
              "Fill the array `out` from the planes of a frame; False if it is not such an array.");
 }
 

@@ -8,6 +8,11 @@ namespace edgecore {
 
 namespace {
 
+// Pieces of a tensor: enough of them to even out threads of unequal speed, large enough that the
+// rows of the frame that two of them sample anew do not count.
+constexpr int kPiecesPerThread = 8;
+constexpr int kPieceRows = 8;
+
 Mixing mixing_of(SourceKind kind, ChannelOrder order) noexcept {
     if (kind == SourceKind::yuv)
         return order == ChannelOrder::gray ? Mixing::luma : Mixing::yuv;
@@ -241,7 +246,26 @@ const PreprocessPlan::Prepared* PreprocessPlan::prepared_for(const Kernels& kern
     return nullptr;
 }
 
-Status PreprocessPlan::run(const FrameView& frame, void* out, size_t bytes) const noexcept {
+void PreprocessPlan::fill(const Kernels& kernels, const FrameView& frame, uint8_t* out,
+                          ThreadPool* pool) const {
+    const PreprocessTables& tables = prepared_for(kernels)->tables;
+    if (!pool) {
+        kernels.preprocess(tables, frame, out, 0, tables_.height);
+        return;
+    }
+    const int step = tables_.transposed ? kColumnPadding : kPieceRows;
+    const int wanted = tables_.height / (kPiecesPerThread * pool->threads());
+    const int rows = std::max((wanted + step - 1) / step, 1) * step;
+    const int pieces = (tables_.height - tables_.top + rows - 1) / rows;
+    pool->for_each(pieces, [&](int piece) noexcept {
+        const int begin = piece == 0 ? 0 : tables_.top + piece * rows;
+        const int end = piece == pieces - 1 ? tables_.height : tables_.top + (piece + 1) * rows;
+        kernels.preprocess(tables, frame, out, begin, end);
+    });
+}
+
+Status PreprocessPlan::run(const FrameView& frame, void* out, size_t bytes,
+                           ThreadPool* pool) const noexcept {
     if (frame.planes != plane_count(frame_.format))
         return Status::wrong_planes;
     for (int i = 0; i < frame.planes; ++i) {
@@ -252,9 +276,7 @@ Status PreprocessPlan::run(const FrameView& frame, void* out, size_t bytes) cons
     if (bytes != bytes_)
         return Status::wrong_output;
     try {
-        const Kernels& kernels = active_kernels();
-        kernels.preprocess(prepared_for(kernels)->tables, frame, static_cast<uint8_t*>(out), 0,
-                           tables_.height);
+        fill(active_kernels(), frame, static_cast<uint8_t*>(out), pool);
     } catch (const std::bad_alloc&) {
         return Status::out_of_memory;
     }

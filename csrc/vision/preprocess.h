@@ -20,6 +20,7 @@
 #include "vision/preprocess_tables.h"
 #include "vision/source_layout.h"
 #include "vision/taps.h"
+#include "vision/thread_pool.h"
 #include "vision/values.h"
 #include "vision/windows.h"
 
@@ -56,8 +57,10 @@ public:
     Shape shape() const noexcept;
 
     // Writes the tensor, `bytes` in all: height x width x channels values of the output type, or
-    // channels x height x width. `out` is aligned for that type and does not overlap the frame.
-    Status run(const FrameView& frame, void* out, size_t bytes) const noexcept;
+    // channels x height x width. `out` is aligned for that type and does not overlap the frame. Its
+    // rows are shared by the threads of the pool, where there is one; the result is the same.
+    Status run(const FrameView& frame, void* out, size_t bytes,
+               ThreadPool* pool = nullptr) const noexcept;
 
 private:
     // Lanes that share their taps: all of RGB, luma alone, both chroma channels.
@@ -91,6 +94,7 @@ private:
     void fill_table(int index, const WindowShape& shape, Prepared* out) const;
     const Prepared* prepare(const Kernels& kernels) const;
     const Prepared* prepared_for(const Kernels& kernels) const;
+    void fill(const Kernels& kernels, const FrameView& frame, uint8_t* out, ThreadPool* pool) const;
 
     FrameGeometry frame_;
     bool planar_;

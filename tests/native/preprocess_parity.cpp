@@ -1,6 +1,6 @@
-// Random frames, geometries and options: every instruction set must give the bits of baseline, and
-// write nothing outside the tensor. Frames lie in blocks of exactly their size, for
-// AddressSanitizer.
+// Random frames, geometries and options: every instruction set must give the bits of baseline, with
+// and without threads, and write nothing outside the tensor. Frames lie in blocks of exactly their
+// size, for AddressSanitizer.
 //
 //     preprocess_parity [seed] [count]
 #include <algorithm>
@@ -10,6 +10,7 @@
 #include <cstring>
 #include <memory>
 #include <random>
+#include <thread>
 #include <vector>
 
 #include "vision/dispatch.h"
@@ -104,7 +105,7 @@ PreprocessOptions make_options(Dice* dice) {
     return out;
 }
 
-bool agree(uint64_t seed) {
+bool agree(uint64_t seed, ThreadPool* pool) {
     Dice dice(seed);
     const FrameGeometry frame{dice.pick<PixelFormat>(kPixelFormats), dice.pick<ColorSpace>(4),
                               dice.side(2000), dice.side(1200)};
@@ -116,10 +117,9 @@ bool agree(uint64_t seed) {
     const size_t bytes = size_of(options.values.type) * channels *
                          static_cast<size_t>(options.geometry.width) *
                          static_cast<size_t>(options.geometry.height);
-    const auto run = [&](const char* isa) {
-        force_kernels(isa);
+    const auto run = [&](ThreadPool* threads) {
         std::vector<uint8_t> out(bytes + 2 * kGuardBytes, kGuard);
-        const Status status = plan.run(picture.view, out.data() + kGuardBytes, bytes);
+        const Status status = plan.run(picture.view, out.data() + kGuardBytes, bytes, threads);
         const auto guarded = [](uint8_t byte) { return byte == kGuard; };
         const bool intact = std::all_of(out.begin(), out.begin() + kGuardBytes, guarded) &&
                             std::all_of(out.end() - kGuardBytes, out.end(), guarded);
@@ -127,10 +127,17 @@ bool agree(uint64_t seed) {
             out.clear();
         return out;
     };
-    const std::vector<uint8_t> wanted = run("baseline");
+    force_kernels("baseline");
+    const std::vector<uint8_t> wanted = run(nullptr);
     bool fine = !wanted.empty();
     for (const Kernels* const* set = available_kernels(); *set; ++set) {
-        if (run((*set)->isa) == wanted)
+        force_kernels((*set)->isa);
+        bool same = run(nullptr) == wanted;
+        bool also = false;
+        std::thread caller([&] { also = run(pool) == wanted; }); // two callers at once
+        same &= run(pool) == wanted;
+        caller.join();
+        if (same && also)
             continue;
         fine = false;
         std::printf("seed %" PRIu64 ": %s differs from baseline: format %d, %d x %d to %d x %d\n",
@@ -148,9 +155,10 @@ int main(int argc, char** argv) {
     std::printf("sets:");
     for (const Kernels* const* set = available_kernels(); *set; ++set)
         std::printf(" %s", (*set)->isa);
+    ThreadPool pool(3);
     uint64_t failures = 0;
     for (uint64_t i = 0; i < count; ++i)
-        failures += !agree(seed + i);
+        failures += !agree(seed + i, &pool);
     std::printf("\n%" PRIu64 " of %" PRIu64 " frames differ\n", failures, count);
     return failures != 0;
 }
