@@ -199,6 +199,21 @@ class ThreadPool(metaclass=_Pybind11Type):
     def __init__(self, threads: int) -> None:
         """The caller's thread is one of them."""
 
+class PreprocessBatch(metaclass=_Pybind11Type):
+    """Plans for many regions of a frame."""
+
+    def __init__(self, plan: PreprocessPlan) -> None:
+        """For its frames and options."""
+    def run(
+        self,
+        planes: tuple[NDArray[np.uint8], ...],
+        regions: NDArray[np.int32],
+        out: Any,
+        pool: ThreadPool | None = None,
+    ) -> bool:
+        """Fill the array `out` with a tensor of each region, edges in 1 / SUBPIXELS pixels that lie
+        inside the frame; False if it is not such an array."""
+
 class PreprocessPlan(metaclass=_Pybind11Type):
     """Everything but the pixels."""
 

@@ -298,6 +298,33 @@ def test_a_batch_holds_what_each_region_gives_alone(layout: Any) -> None:
     assert plan.batch(frame, np.empty((0, 4))).shape == (0, *plan.shape)
 
 
+@settings(max_examples=60, deadline=None)
+@given(
+    data=st.data(),
+    format=st.sampled_from(FORMATS),
+    width=sides,
+    height=sides,
+    size=st.tuples(sides, sides),
+    interpolation=st.sampled_from(INTERPOLATIONS),
+    channels=st.sampled_from(["rgb", "gray"]),
+    num_threads=st.sampled_from([1, 3]),
+    **GEOMETRY,
+)
+def test_batches_one_after_the_other_leave_each_other_no_trace(
+    data: Any, format: str, width: int, height: int, num_threads: int, **options: Any
+) -> None:
+    frame = make_frame(format, width, height)
+    whole = (0, 0, width, height)
+    drawn = data.draw(st.lists(regions(width, height), min_size=2, max_size=5))
+    rois = [whole if roi is None else roi for roi in drawn]
+    plan = Preprocessor(num_threads=num_threads, **options)
+    expected = [Preprocessor(roi=roi, **options)(frame) for roi in rois]
+    assert np.array_equal(plan.batch(frame, rois), expected)
+    assert np.array_equal(plan.batch(frame, rois[::-1]), expected[::-1])
+    with isa.pinned("baseline"):
+        assert np.array_equal(plan.batch(frame, rois), expected)
+
+
 @pytest.mark.parametrize(
     ("rois", "out", "error", "text"),
     [
