@@ -94,8 +94,8 @@ setup(
             depends=files("csrc/vision/**/*.h", "csrc/vision/**/*.inc", "csrc/bindings/*.h"),
             cxx_std=17,
             # The kernels' short loops over constant bounds must be unrolled to stay in registers.
-            extra_compile_args=flags(optimization="-O3"),
-            extra_link_args=link_flags(),
+            extra_compile_args=flags("-pthread", optimization="-O3"),
+            extra_link_args=["-pthread", *link_flags()],
         ),
         *cythonize(
             [

@@ -193,6 +193,27 @@ def isa_active() -> str:
 def isa_force(name: str) -> None:
     """Use this set from now on."""
 
+class ThreadPool(metaclass=_Pybind11Type):
+    """Threads that share the rows of a tensor."""
+
+    def __init__(self, threads: int) -> None:
+        """The caller's thread is one of them."""
+
+class PreprocessBatch(metaclass=_Pybind11Type):
+    """Plans for many regions of a frame."""
+
+    def __init__(self, plan: PreprocessPlan) -> None:
+        """For its frames and options."""
+    def run(
+        self,
+        planes: tuple[NDArray[np.uint8], ...],
+        regions: NDArray[np.int32],
+        out: Any,
+        pool: ThreadPool | None = None,
+    ) -> bool:
+        """Fill the array `out` with a tensor of each region, edges in 1 / SUBPIXELS pixels that lie
+        inside the frame; False if it is not such an array."""
+
 class PreprocessPlan(metaclass=_Pybind11Type):
     """Everything but the pixels."""
 
@@ -227,5 +248,7 @@ class PreprocessPlan(metaclass=_Pybind11Type):
     @property
     def region(self) -> tuple[int, int, int, int]:
         """Left, top, right and bottom of what is shown, in 1 / SUBPIXELS pixels of the frame."""
-    def run(self, planes: tuple[NDArray[np.uint8], ...], out: Any) -> bool:
+    def run(
+        self, planes: tuple[NDArray[np.uint8], ...], out: Any, pool: ThreadPool | None = None
+    ) -> bool:
         """Fill the array `out` from the planes of a frame; False if it is not such an array."""

@@ -30,9 +30,10 @@ inline FrameView frame_view(const pybind11::tuple& planes) {
     return view;
 }
 
-// Whether an object is a writable, aligned, C-contiguous array of this type and these sides, or of
-// those with a 1 before them.
-inline bool is_tensor(const pybind11::object& object, int type, const int (&sides)[3]) {
+// Whether an object is a writable, aligned, C-contiguous array of this type, of `count` tensors of
+// these sides; a lone one needs no 1 before them.
+inline bool is_tensor(const pybind11::object& object, int type, const int (&sides)[3],
+                      pybind11::ssize_t count = 1) {
     using pybind11::detail::npy_api;
     if (!pybind11::isinstance<pybind11::array>(object))
         return false;
@@ -42,7 +43,7 @@ inline bool is_tensor(const pybind11::object& object, int type, const int (&side
     if ((array.flags() & wanted) != wanted || array.dtype().num() != type)
         return false;
     const auto extra = array.ndim() - 3;
-    if (extra != 0 && (extra != 1 || array.shape(0) != 1))
+    if (extra == 0 ? count != 1 : extra != 1 || array.shape(0) != count)
         return false;
     for (int i = 0; i < 3; ++i)
         if (array.shape(i + extra) != sides[i])

@@ -12,6 +12,7 @@
 #include "bindings/arrays.h"
 #include "bindings/bind.h"
 #include "vision/preprocess.h"
+#include "vision/preprocess_batch.h"
 
 namespace py = pybind11;
 
@@ -69,7 +70,14 @@ int number_of(OutputType type) {
     return -1;
 }
 
-bool run(const PreprocessPlan& plan, const py::tuple& planes, py::object out) {
+void raise(Status status) {
+    if (status == Status::wrong_planes)
+        throw std::invalid_argument("planes are not those the plan was made for");
+    if (status == Status::out_of_memory)
+        throw std::bad_alloc();
+}
+
+bool run(const PreprocessPlan& plan, const py::tuple& planes, py::object out, ThreadPool* pool) {
     const PreprocessPlan::Shape shape = plan.shape();
     if (!is_tensor(out, number_of(plan.type()), shape.side))
         return false;
@@ -80,12 +88,33 @@ bool run(const PreprocessPlan& plan, const py::tuple& planes, py::object out) {
     Status status;
     {
         py::gil_scoped_release released;
-        status = plan.run(frame, data, bytes);
+        status = plan.run(frame, data, bytes, pool);
     }
-    if (status == Status::wrong_planes)
-        throw std::invalid_argument("planes are not those the plan was made for");
-    if (status == Status::out_of_memory)
-        throw std::bad_alloc();
+    raise(status);
+    return true;
+}
+
+bool run_batch(PreprocessBatch& batch, const py::tuple& planes, const Array<int32_t>& edges,
+               py::object out, ThreadPool* pool) {
+    if (edges.ndim() != 2 || edges.shape(1) != 4)
+        throw std::invalid_argument("regions must have shape (n, 4)");
+    const auto count = static_cast<size_t>(edges.shape(0));
+    if (!is_tensor(out, number_of(batch.type()), batch.shape().side, edges.shape(0)))
+        return false;
+    std::vector<Region> regions;
+    const auto edge = edges.unchecked<2>();
+    for (py::ssize_t i = 0; i < edges.shape(0); ++i)
+        regions.push_back({edge(i, 0), edge(i, 1), edge(i, 2), edge(i, 3)});
+    const FrameView frame = frame_view(planes);
+    auto array = py::reinterpret_borrow<py::array>(out);
+    void* const data = array.mutable_data();
+    const size_t bytes = array.nbytes();
+    Status status;
+    {
+        py::gil_scoped_release released;
+        status = batch.run(frame, regions.data(), count, data, bytes, pool);
+    }
+    raise(status);
     return true;
 }
 
@@ -93,6 +122,8 @@ bool run(const PreprocessPlan& plan, const py::tuple& planes, py::object out) {
 
 void bind_preprocess(py::module_& m) {
     m.attr("SUBPIXELS") = kSubpixels;
+    py::class_<ThreadPool>(m, "ThreadPool", "Threads that share the rows of a tensor.")
+        .def(py::init<int>(), py::arg("threads"), "The caller's thread is one of them.");
     py::class_<PreprocessPlan>(m, "PreprocessPlan", "Everything but the pixels.")
         .def(py::init(&make_plan), py::kw_only(), py::arg("format"), py::arg("color"),
              py::arg("frame_width"), py::arg("frame_height"), py::arg("region"), py::arg("width"),
@@ -114,8 +145,15 @@ void bind_preprocess(py::module_& m) {
                 return std::make_tuple(r.x0, r.y0, r.x1, r.y1);
             },
             "Left, top, right and bottom of what is shown, in 1 / SUBPIXELS pixels of the frame.")
-        .def("run", &run, py::arg("planes"), py::arg("out"),
+        .def("run", &run, py::arg("planes"), py::arg("out"), py::arg("pool").none(true) = nullptr,
              "Fill the array `out` from the planes of a frame; False if it is not such an array.");
+    py::class_<PreprocessBatch>(m, "PreprocessBatch", "Plans for many regions of a frame.")
+        .def(py::init<const PreprocessPlan&>(), py::arg("plan"), "For its frames and options.")
+        .def(
+            "run", &run_batch, py::arg("planes"), py::arg("regions").noconvert(), py::arg("out"),
+            py::arg("pool").none(true) = nullptr,
+            "Fill the array `out` with a tensor of each region, edges in 1 / SUBPIXELS pixels that "
+            "lie inside the frame; False if it is not such an array.");
 }
 
 } // namespace edgecore

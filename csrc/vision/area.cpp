@@ -59,7 +59,9 @@ Runs area_runs(const Axis& axis, int group, Chroma chroma) {
     if (axis.to - axis.from > int64_t{kSubpixels} * axis.picture * grid)
         return covered(axis, group);
     Runs out{{}, 1.0};
-    for (const RowTap& tap : taps(axis, group, Interpolation::bilinear, chroma)) {
+    std::vector<RowTap> shares;
+    taps(axis, group, Interpolation::bilinear, chroma, &shares);
+    for (const RowTap& tap : shares) {
         const double second = std::ldexp(tap.weight, -kWeightBits - 1);
         const bool lone = tap.weight == 0;
         out.run.push_back({tap.first, lone ? 1 : 0, lone ? 0.0 : 1.0 - second, second});
@@ -69,6 +71,11 @@ Runs area_runs(const Axis& axis, int group, Chroma chroma) {
 
 void lay_out_area(const Runs& columns, const Runs& rows, int step, const int* offsets, int lanes,
                   AreaLine* out) {
+    for (auto* numbers : {&out->first, &out->count, &out->begin, &out->end})
+        numbers->clear();
+    out->rows.clear();
+    out->head.clear();
+    out->tail.clear();
     AreaTable& table = out->table;
     table.step = step;
     table.row_bits = fitting_bits(rows.total, 255.0, 32760.0, 7);
@@ -123,6 +130,8 @@ void lay_out_area(const Runs& columns, const Runs& rows, int step, const int* of
 
 void lay_out_area_windows(const AreaLine& line, const WindowShape& shape, AreaWindows* out,
                           AreaTable* table) {
+    out->index.clear();
+    out->weight.clear();
     *table = line.table;
     table->windows = 0;
     if (shape.lanes == 0 || table->wide)
@@ -158,8 +167,8 @@ void lay_out_area_windows(const AreaLine& line, const WindowShape& shape, AreaWi
             }
         }
     }
-    out->windows =
-        cover(first.data(), second.data(), static_cast<int>(first.size()), int64_t{1} << 30, shape);
+    cover(first.data(), second.data(), static_cast<int>(first.size()), int64_t{1} << 30, shape,
+          &out->windows);
     for (const uint8_t word : out->windows.index) {
         const bool here = word < 0x80;
         const int bytes = here ? (2 * word + 1) << 8 | 2 * word : 0x8080;

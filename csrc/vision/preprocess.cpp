@@ -8,6 +8,11 @@ namespace edgecore {
 
 namespace {
 
+// Pieces of a tensor: enough of them to even out threads of unequal speed, large enough that the
+// rows of the frame that two of them sample anew do not count.
+constexpr int kPiecesPerThread = 8;
+constexpr int kPieceRows = 8;
+
 Mixing mixing_of(SourceKind kind, ChannelOrder order) noexcept {
     if (kind == SourceKind::yuv)
         return order == ChannelOrder::gray ? Mixing::luma : Mixing::yuv;
@@ -19,6 +24,9 @@ Mixing mixing_of(SourceKind kind, ChannelOrder order) noexcept {
 // Weights in two signed bytes a lane each; preprocess_tables.h says how. 255 * fine fits int16.
 void split_weights(const std::vector<int16_t>& weight, std::vector<int8_t>* coarse,
                    std::vector<int8_t>* fine, Taps* taps) {
+    coarse->resize(2 * weight.size());
+    fine->resize(2 * weight.size());
+    size_t to = 0;
     for (const int16_t doubled : weight) {
         const int exact = doubled / 2;
         int high = std::clamp((exact + 64) / 128, 1, 127);
@@ -27,10 +35,11 @@ void split_weights(const std::vector<int16_t>& weight, std::vector<int8_t>* coar
             high = 64;
             low = 0;
         }
-        coarse->push_back(static_cast<int8_t>(128 - high));
-        coarse->push_back(static_cast<int8_t>(high));
-        fine->push_back(static_cast<int8_t>(-low));
-        fine->push_back(static_cast<int8_t>(low));
+        (*coarse)[to] = static_cast<int8_t>(128 - high);
+        (*coarse)[to + 1] = static_cast<int8_t>(high);
+        (*fine)[to] = static_cast<int8_t>(-low);
+        (*fine)[to + 1] = static_cast<int8_t>(low);
+        to += 2;
         if (exact != 0)
             *taps = std::max(*taps, low != 0 ? Taps::fine : Taps::coarse);
     }
@@ -40,67 +49,84 @@ void split_weights(const std::vector<int16_t>& weight, std::vector<int8_t>* coar
 
 PreprocessPlan::PreprocessPlan(const FrameGeometry& frame, const Region& region,
                                const PreprocessOptions& options)
-    : frame_(frame), planar_(options.planar), bytes_(0), region_(region),
-      geometry_(lay_out(region, options.geometry)),
+    : frame_(frame), options_(options), bytes_(0), line_shapes_(0),
       by_area_(options.interpolation == Interpolation::area), table_of_line_(), tables_(),
       prepared_() {
-    const Placement& p = geometry_.placement;
     tables_.width = options.geometry.width;
     tables_.height = options.geometry.height;
-    tables_.left = std::max(p.left, 0);
-    tables_.top = std::max(p.top, 0);
-    tables_.transposed = geometry_.transposed;
-    tables_.picture_width = (geometry_.transposed ? geometry_.rows : geometry_.columns).count;
-    tables_.picture_height = (geometry_.transposed ? geometry_.columns : geometry_.rows).count;
+    tables_.transposed = options.geometry.quarter_turns % 2 != 0;
     tables_.channels = options.channels == ChannelOrder::gray ? 1 : 3;
     tables_.planar = options.planar && tables_.channels > 1;
-    lay_out_lines(options);
-    tables_.strip_columns = strip_columns();
+    lay_out_lines();
     tables_.color = matrix_of(frame_.color, options.channels);
     const bool mixed = tables_.mixing == Mixing::yuv || tables_.mixing == Mixing::luma;
     const int bits = mixed ? kColorBits : kSampleBits;
     lay_out_values(options.values, bits, &tables_);
     lay_out_padding(options.values, bits, &tables_);
     bytes_ = size_of(tables_.type) * tables_.channels * tables_.width * tables_.height;
+    lay_out_region(region);
     prepared_for(active_kernels());
 }
 
+void PreprocessPlan::lay_out_region(const Region& region) {
+    region_ = region;
+    geometry_ = lay_out(region, options_.geometry);
+    tables_.left = std::max(geometry_.placement.left, 0);
+    tables_.top = std::max(geometry_.placement.top, 0);
+    tables_.picture_width = (geometry_.transposed ? geometry_.rows : geometry_.columns).count;
+    tables_.picture_height = (geometry_.transposed ? geometry_.columns : geometry_.rows).count;
+    for (int i = 0; i < line_shapes_; ++i)
+        lay_out_taps(i);
+    tables_.strip_columns = strip_columns();
+}
+
+void PreprocessPlan::move_to(const Region& region) {
+    lay_out_region(region);
+    for (int i = 1; i < kMaxKernels; ++i)
+        delete prepared_[i].exchange(nullptr, std::memory_order_relaxed);
+    prepare(active_kernels(), prepared_[0].load(std::memory_order_relaxed));
+}
+
 PreprocessPlan::Shape PreprocessPlan::shape() const noexcept {
-    if (planar_)
+    if (options_.planar)
         return {{tables_.channels, tables_.height, tables_.width}};
     return {{tables_.height, tables_.width, tables_.channels}};
 }
 
 PreprocessPlan::~PreprocessPlan() {
-    for (const std::atomic<const Prepared*>& slot : prepared_)
+    for (const std::atomic<Prepared*>& slot : prepared_)
         delete slot.load(std::memory_order_relaxed);
 }
 
-// `offsets` are the channels of a lane group, in output order.
-void PreprocessPlan::lay_out_line(int index, int step, int group_x, int group_y, const int* offsets,
-                                  int lanes, const PreprocessOptions& options) {
+void PreprocessPlan::lay_out_taps(int index) {
+    LineTaps& own = taps_[index];
+    const LineShape& shape = own.shape;
+    const Interpolation interpolation = options_.interpolation;
     if (by_area_) {
-        const Runs columns = area_runs(geometry_.columns, group_x, options.chroma);
-        const Runs rows = area_runs(geometry_.rows, group_y, options.chroma);
-        lay_out_area(columns, rows, step, offsets, lanes, &areas_[index]);
+        const Runs columns = area_runs(geometry_.columns, shape.group_x, options_.chroma);
+        const Runs rows = area_runs(geometry_.rows, shape.group_y, options_.chroma);
+        lay_out_area(columns, rows, shape.step, shape.offsets, shape.lanes, &areas_[index]);
         return;
     }
-    LineTaps& own = taps_[index];
-    const std::vector<RowTap> columns =
-        taps(geometry_.columns, group_x, options.interpolation, options.chroma);
-    const size_t padded = (columns.size() + kColumnPadding - 1) / kColumnPadding * kColumnPadding;
-    for (size_t x = 0; x < padded; ++x) {
-        const RowTap& tap = columns[std::min(x, columns.size() - 1)];
-        for (int lane = 0; lane < lanes; ++lane) {
-            own.first.push_back(tap.first * step + offsets[lane]);
-            own.second.push_back((tap.weight ? tap.second : tap.first) * step + offsets[lane]);
-            own.weight.push_back(tap.weight);
+    taps(geometry_.columns, shape.group_x, interpolation, options_.chroma, &own.columns);
+    taps(geometry_.rows, shape.group_y, interpolation, options_.chroma, &own.rows);
+    const size_t columns = own.columns.size();
+    const size_t padded = (columns + kColumnPadding - 1) / kColumnPadding * kColumnPadding;
+    own.first.resize(padded * shape.lanes);
+    own.second.resize(own.first.size());
+    own.weight.resize(own.first.size());
+    for (size_t x = 0, to = 0; x < padded; ++x) {
+        const RowTap& tap = own.columns[std::min(x, columns - 1)];
+        for (int lane = 0; lane < shape.lanes; ++lane, ++to) {
+            const int offset = shape.offsets[lane];
+            own.first[to] = tap.first * shape.step + offset;
+            own.second[to] = (tap.weight ? tap.second : tap.first) * shape.step + offset;
+            own.weight[to] = tap.weight;
         }
     }
-    own.rows = taps(geometry_.rows, group_y, options.interpolation, options.chroma);
     // Rows read by neighbouring output rows are worth keeping, were it only every other one.
     const Axis& rows = geometry_.rows;
-    own.kept = rows.to - rows.from < int64_t{2} * kSubpixels * group_y * rows.picture;
+    own.kept = rows.to - rows.from < int64_t{2} * kSubpixels * shape.group_y * rows.picture;
 }
 
 // As many columns as lines and sums of areas have room for.
@@ -126,17 +152,17 @@ void PreprocessPlan::add_line(const ChannelSource& source, int table) noexcept {
     own.limit = own.limit == 0 ? limit : std::min(own.limit, limit);
 }
 
-void PreprocessPlan::lay_out_lines(const PreprocessOptions& options) {
+void PreprocessPlan::lay_out_lines() {
     const SourceLayout layout = layout_of(frame_.format);
-    const bool reversed = options.channels == ChannelOrder::bgr;
-    tables_.mixing = mixing_of(layout.kind, options.channels);
+    const bool reversed = options_.channels == ChannelOrder::bgr;
+    tables_.mixing = mixing_of(layout.kind, options_.channels);
     const bool whole = tables_.mixing == Mixing::none && !tables_.planar && !tables_.transposed &&
                        tables_.channels == 3;
     tables_.lanes_per_column = whole ? 3 : 1;
-    int offsets[3] = {};
+    taps_[0].shape = {layout.step, 1, 1, tables_.lanes_per_column, {}};
     for (int c = 0; c < 3 && whole; ++c)
-        offsets[c] = layout.channel[reversed ? 2 - c : c].offset;
-    lay_out_line(0, layout.step, 1, 1, offsets, tables_.lanes_per_column, options);
+        taps_[0].shape.offsets[c] = layout.channel[reversed ? 2 - c : c].offset;
+    line_shapes_ = 1;
     if (whole) {
         add_line({0, 0}, 0);
         return;
@@ -150,7 +176,8 @@ void PreprocessPlan::lay_out_lines(const PreprocessOptions& options) {
             add_line(layout.channel[reversed ? 2 - c : c], 0);
         return;
     }
-    lay_out_line(1, layout.chroma_step, 2, layout.half_rows ? 2 : 1, offsets, 1, options);
+    taps_[1].shape = {layout.chroma_step, 2, layout.half_rows ? 2 : 1, 1, {}};
+    line_shapes_ = 2;
     const ChannelSource& a = layout.channel[reversed ? 1 : 2];
     const ChannelSource& b = layout.channel[reversed ? 2 : 1];
     add_line(layout.channel[0], 0);
@@ -164,31 +191,36 @@ void PreprocessPlan::lay_out_lines(const PreprocessOptions& options) {
 void PreprocessPlan::fill_table(int index, const WindowShape& shape, Prepared* out) const {
     const LineTaps& own = taps_[index];
     const Line& line = tables_.line[index];
-    std::vector<int32_t> first = own.first, second = own.second;
+    const std::vector<int32_t>* first = &own.first;
+    const std::vector<int32_t>* second = &own.second;
     std::vector<int16_t>& weight = out->weight[index];
     weight = own.weight;
     const size_t half = size_t{1} * shape.lanes * shape.together / 2;
     if (line.twin && half > 0) {
         const int offset = line.channel_offset;
-        first.resize(2 * first.size());
-        second.resize(first.size());
-        weight.resize(first.size());
-        for (size_t lane = 0; lane < first.size(); ++lane) {
+        first = &out->twin_first;
+        second = &out->twin_second;
+        const size_t both = 2 * own.first.size();
+        out->twin_first.resize(both);
+        out->twin_second.resize(both);
+        weight.resize(both);
+        for (size_t lane = 0; lane < both; ++lane) {
             const size_t column = lane / (2 * half) * half + lane % half;
             const int from = lane / half % 2 ? std::max(offset, 0) : std::max(-offset, 0);
-            first[lane] = own.first[column] + from;
-            second[lane] = own.second[column] + from;
+            out->twin_first[lane] = own.first[column] + from;
+            out->twin_second[lane] = own.second[column] + from;
             weight[lane] = own.weight[column];
         }
     }
-    const auto lanes = static_cast<int>(first.size());
+    const auto lanes = static_cast<int>(first->size());
     const int64_t limit = own.limit + (line.twin ? std::abs(line.channel_offset) : 0);
     LineTable& table = out->line[index];
     Windows& windows = out->windows[index];
-    windows = cover(first.data(), second.data(), lanes, limit, shape);
+    cover(first->data(), second->data(), lanes, limit, shape, &windows);
     table.first = own.first.data();
     table.second = own.second.data();
     table.weight = own.weight.data();
+    table.taps = Taps::picked;
     table.windows = windows.count;
     table.start = windows.start.data();
     table.index = windows.index.data();
@@ -198,8 +230,7 @@ void PreprocessPlan::fill_table(int index, const WindowShape& shape, Prepared* o
     table.fine = out->fine[index].data();
 }
 
-const PreprocessPlan::Prepared* PreprocessPlan::prepare(const Kernels& kernels) const {
-    auto out = std::make_unique<Prepared>();
+void PreprocessPlan::prepare(const Kernels& kernels, Prepared* out) const {
     out->kernels = &kernels;
     out->tables = tables_;
     for (int i = 0; i < 2; ++i) {
@@ -207,7 +238,7 @@ const PreprocessPlan::Prepared* PreprocessPlan::prepare(const Kernels& kernels) 
             lay_out_area_windows(areas_[i], kernels.sum_windows, &out->area_windows[i],
                                  &out->area[i]);
         else
-            fill_table(i, kernels.windows, out.get());
+            fill_table(i, kernels.windows, out);
     }
     for (int i = 0; i < tables_.line_count; ++i) {
         Line& line = out->tables.line[i];
@@ -216,11 +247,10 @@ const PreprocessPlan::Prepared* PreprocessPlan::prepare(const Kernels& kernels) 
         line.kept = taps_[table_of_line_[i]].kept;
         line.area = by_area_ ? &out->area[table_of_line_[i]] : nullptr;
     }
-    return out.release();
 }
 
 const PreprocessPlan::Prepared* PreprocessPlan::prepared_for(const Kernels& kernels) const {
-    for (const std::atomic<const Prepared*>& slot : prepared_) {
+    for (const std::atomic<Prepared*>& slot : prepared_) {
         const Prepared* found = slot.load(std::memory_order_acquire);
         if (!found)
             break;
@@ -228,20 +258,40 @@ const PreprocessPlan::Prepared* PreprocessPlan::prepared_for(const Kernels& kern
             return found;
     }
     const std::lock_guard<std::mutex> held(preparing_);
-    for (std::atomic<const Prepared*>& slot : prepared_) {
+    for (std::atomic<Prepared*>& slot : prepared_) {
         const Prepared* found = slot.load(std::memory_order_acquire);
         if (found && found->kernels == &kernels)
             return found;
         if (!found) {
-            found = prepare(kernels);
-            slot.store(found, std::memory_order_release);
-            return found;
+            auto made = std::make_unique<Prepared>();
+            prepare(kernels, made.get());
+            slot.store(made.get(), std::memory_order_release);
+            return made.release();
         }
     }
     return nullptr;
 }
 
-Status PreprocessPlan::run(const FrameView& frame, void* out, size_t bytes) const noexcept {
+void PreprocessPlan::fill(const Kernels& kernels, const FrameView& frame, uint8_t* out,
+                          ThreadPool* pool) const {
+    const PreprocessTables& tables = prepared_for(kernels)->tables;
+    if (!pool) {
+        kernels.preprocess(tables, frame, out, 0, tables_.height);
+        return;
+    }
+    const int step = tables_.transposed ? kColumnPadding : kPieceRows;
+    const int wanted = tables_.height / (kPiecesPerThread * pool->threads());
+    const int rows = std::max((wanted + step - 1) / step, 1) * step;
+    const int pieces = (tables_.height - tables_.top + rows - 1) / rows;
+    pool->for_each(pieces, [&](int piece) noexcept {
+        const int begin = piece == 0 ? 0 : tables_.top + piece * rows;
+        const int end = piece == pieces - 1 ? tables_.height : tables_.top + (piece + 1) * rows;
+        kernels.preprocess(tables, frame, out, begin, end);
+    });
+}
+
+Status PreprocessPlan::run(const FrameView& frame, void* out, size_t bytes,
+                           ThreadPool* pool) const noexcept {
     if (frame.planes != plane_count(frame_.format))
         return Status::wrong_planes;
     for (int i = 0; i < frame.planes; ++i) {
@@ -252,9 +302,7 @@ Status PreprocessPlan::run(const FrameView& frame, void* out, size_t bytes) cons
     if (bytes != bytes_)
         return Status::wrong_output;
     try {
-        const Kernels& kernels = active_kernels();
-        kernels.preprocess(prepared_for(kernels)->tables, frame, static_cast<uint8_t*>(out), 0,
-                           tables_.height);
+        fill(active_kernels(), frame, static_cast<uint8_t*>(out), pool);
     } catch (const std::bad_alloc&) {
         return Status::out_of_memory;
     }

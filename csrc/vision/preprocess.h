@@ -20,6 +20,7 @@
 #include "vision/preprocess_tables.h"
 #include "vision/source_layout.h"
 #include "vision/taps.h"
+#include "vision/thread_pool.h"
 #include "vision/values.h"
 #include "vision/windows.h"
 
@@ -54,14 +55,34 @@ public:
         int side[3];
     };
     Shape shape() const noexcept;
+    size_t bytes() const noexcept { return bytes_; } // of the tensor
+    const FrameGeometry& frame() const noexcept { return frame_; }
+    const PreprocessOptions& options() const noexcept { return options_; }
+
+    // Makes this the plan of another region, for the kernels in use, in the memory of its tables as
+    // far as that goes. Not while it runs. After std::bad_alloc it may only be destroyed.
+    void move_to(const Region& region);
 
     // Writes the tensor, `bytes` in all: height x width x channels values of the output type, or
-    // channels x height x width. `out` is aligned for that type and does not overlap the frame.
-    Status run(const FrameView& frame, void* out, size_t bytes) const noexcept;
+    // channels x height x width. `out` is aligned for that type and does not overlap the frame. Its
+    // rows are shared by the threads of the pool, where there is one; the result is the same.
+    Status run(const FrameView& frame, void* out, size_t bytes,
+               ThreadPool* pool = nullptr) const noexcept;
 
 private:
+    // How samples of a line lie in the frame, in output order of the lanes.
+    struct LineShape {
+        int step; // bytes from sample to sample
+        int group_x;
+        int group_y;
+        int lanes;
+        int offsets[3];
+    };
+
     // Lanes that share their taps: all of RGB, luma alone, both chroma channels.
     struct LineTaps {
+        LineShape shape{};
+        std::vector<RowTap> columns;
         std::vector<int32_t> first;
         std::vector<int32_t> second;
         std::vector<int16_t> weight;
@@ -78,32 +99,36 @@ private:
         std::vector<int8_t> fine[2];
         std::vector<int16_t> weight[2];
         Windows windows[2];
+        std::vector<int32_t> twin_first; // of both twins, in the order of the blocks
+        std::vector<int32_t> twin_second;
         LineTable line[2];
         AreaWindows area_windows[2];
         AreaTable area[2];
     };
 
-    void lay_out_lines(const PreprocessOptions& options);
-    void lay_out_line(int index, int step, int group_x, int group_y, const int* offsets, int lanes,
-                      const PreprocessOptions& options);
+    void lay_out_lines();
+    void lay_out_region(const Region& region);
+    void lay_out_taps(int index);
     int strip_columns() const noexcept;
     void add_line(const ChannelSource& source, int table) noexcept;
     void fill_table(int index, const WindowShape& shape, Prepared* out) const;
-    const Prepared* prepare(const Kernels& kernels) const;
+    void prepare(const Kernels& kernels, Prepared* out) const;
     const Prepared* prepared_for(const Kernels& kernels) const;
+    void fill(const Kernels& kernels, const FrameView& frame, uint8_t* out, ThreadPool* pool) const;
 
     FrameGeometry frame_;
-    bool planar_;
-    size_t bytes_; // of the tensor
-    Region region_;
-    Geometry geometry_;
+    PreprocessOptions options_;
+    size_t bytes_;
+    Region region_{};
+    Geometry geometry_{};
+    int line_shapes_;
     LineTaps taps_[2]; // primary, chroma
     AreaLine areas_[2];
     bool by_area_;
     int table_of_line_[kMaxLines];
     PreprocessTables tables_;
     mutable std::mutex preparing_;
-    mutable std::atomic<const Prepared*> prepared_[kMaxKernels];
+    mutable std::atomic<Prepared*> prepared_[kMaxKernels];
 };
 
 } // namespace edgecore

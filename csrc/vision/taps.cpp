@@ -41,12 +41,13 @@ bool parse(const char* name, Chroma* out) noexcept {
     return find_name(kChromaNames, name, out);
 }
 
-std::vector<RowTap> taps(const Axis& axis, int group, Interpolation interpolation, Chroma chroma) {
+void taps(const Axis& axis, int group, Interpolation interpolation, Chroma chroma,
+          std::vector<RowTap>* out) {
     const int low = static_cast<int>(axis.from / kSubpixels);
     const int high = static_cast<int>((axis.to - 1) / kSubpixels);
     const bool shared = group > 1 && chroma == Chroma::nearest;
     const int grid = shared ? 1 : group;
-    std::vector<RowTap> out(axis.count);
+    out->resize(axis.count);
     for (int i = 0; i < axis.count; ++i) {
         const int index = axis.begin + i;
         const int64_t place = axis.reversed ? axis.picture - 1 - index : index;
@@ -65,9 +66,8 @@ std::vector<RowTap> taps(const Axis& axis, int group, Interpolation interpolatio
         const int64_t rest = numerator - first * denominator;
         const int64_t weight = ((rest << (kWeightBits + 1)) + denominator) / (2 * denominator);
         const RowTap tap = clamped(first, weight, low / grid, high / grid);
-        out[i] = shared ? shared_sample(tap, group) : tap;
+        (*out)[i] = shared ? shared_sample(tap, group) : tap;
     }
-    return out;
 }
 
 } // namespace edgecore

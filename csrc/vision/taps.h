@@ -18,7 +18,8 @@ bool parse(const char* name, Chroma* out) noexcept;
 
 // Taps of every output pixel of an axis whose samples stand for `group` pixels each. Half-pixel
 // centres in exact fractions; positions are clamped to the pixels the region touches.
-std::vector<RowTap> taps(const Axis& axis, int group, Interpolation interpolation, Chroma chroma);
+void taps(const Axis& axis, int group, Interpolation interpolation, Chroma chroma,
+          std::vector<RowTap>* out);
 
 } // namespace edgecore
 

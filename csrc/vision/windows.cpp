@@ -36,16 +36,16 @@ int cover_block(const int32_t* wanted, int bytes, int64_t limit, int window,
 
 } // namespace
 
-Windows cover(const int32_t* first, const int32_t* second, int lanes, int64_t limit,
-              const WindowShape& shape) {
-    Windows out;
+void cover(const int32_t* first, const int32_t* second, int lanes, int64_t limit,
+           const WindowShape& shape, Windows* out) {
+    out->count = 0;
     if (shape.lanes == 0 || limit < shape.bytes)
-        return out;
+        return;
     const int bytes = 2 * shape.lanes;
     const int blocks = lanes / shape.lanes;
-    std::vector<int32_t> start;
-    std::vector<uint8_t> index;
-    std::vector<int> count(blocks), begin(blocks);
+    out->own_start.clear();
+    out->own_index.clear();
+    out->block.resize(blocks);
     for (int b = 0; b < blocks; ++b) {
         int32_t wanted[kMaxBytes];
         for (int i = 0; i < shape.lanes; ++i) {
@@ -53,27 +53,29 @@ Windows cover(const int32_t* first, const int32_t* second, int lanes, int64_t li
             wanted[shape.paired ? 2 * i : i] = first[lane];
             wanted[shape.paired ? 2 * i + 1 : i + shape.lanes] = second[lane];
         }
-        begin[b] = static_cast<int>(start.size());
-        count[b] = cover_block(wanted, bytes, limit, shape.bytes, &start, &index);
-        out.count = std::max(out.count, count[b]);
+        Windows::Block& block = out->block[b];
+        block.begin = static_cast<int>(out->own_start.size());
+        block.count =
+            cover_block(wanted, bytes, limit, shape.bytes, &out->own_start, &out->own_index);
+        out->count = std::max(out->count, block.count);
     }
     // Every block gets as many windows as the neediest; what is over adds nothing. Blocks that are
     // permuted together lie side by side.
-    out.start.resize(size_t{1} * blocks * out.count);
-    out.index.resize(out.start.size() * bytes, kElsewhere);
+    out->start.resize(size_t{1} * blocks * out->count);
+    out->index.assign(out->start.size() * bytes, kElsewhere);
     for (int b = 0; b < blocks; ++b) {
-        for (int k = 0; k < out.count; ++k) {
+        const Windows::Block& block = out->block[b];
+        for (int k = 0; k < out->count; ++k) {
             const int together = b / shape.together;
             const size_t to =
-                (size_t{1} * together * out.count + k) * shape.together + b % shape.together;
-            const int from = begin[b] + std::min(k, count[b] - 1);
-            out.start[to] = start[from];
-            if (k < count[b])
-                std::copy_n(index.data() + size_t{1} * from * bytes, bytes,
-                            out.index.data() + to * bytes);
+                (size_t{1} * together * out->count + k) * shape.together + b % shape.together;
+            const int from = block.begin + std::min(k, block.count - 1);
+            out->start[to] = out->own_start[from];
+            if (k < block.count)
+                std::copy_n(out->own_index.data() + size_t{1} * from * bytes, bytes,
+                            out->index.data() + to * bytes);
         }
     }
-    return out;
 }
 
 } // namespace edgecore

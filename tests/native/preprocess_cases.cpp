@@ -1,10 +1,13 @@
-// Random frames, geometries and options. Nothing may be written outside the tensor.
+// Random frames, geometries and options, with and without threads. Nothing may be written outside
+// the tensor.
 #include <algorithm>
 #include <cstdio>
+#include <thread>
 #include <vector>
 
 #include "native/cases.h"
 #include "vision/preprocess.h"
+#include "vision/thread_pool.h"
 
 namespace edgecore {
 
@@ -79,6 +82,11 @@ PreprocessOptions make_options(int largest, Dice& dice) {
     return out;
 }
 
+ThreadPool* pool() {
+    static ThreadPool threads(3);
+    return &threads;
+}
+
 } // namespace
 
 bool preprocessing_agrees(Dice& dice, const LargestFrame& largest) {
@@ -97,9 +105,10 @@ bool preprocessing_agrees(Dice& dice, const LargestFrame& largest) {
                          static_cast<size_t>(options.geometry.height);
     // Guarded on both sides, or in a block of its very size.
     const size_t guard = dice.one_in(2) ? kGuardBytes : 0;
-    const auto run = [&] {
+    const bool shared = dice.one_in(4);
+    const auto run = [&](ThreadPool* threads) {
         std::vector<uint8_t> out(bytes + 2 * guard, kGuard);
-        const Status status = plan.run(picture.view, out.data() + guard, bytes);
+        const Status status = plan.run(picture.view, out.data() + guard, bytes, threads);
         const auto begin = out.begin() + static_cast<ptrdiff_t>(guard);
         const auto end = begin + static_cast<ptrdiff_t>(bytes);
         const auto guarded = [](uint8_t byte) { return byte == kGuard; };
@@ -109,10 +118,17 @@ bool preprocessing_agrees(Dice& dice, const LargestFrame& largest) {
                                               : std::vector<uint8_t>();
     };
     force_kernels("baseline");
-    const std::vector<uint8_t> wanted = run();
+    const std::vector<uint8_t> wanted = run(nullptr);
     bool fine = !wanted.empty();
     for_each_set([&](const char* isa) {
-        if (run() == wanted)
+        bool same = run(nullptr) == wanted;
+        bool also = true;
+        if (shared) { // two callers of one pool at once
+            std::thread other([&] { also = run(pool()) == wanted; });
+            same &= run(pool()) == wanted;
+            other.join();
+        }
+        if (same && also)
             return;
         fine = false;
         std::printf("%s differs from baseline: format %d, %d x %d to %d x %d\n", isa,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -240,6 +243,29 @@ def test_every_set_gives_the_same_bits(
         assert plan(frame).tobytes() == got.tobytes()
 
 
+@settings(max_examples=150, deadline=None)
+@given(
+    data=st.data(),
+    format=st.sampled_from(FORMATS),
+    width=st.integers(1, 200),
+    height=st.integers(1, 200),
+    size=st.tuples(st.integers(1, 300), st.integers(1, 90)),
+    dtype=st.sampled_from(["uint8", "float32", "float16"]),
+    interpolation=st.sampled_from(INTERPOLATIONS),
+    channels=st.sampled_from(["rgb", "gray"]),
+    layout=st.sampled_from(["nhwc", "nchw"]),
+    num_threads=st.integers(2, 5),
+    **GEOMETRY,
+)
+def test_threads_give_the_bits_of_one(
+    data: Any, format: str, width: int, height: int, num_threads: int, **options: Any
+) -> None:
+    options["roi"] = data.draw(regions(width, height))
+    frame = make_frame(format, width, height)
+    shared = Preprocessor(num_threads=num_threads, **options)(frame)
+    assert shared.tobytes() == Preprocessor(**options)(frame).tobytes()
+
+
 def test_crop_is_torchvisions() -> None:
     """Resize((224)) of 480 x 640 gives 224 x 298, CenterCrop then begins at column 37."""
     plan = Preprocessor((224, 224), fit="crop")
@@ -270,6 +296,33 @@ def test_a_batch_holds_what_each_region_gives_alone(layout: Any) -> None:
     assert plan.batch(frame, rois, out) is out
     assert np.array_equal(out, got)
     assert plan.batch(frame, np.empty((0, 4))).shape == (0, *plan.shape)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    data=st.data(),
+    format=st.sampled_from(FORMATS),
+    width=sides,
+    height=sides,
+    size=st.tuples(sides, sides),
+    interpolation=st.sampled_from(INTERPOLATIONS),
+    channels=st.sampled_from(["rgb", "gray"]),
+    num_threads=st.sampled_from([1, 3]),
+    **GEOMETRY,
+)
+def test_batches_one_after_the_other_leave_each_other_no_trace(
+    data: Any, format: str, width: int, height: int, num_threads: int, **options: Any
+) -> None:
+    frame = make_frame(format, width, height)
+    whole = (0, 0, width, height)
+    drawn = data.draw(st.lists(regions(width, height), min_size=2, max_size=5))
+    rois = [whole if roi is None else roi for roi in drawn]
+    plan = Preprocessor(num_threads=num_threads, **options)
+    expected = [Preprocessor(roi=roi, **options)(frame) for roi in rois]
+    assert np.array_equal(plan.batch(frame, rois), expected)
+    assert np.array_equal(plan.batch(frame, rois[::-1]), expected[::-1])
+    with isa.pinned("baseline"):
+        assert np.array_equal(plan.batch(frame, rois), expected)
 
 
 @pytest.mark.parametrize(
@@ -381,6 +434,55 @@ def test_one_plan_in_many_threads_gives_one_answer() -> None:
     with ThreadPoolExecutor(4) as pool:
         for frame_out, wanted in zip(pool.map(plan, frames * 10), expected * 10, strict=True):
             assert np.array_equal(frame_out, wanted)
+
+
+@pytest.mark.parametrize(
+    ("num_threads", "error", "text"),
+    [
+        (0, ValueError, "num_threads must be 1 to 64, got 0"),
+        (65, ValueError, "num_threads must be 1 to 64, got 65"),
+        (2.0, TypeError, "num_threads must be an int, got float"),
+    ],
+)
+def test_a_wrong_number_of_threads_says_expected_and_got(
+    num_threads: Any, error: type[Exception], text: str
+) -> None:
+    with pytest.raises(error, match=text):
+        Preprocessor((2, 2), num_threads=num_threads)
+
+
+def test_callers_at_once_may_share_one_pool() -> None:
+    plan = Preprocessor((200, 200), num_threads=3)
+    frames = [make_frame("nv12", 200, 100 + i % 3, seed=i) for i in range(12)]
+    expected = [preprocess(frame, (200, 200)) for frame in frames]
+    with ThreadPoolExecutor(4) as pool:
+        for frame_out, wanted in zip(pool.map(plan, frames * 20), expected * 20, strict=True):
+            assert np.array_equal(frame_out, wanted)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the system does not fork")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_forked_child_works_without_its_parents_threads() -> None:
+    plan = Preprocessor((200, 200), num_threads=3)
+    frame = make_frame("nv12", 200, 100)
+    expected = plan(frame)
+    child = os.fork()
+    if child == 0:
+        try:
+            same = np.array_equal(plan(frame), expected)
+            del plan
+            os._exit(0 if same else 1)
+        finally:
+            os._exit(2)
+    ends = time.monotonic() + 60
+    while (done := os.waitpid(child, os.WNOHANG))[0] == 0:
+        if time.monotonic() > ends:
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+            pytest.fail("the child hangs")
+        time.sleep(0.01)
+    assert os.waitstatus_to_exitcode(done[1]) == 0
+    assert np.array_equal(plan(frame), expected)
 
 
 @settings(max_examples=200, deadline=None)
