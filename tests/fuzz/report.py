@@ -34,8 +34,9 @@ def main() -> None:
     rows = "\n".join(map(row, TARGETS))
     (ROOT / "docs/proof/fuzz.md").write_text(
         "# no input makes the native code read astray or disagree with itself\n\n"
-        "`make prove`, tests/fuzz, libFuzzer with AddressSanitizer and "
-        f"UndefinedBehaviorSanitizer; {harness.machine()}; {datetime.date.today()}.\n\n"
+        "tests/fuzz, libFuzzer with AddressSanitizer and UndefinedBehaviorSanitizer; "
+        f"{harness.machine()}; {datetime.date.today()}. `make prove` asks for a million executions "
+        "a target; the table says how far this run came.\n\n"
         "| target | what must hold | executions | findings | edges covered | features | inputs |\n"
         "|---|---|---|---|---|---|---|\n"
         f"{rows}\n"
