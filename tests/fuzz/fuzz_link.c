@@ -1,4 +1,4 @@
-/* The link under any bytes, cut anywhere: docs/protocol.md's invariants 1, 2, 4 and 7.
+/* The link under any bytes, cut anywhere: docs/protocol.md's invariants 1 to 4 and 7.
  *
  * The first byte chooses: the decoder alone; a host or a device alone, fed with raw bytes and with
  * frames that pass every check; or both, on a line that loses, damages and repeats. */

@@ -33,7 +33,7 @@ def row(target: str) -> str:
 def main() -> None:
     rows = "\n".join(map(row, TARGETS))
     (ROOT / "docs/proof/fuzz.md").write_text(
-        "# no input makes the native code read astray or disagree with itself\n\n"
+        "# the native code under fuzzing\n\n"
         "tests/fuzz, libFuzzer with AddressSanitizer and UndefinedBehaviorSanitizer; "
         f"{harness.machine()}; {datetime.date.today()}. `make prove` asks for a million executions "
         "a target; the table says how far this run came.\n\n"
