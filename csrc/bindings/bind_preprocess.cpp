@@ -70,7 +70,7 @@ int number_of(OutputType type) {
     return -1;
 }
 
-void raise(Status status) {
+void check(Status status) {
     if (status == Status::wrong_planes)
         throw std::invalid_argument("planes are not those the plan was made for");
     if (status == Status::out_of_memory)
@@ -90,7 +90,7 @@ bool run(const PreprocessPlan& plan, const py::tuple& planes, py::object out, Th
         py::gil_scoped_release released;
         status = plan.run(frame, data, bytes, pool);
     }
-    raise(status);
+    check(status);
     return true;
 }
 
@@ -114,7 +114,7 @@ bool run_batch(PreprocessBatch& batch, const py::tuple& planes, const Array<int3
         py::gil_scoped_release released;
         status = batch.run(frame, regions.data(), count, data, bytes, pool);
     }
-    raise(status);
+    check(status);
     return true;
 }
 

@@ -37,9 +37,11 @@ bool preprocessing_allocates_nothing(const char* isa) {
         }
         views.push_back(view);
     }
+    ThreadPool pool(3);
     return nothing_allocated("preprocessing", isa, [&](size_t i) {
-        if (plans[i]->run(views[i], out.data(), bytes[i]) != Status::ok)
-            std::abort();
+        for (ThreadPool* threads : {static_cast<ThreadPool*>(nullptr), &pool})
+            if (plans[i]->run(views[i], out.data(), bytes[i], threads) != Status::ok)
+                std::abort();
     });
 }
 
