@@ -37,7 +37,7 @@ Grid grid_of(const GridShape& shape) {
 // What a raw SSD head needs beside its tensors.
 struct Anchored {
     AnchoredLayout layout;
-    std::vector<Anchor> anchors;
+    std::vector<AnchorBox> anchors;
 };
 
 Anchored make_anchored(const py::array_t<float, py::array::c_style>& anchors, std::size_t classes,

@@ -74,7 +74,7 @@ struct SsdTensors {
 };
 void find_ssd(const SsdTensors& tensors, const Choice& choice, Candidates& found);
 
-struct Anchor {
+struct AnchorBox {
     float x, y, width, height; // centre and size, parts of the picture's sides
 };
 
@@ -103,7 +103,7 @@ struct AnchoredLayout {
     PixelScale scale;
 };
 void find_anchored(const AnchoredLayout& layout, const std::vector<AnchoredTensors>& tensors,
-                   const std::vector<Anchor>& anchors, const Choice& choice, Candidates& found);
+                   const std::vector<AnchorBox>& anchors, const Choice& choice, Candidates& found);
 
 // FOMO: (rows, columns, 1 + classes) probabilities, class 0 of them is the background. A box is a
 // cell; joined, cells of a class that touch, corners included, are one object: a box of one cell

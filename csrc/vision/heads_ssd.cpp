@@ -9,7 +9,7 @@ namespace {
 
 struct Coded {
     const BoxCoder& coder;
-    const Anchor& anchor;
+    const AnchorBox& anchor;
     PixelScale scale;
 
     float x(float code) const {
@@ -30,7 +30,7 @@ struct Coded {
 
 template <class B>
 void add_coded(const AnchoredLayout& layout, const Raw<B>& boxes, std::size_t row,
-               const Anchor& anchor, float score, std::size_t class_id, Candidates& found) {
+               const AnchorBox& anchor, float score, std::size_t class_id, Candidates& found) {
     const Coded coded{layout.coder, anchor, layout.scale};
     const std::size_t keypoints = layout.coder.keypoints;
     const std::size_t first = row * (4 + 2 * keypoints);
@@ -48,7 +48,7 @@ void add_coded(const AnchoredLayout& layout, const Raw<B>& boxes, std::size_t ro
 
 template <class T>
 void find_anchored_part(const AnchoredLayout& layout, const AnchoredTensors& part,
-                        const Anchor* anchors, const Choice& choice, Candidates& found) {
+                        const AnchorBox* anchors, const Choice& choice, Candidates& found) {
     const Raw<T> raw(part.scores);
     const float threshold = choice.selection.score_threshold;
     const auto level = raw.least_level(threshold, layout.activation);
@@ -87,8 +87,8 @@ void find_ssd(const SsdTensors& tensors, const Choice& choice, Candidates& found
 }
 
 void find_anchored(const AnchoredLayout& layout, const std::vector<AnchoredTensors>& tensors,
-                   const std::vector<Anchor>& anchors, const Choice& choice, Candidates& found) {
-    const Anchor* first = anchors.data();
+                   const std::vector<AnchorBox>& anchors, const Choice& choice, Candidates& found) {
+    const AnchorBox* first = anchors.data();
     for (const AnchoredTensors& part : tensors) {
         with_type(part.scores.type, [&](auto zero) {
             find_anchored_part<decltype(zero)>(layout, part, first, choice, found);

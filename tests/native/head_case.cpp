@@ -140,7 +140,7 @@ struct Maker {
         layout.scale = make_scale(dice);
         head.keypoints = layout.coder.keypoints;
         std::vector<AnchoredTensors> parts;
-        std::vector<Anchor> anchors;
+        std::vector<AnchorBox> anchors;
         for (int i = dice.between(1, 3); i > 0; --i) {
             const size_t n = side();
             const RawTensor boxes = tensor(n * (4 + 2 * head.keypoints));

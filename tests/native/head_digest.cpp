@@ -100,7 +100,7 @@ struct Head {
     std::vector<float> reals, codes, logits;
     std::vector<std::int8_t> signed_levels;
     std::vector<std::uint8_t> levels;
-    std::vector<Anchor> anchor_boxes;
+    std::vector<AnchorBox> anchor_boxes;
 };
 
 Head make_head(Random& random) {
