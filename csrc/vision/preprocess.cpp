@@ -142,10 +142,11 @@ int PreprocessPlan::strip_columns() const noexcept {
     return columns;
 }
 
-void PreprocessPlan::add_line(const ChannelSource& source, int table) noexcept {
+void PreprocessPlan::add_line(const ChannelSource& source, int table, int low_byte) noexcept {
     Line& line = tables_.line[tables_.line_count];
     line.plane = source.plane;
     line.offset = source.offset;
+    line.low_byte = low_byte;
     table_of_line_[tables_.line_count++] = table;
     const int64_t limit = plane_shape(frame_, source.plane).row_bytes() - source.offset;
     LineTaps& own = taps_[table];
@@ -168,7 +169,7 @@ void PreprocessPlan::lay_out_lines() {
         return;
     }
     if (layout.kind == SourceKind::gray || tables_.mixing == Mixing::luma) {
-        add_line(layout.channel[0], 0);
+        add_line(layout.channel[0], 0, layout.low_byte);
         return;
     }
     if (layout.kind == SourceKind::rgb) {
@@ -180,9 +181,9 @@ void PreprocessPlan::lay_out_lines() {
     line_shapes_ = 2;
     const ChannelSource& a = layout.channel[reversed ? 1 : 2];
     const ChannelSource& b = layout.channel[reversed ? 2 : 1];
-    add_line(layout.channel[0], 0);
-    add_line(a, 1);
-    add_line(b, 1);
+    add_line(layout.channel[0], 0, layout.low_byte);
+    add_line(a, 1, layout.low_byte);
+    add_line(b, 1, layout.low_byte);
     tables_.line[1].twin = a.plane == b.plane;
     tables_.line[1].channel_offset = b.offset - a.offset;
 }

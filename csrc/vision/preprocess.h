@@ -110,7 +110,7 @@ private:
     void lay_out_region(const Region& region);
     void lay_out_taps(int index);
     int strip_columns() const noexcept;
-    void add_line(const ChannelSource& source, int table) noexcept;
+    void add_line(const ChannelSource& source, int table, int low_byte = 0) noexcept;
     void fill_table(int index, const WindowShape& shape, Prepared* out) const;
     void prepare(const Kernels& kernels, Prepared* out) const;
     const Prepared* prepared_for(const Kernels& kernels) const;

@@ -2,7 +2,7 @@
 //
 // Fixed point, so that every instruction set gives the same bits:
 //     tap weights  Q15  the share of the second tap, even numbers: Q14 doubled
-//     samples      Q7   0..32736, that is pixel levels times 128, in int16
+//     samples      Q7   0..32767, that is pixel levels times 128, in int16
 //     pixels       Q7   as sampled, or Q6 after a colour matrix
 #ifndef EDGECORE_VISION_PREPROCESS_TABLES_H
 #define EDGECORE_VISION_PREPROCESS_TABLES_H
@@ -112,6 +112,7 @@ struct Line {
     bool kept;          // sampled rows serve several output rows
     bool twin;          // the next line is made with this one
     int channel_offset; // of the twin, from this one
+    int low_byte;       // of a 16-bit sample, from its high one; 0: samples are bytes
 };
 
 // What turns lines into pixels.

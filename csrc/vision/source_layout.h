@@ -21,6 +21,7 @@ struct SourceLayout {
     int step;        // bytes from a pixel to the next one
     int chroma_step; // the same for chroma samples
     bool half_rows;  // chroma has half the rows, not only half the columns
+    int low_byte;    // of a 16-bit sample, from its high one; 0: samples are bytes
     ChannelSource channel[3];
 };
 

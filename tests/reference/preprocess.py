@@ -21,8 +21,9 @@ CHANNELS = {
     "i420": [(0, 0, 1), (1, 0, 1), (2, 0, 1)],
     "yuyv": [(0, 0, 2), (0, 1, 4), (0, 3, 4)],
     "uyvy": [(0, 1, 2), (0, 0, 4), (0, 2, 4)],
+    "p010": [(0, 0, 2), (1, 0, 4), (1, 2, 4)],
 }
-HALF_ROWS = {"nv12", "nv21", "i420"}
+HALF_ROWS = {"nv12", "nv21", "i420", "p010"}
 PACKED = {"yuyv", "uyvy"}
 SUBPIXELS = 256
 
@@ -150,7 +151,10 @@ def pixels(
     parts = []
     for c, (plane, offset, step) in enumerate(CHANNELS[frame.format]):
         rows = frame.planes[plane].astype(np.float64)
-        samples = rows.reshape(rows.shape[0], -1)[:, offset::step]
+        rows = rows.reshape(rows.shape[0], -1)
+        samples = rows[:, offset::step]
+        if frame.format == "p010":  # low byte, high byte
+            samples = rows[:, offset + 1 :: step] + samples / 256
         groups = (1, 1)
         if yuv and c > 0:
             groups = (2 if frame.format in HALF_ROWS else 1, 2)

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from edgecore import Frame, Preprocessor, isa, preprocess
 from tests.reference import preprocess as twin
 
-FORMATS = ["rgb", "bgr", "rgba", "bgra", "gray", "nv12", "nv21", "i420", "yuyv", "uyvy"]
+FORMATS = ["rgb", "bgr", "rgba", "bgra", "gray", "nv12", "nv21", "i420", "yuyv", "uyvy", "p010"]
 COLORS = ["bt601-limited", "bt601-full", "bt709-limited", "bt709-full"]
 INTERPOLATIONS = ["bilinear", "area", "nearest"]
 # Of a pixel level, before rounding; derived in docs/numerics.md.
@@ -119,6 +119,31 @@ def test_every_colour_of_the_cube_is_within_the_bound(color: str) -> None:
     assert_within_bound(frame, size, chroma="nearest", fit="stretch")
     expected = np.rint(twin.pixels(frame, size, chroma="nearest", fit="stretch"))
     assert np.abs(preprocess(frame, size, chroma="nearest") - expected).max() <= 1
+
+
+@pytest.mark.parametrize("color", COLORS)
+@pytest.mark.parametrize("interpolation", INTERPOLATIONS)
+def test_all_ten_bits_count(color: str, interpolation: Any) -> None:
+    """Levels a quarter apart give pixels a quarter of the gain apart."""
+    y = (np.arange(1024, dtype=np.uint16) << 6)[None]
+    uv = np.full((1, 512, 2), 512 << 6, np.uint16)
+    frame = Frame((y, uv), 1024, 1, "p010", color=color)
+    got = preprocess(frame, (1, 1024), dtype="float32", interpolation=interpolation)[0, :, 0]
+    black, gain = (64, 255 / 219) if color.endswith("limited") else (0, 1.0)
+    expected = np.clip((np.arange(1024) - black) / 4 * gain, 0, 255)
+    assert np.abs(got - expected).max() <= 0.03
+    assert (np.diff(got[expected < 254.9]) >= 0).all()
+    assert len(np.unique(got)) > 870
+
+
+@pytest.mark.parametrize("interpolation", INTERPOLATIONS)
+def test_words_of_whole_levels_are_bytes(interpolation: Any) -> None:
+    nv12 = make_frame("nv12", 101, 57)
+    words = tuple(plane.astype(np.uint16) << 8 for plane in nv12.planes)
+    p010 = Frame(words, 101, 57, "p010")
+    for size in ((20, 31), (64, 128)):
+        wide, narrow = (preprocess(f, size, interpolation=interpolation) for f in (p010, nv12))
+        assert np.array_equal(wide, narrow)
 
 
 def test_gray_yuv_gives_equal_channels_and_the_known_ends() -> None:
