@@ -13,7 +13,21 @@ import numpy.typing as npt
 from edgecore import _native
 
 PixelFormat: TypeAlias = Literal[
-    "rgb", "bgr", "rgba", "bgra", "gray", "nv12", "nv21", "i420", "yuyv", "uyvy", "p010"
+    "rgb",
+    "bgr",
+    "rgba",
+    "bgra",
+    "gray",
+    "nv12",
+    "nv21",
+    "i420",
+    "yuyv",
+    "uyvy",
+    "p010",
+    "rggb",
+    "bggr",
+    "grbg",
+    "gbrg",
 ]
 ColorSpace: TypeAlias = Literal["bt601-limited", "bt601-full", "bt709-limited", "bt709-full"]
 UInt8Array: TypeAlias = npt.NDArray[np.uint8]
@@ -30,15 +44,16 @@ class Frame:
             One of
             a flat array or any bytes-like object, planes one after the other;
             an array of the format's own shape: (h, w, 3) for rgb and bgr, (h, w, 4) for rgba and
-            bgra, (h, w) for gray, (h, w, 2) or (h, 2w) for yuyv and uyvy at even widths;
+            bgra, (h, w) for gray and Bayer, (h, w, 2) or (h, 2w) for yuyv and uyvy at even widths;
             a C-contiguous (rows, stride) array holding all planes of nv12, nv21, i420 or p010;
             a tuple with one array or bytes-like object for each plane: luma (h, w) and, at half
             size rounded up, chroma (h/2, w/2, 2) or (h/2, w) for nv12, nv21 and p010, two of
             (h/2, w/2) for i420. As bytes, rows of p010 are twice as long.
             Rows may lie any distance apart, downwards or upwards; pixels in a row may not.
         width, height: pixels, 1 to 32768.
-        format: rgb, bgr, rgba, bgra, gray, nv12, nv21, i420, yuyv, uyvy or p010: as nv12 of
-            little-endian 16-bit words, the value in the high 10 bits and zero below.
+        format: rgb, bgr, rgba, bgra, gray, nv12, nv21, i420, yuyv, uyvy; p010, as nv12 of
+            little-endian 16-bit words, the value in the high 10 bits and zero below; or a Bayer
+            mosaic, rggb, bggr, grbg or gbrg: the colours of the top left 2 x 2 pixels, row by row.
         strides: bytes from row to row in flat data, one for each plane, or the first plane's alone
             (i420's chroma then has half of it, rounded up). Default: rows are packed.
         color: what the YUV values mean: bt601-limited, bt601-full, bt709-limited or bt709-full.

@@ -6,8 +6,9 @@ namespace edgecore {
 
 namespace {
 
-constexpr const char* kFormatNames[] = {"rgb",  "bgr",  "rgba", "bgra", "gray", "nv12",
-                                        "nv21", "i420", "yuyv", "uyvy", "p010"};
+constexpr const char* kFormatNames[] = {"rgb",  "bgr",  "rgba", "bgra", "gray",
+                                        "nv12", "nv21", "i420", "yuyv", "uyvy",
+                                        "p010", "rggb", "bggr", "grbg", "gbrg"};
 constexpr const char* kColorNames[] = {"bt601-limited", "bt601-full", "bt709-limited",
                                        "bt709-full"};
 
@@ -59,7 +60,7 @@ PlaneShape plane_shape(const FrameGeometry& geometry, int plane) noexcept {
         if (plane == 1)
             return {half_height, half_width, 4};
         return {geometry.height, geometry.width, 2};
-    case PixelFormat::gray:
+    default:
         break;
     }
     return {geometry.height, geometry.width, 1};

@@ -5,6 +5,10 @@ namespace edgecore {
 SourceLayout layout_of(PixelFormat format) noexcept {
     switch (format) {
     case PixelFormat::rgb:
+    case PixelFormat::rggb:
+    case PixelFormat::bggr:
+    case PixelFormat::grbg:
+    case PixelFormat::gbrg:
         return {SourceKind::rgb, 3, 0, false, 0, {{0, 0}, {0, 1}, {0, 2}}};
     case PixelFormat::bgr:
         return {SourceKind::rgb, 3, 0, false, 0, {{0, 2}, {0, 1}, {0, 0}}};

@@ -15,7 +15,7 @@ struct ChannelSource {
     int offset; // of the first sample, bytes into a row
 };
 
-// r g b, or y u v, or gray alone.
+// r g b, or y u v, or gray alone. That of a Bayer mosaic is of the rows of RGB made of it.
 struct SourceLayout {
     SourceKind kind;
     int step;        // bytes from a pixel to the next one
