@@ -13,7 +13,21 @@ import numpy.typing as npt
 from edgecore import _native
 
 PixelFormat: TypeAlias = Literal[
-    "rgb", "bgr", "rgba", "bgra", "gray", "nv12", "nv21", "i420", "yuyv", "uyvy"
+    "rgb",
+    "bgr",
+    "rgba",
+    "bgra",
+    "gray",
+    "nv12",
+    "nv21",
+    "i420",
+    "yuyv",
+    "uyvy",
+    "p010",
+    "rggb",
+    "bggr",
+    "grbg",
+    "gbrg",
 ]
 ColorSpace: TypeAlias = Literal["bt601-limited", "bt601-full", "bt709-limited", "bt709-full"]
 UInt8Array: TypeAlias = npt.NDArray[np.uint8]
@@ -26,17 +40,20 @@ class Frame:
     """One picture, as views of the memory it came in; nothing is copied.
 
     Args:
-        data: the pixels, uint8. One of
+        data: the pixels, uint8, or for p010 little-endian uint16 or uint8 of the same memory.
+            One of
             a flat array or any bytes-like object, planes one after the other;
             an array of the format's own shape: (h, w, 3) for rgb and bgr, (h, w, 4) for rgba and
-            bgra, (h, w) for gray, (h, w, 2) or (h, 2w) for yuyv and uyvy at even widths;
-            a C-contiguous (rows, stride) array holding all planes of nv12, nv21 or i420;
+            bgra, (h, w) for gray and Bayer, (h, w, 2) or (h, 2w) for yuyv and uyvy at even widths;
+            a C-contiguous (rows, stride) array holding all planes of nv12, nv21, i420 or p010;
             a tuple with one array or bytes-like object for each plane: luma (h, w) and, at half
-            size rounded up, chroma (h/2, w/2, 2) or (h/2, w) for nv12 and nv21, two of (h/2, w/2)
-            for i420.
+            size rounded up, chroma (h/2, w/2, 2) or (h/2, w) for nv12, nv21 and p010, two of
+            (h/2, w/2) for i420. As bytes, rows of p010 are twice as long.
             Rows may lie any distance apart, downwards or upwards; pixels in a row may not.
         width, height: pixels, 1 to 32768.
-        format: rgb, bgr, rgba, bgra, gray, nv12, nv21, i420, yuyv or uyvy.
+        format: rgb, bgr, rgba, bgra, gray, nv12, nv21, i420, yuyv, uyvy; p010, as nv12 of
+            little-endian 16-bit words, the value in the high 10 bits and zero below; or a Bayer
+            mosaic, rggb, bggr, grbg or gbrg: the colours of the top left 2 x 2 pixels, row by row.
         strides: bytes from row to row in flat data, one for each plane, or the first plane's alone
             (i420's chroma then has half of it, rounded up). Default: rows are packed.
         color: what the YUV values mean: bt601-limited, bt601-full, bt709-limited or bt709-full.
@@ -45,10 +62,12 @@ class Frame:
 
     Attributes:
         planes: uint8 views, one a plane: (rows, columns), or (rows, columns, channels) where a
-            sample has more than one byte. A sample of yuyv and uyvy holds two pixels.
+            sample has more than one byte. A sample of yuyv and uyvy holds two pixels, one of p010
+            the two bytes of a word, or the four of U and V.
 
     Raises:
-        TypeError: data is not uint8, or pixels of a row are not next to each other.
+        TypeError: data is not uint8 (p010: nor uint16), or pixels of a row are not next to each
+            other.
         ValueError: a size, format, colour space or stride out of range, or data of the wrong shape
             or too short.
     """
@@ -74,7 +93,7 @@ class Frame:
         self.planes: Final = (
             self._from_planes(data, shapes, strides)
             if isinstance(data, tuple | list)
-            else self._from_whole(_as_array(data), shapes, strides)
+            else self._from_whole(_as_array(data, format), shapes, strides)
         )
 
     def __repr__(self) -> str:
@@ -101,7 +120,7 @@ class Frame:
             steps = _checked_strides(strides, shapes)
         planes = []
         for i, (part, shape, stride) in enumerate(zip(data, shapes, steps, strict=True)):
-            array, name = _as_array(part), f"plane {i} of {self._kind}"
+            array, name = _as_array(part, self.format), f"plane {i} of {self._kind}"
             if array.ndim > 1 and stride is None:
                 planes.append(_natural(array, shape, name))
             else:
@@ -115,7 +134,7 @@ class Frame:
         if array.ndim > 1 and strides is None:
             if len(shapes) == 1:
                 return (_natural(array, shapes[0], self._kind),)
-            if array.ndim == 2 and array.shape[1] > self.width:
+            if array.ndim == 2 and array.shape[1] > shapes[0][1] * shapes[0][2]:
                 strides = array.shape[1]
         if strides is None:
             steps: Sequence[int] = [columns * channels for _, columns, channels in shapes]
@@ -148,7 +167,7 @@ def _plane_shapes(format: str, width: int, height: int) -> list[Shape]:
     return _native.plane_shapes(format, width, height)
 
 
-def _as_array(data: Any) -> UInt8Array:
+def _as_array(data: Any, format: str) -> UInt8Array:
     if not isinstance(data, np.ndarray):
         try:
             data = np.frombuffer(data, np.uint8)
@@ -159,10 +178,24 @@ def _as_array(data: Any) -> UInt8Array:
             ) from None
         except ValueError:
             data = np.empty(0, np.uint8)
+    if format == "p010" and data.dtype == np.dtype("<u2"):
+        return _bytes_of(data)
     if data.dtype != np.uint8:
-        raise TypeError(f"frame data must be uint8, got {data.dtype}")
+        expected = "uint16 or uint8 for p010" if format == "p010" else "uint8"
+        raise TypeError(f"frame data must be {expected}, got {data.dtype}")
     array: UInt8Array = data
     return array
+
+
+def _bytes_of(words: npt.NDArray[np.uint16]) -> UInt8Array:
+    """The same memory; the two bytes of a word lie along the last axis."""
+    try:
+        return np.atleast_1d(words).view(np.uint8)
+    except ValueError:
+        raise TypeError(
+            f"words of a row must lie next to each other, got strides {words.strides} for shape "
+            f"{words.shape}"
+        ) from None
 
 
 def _flat(array: UInt8Array, name: str) -> UInt8Array:
@@ -181,7 +214,7 @@ def _checked_strides(strides: int | Sequence[int], shapes: Sequence[Shape]) -> l
         first = operator.index(strides)
         steps = [first]
         for _, _, channels in shapes[1:]:
-            steps.append(first if channels == 2 else (first + 1) // 2)
+            steps.append(first if channels > 1 else (first + 1) // 2)
     if len(steps) != len(shapes):
         raise ValueError(f"strides must have {len(shapes)} entries, got {len(steps)}")
     for i, (step, (_, columns, channels)) in enumerate(zip(steps, shapes, strict=True)):

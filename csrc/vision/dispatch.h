@@ -35,8 +35,8 @@ struct Kernels {
     WindowShape sum_windows;
     // Fills rows `begin` to `end` of the output tensor. The frame has the geometry the tables were
     // built for. Where the picture is transposed, `begin` is its first row or a multiple of
-    // kColumnPadding rows behind it.
-    void (*preprocess)(const PreprocessTables& tables, const FrameView& frame, uint8_t* out,
+    // kColumnPadding rows behind it. False: no memory for the rows of a mosaic.
+    bool (*preprocess)(const PreprocessTables& tables, const FrameView& frame, uint8_t* out,
                        int begin, int end) noexcept;
     Reaching<float> reaching_float32;
     Reaching<int8_t> reaching_int8;

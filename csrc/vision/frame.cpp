@@ -7,7 +7,8 @@ namespace edgecore {
 namespace {
 
 constexpr const char* kFormatNames[] = {"rgb",  "bgr",  "rgba", "bgra", "gray",
-                                        "nv12", "nv21", "i420", "yuyv", "uyvy"};
+                                        "nv12", "nv21", "i420", "yuyv", "uyvy",
+                                        "p010", "rggb", "bggr", "grbg", "gbrg"};
 constexpr const char* kColorNames[] = {"bt601-limited", "bt601-full", "bt709-limited",
                                        "bt709-full"};
 
@@ -24,6 +25,7 @@ int plane_count(PixelFormat format) noexcept {
     switch (format) {
     case PixelFormat::nv12:
     case PixelFormat::nv21:
+    case PixelFormat::p010:
         return 2;
     case PixelFormat::i420:
         return 3;
@@ -54,7 +56,11 @@ PlaneShape plane_shape(const FrameGeometry& geometry, int plane) noexcept {
         if (plane > 0)
             return {half_height, half_width, 1};
         break;
-    case PixelFormat::gray:
+    case PixelFormat::p010:
+        if (plane == 1)
+            return {half_height, half_width, 4};
+        return {geometry.height, geometry.width, 2};
+    default:
         break;
     }
     return {geometry.height, geometry.width, 1};

@@ -11,8 +11,24 @@ namespace edgecore {
 constexpr int kMaxSide = 32768;
 constexpr int kMaxPlanes = 3;
 
-enum class PixelFormat : uint8_t { rgb, bgr, rgba, bgra, gray, nv12, nv21, i420, yuyv, uyvy };
-constexpr int kPixelFormats = 10;
+enum class PixelFormat : uint8_t {
+    rgb,
+    bgr,
+    rgba,
+    bgra,
+    gray,
+    nv12,
+    nv21,
+    i420,
+    yuyv,
+    uyvy,
+    p010,
+    rggb,
+    bggr,
+    grbg,
+    gbrg
+};
+constexpr int kPixelFormats = 15;
 enum class ColorSpace : uint8_t { bt601_limited, bt601_full, bt709_limited, bt709_full };
 
 // False, and `out` untouched, when no enumerator has this name ("nv12", "bt601-limited").
@@ -27,7 +43,8 @@ struct FrameGeometry {
 };
 
 // The bytes a plane must hold: `rows` rows of `columns` samples of `channels` bytes each. A sample
-// of yuyv and uyvy is the macropixel of two pixels. Odd sizes round chroma up.
+// of yuyv and uyvy is the macropixel of two pixels, one of p010 a little-endian word or a pair of
+// them. Odd sizes round chroma up.
 struct PlaneShape {
     int rows;
     int columns;

@@ -10,6 +10,7 @@
 #include "vision/dispatch.h"
 #include "vision/frame.h"
 #include "vision/half.h"
+#include "vision/mosaic.h"
 #include "vision/nms.h"
 #include "vision/preprocess_tables.h"
 #include "vision/target.h"

@@ -78,6 +78,7 @@ void PreprocessPlan::lay_out_region(const Region& region) {
     for (int i = 0; i < line_shapes_; ++i)
         lay_out_taps(i);
     tables_.strip_columns = strip_columns();
+    tables_.mosaic = mosaic_of(frame_, rows_together());
 }
 
 void PreprocessPlan::move_to(const Region& region) {
@@ -142,12 +143,24 @@ int PreprocessPlan::strip_columns() const noexcept {
     return columns;
 }
 
-void PreprocessPlan::add_line(const ChannelSource& source, int table) noexcept {
+// Rows of the frame that an output row needs at a time.
+int PreprocessPlan::rows_together() const noexcept {
+    int most = 2;
+    for (const AreaRow& run : areas_[0].rows)
+        most = std::max(most, run.count());
+    return most;
+}
+
+void PreprocessPlan::add_line(const ChannelSource& source, int table, int low_byte) noexcept {
     Line& line = tables_.line[tables_.line_count];
     line.plane = source.plane;
     line.offset = source.offset;
+    line.low_byte = low_byte;
     table_of_line_[tables_.line_count++] = table;
-    const int64_t limit = plane_shape(frame_, source.plane).row_bytes() - source.offset;
+    const int64_t row_bytes = is_mosaic(frame_.format)
+                                  ? int64_t{3} * frame_.width
+                                  : plane_shape(frame_, source.plane).row_bytes();
+    const int64_t limit = row_bytes - source.offset;
     LineTaps& own = taps_[table];
     own.limit = own.limit == 0 ? limit : std::min(own.limit, limit);
 }
@@ -168,7 +181,7 @@ void PreprocessPlan::lay_out_lines() {
         return;
     }
     if (layout.kind == SourceKind::gray || tables_.mixing == Mixing::luma) {
-        add_line(layout.channel[0], 0);
+        add_line(layout.channel[0], 0, layout.low_byte);
         return;
     }
     if (layout.kind == SourceKind::rgb) {
@@ -180,9 +193,9 @@ void PreprocessPlan::lay_out_lines() {
     line_shapes_ = 2;
     const ChannelSource& a = layout.channel[reversed ? 1 : 2];
     const ChannelSource& b = layout.channel[reversed ? 2 : 1];
-    add_line(layout.channel[0], 0);
-    add_line(a, 1);
-    add_line(b, 1);
+    add_line(layout.channel[0], 0, layout.low_byte);
+    add_line(a, 1, layout.low_byte);
+    add_line(b, 1, layout.low_byte);
     tables_.line[1].twin = a.plane == b.plane;
     tables_.line[1].channel_offset = b.offset - a.offset;
 }
@@ -272,22 +285,24 @@ const PreprocessPlan::Prepared* PreprocessPlan::prepared_for(const Kernels& kern
     return nullptr;
 }
 
-void PreprocessPlan::fill(const Kernels& kernels, const FrameView& frame, uint8_t* out,
+bool PreprocessPlan::fill(const Kernels& kernels, const FrameView& frame, uint8_t* out,
                           ThreadPool* pool) const {
     const PreprocessTables& tables = prepared_for(kernels)->tables;
     if (!pool) {
-        kernels.preprocess(tables, frame, out, 0, tables_.height);
-        return;
+        return kernels.preprocess(tables, frame, out, 0, tables_.height);
     }
     const int step = tables_.transposed ? kColumnPadding : kPieceRows;
     const int wanted = tables_.height / (kPiecesPerThread * pool->threads());
     const int rows = std::max((wanted + step - 1) / step, 1) * step;
     const int pieces = (tables_.height - tables_.top + rows - 1) / rows;
+    std::atomic<bool> whole{true};
     pool->for_each(pieces, [&](int piece) noexcept {
         const int begin = piece == 0 ? 0 : tables_.top + piece * rows;
         const int end = piece == pieces - 1 ? tables_.height : tables_.top + (piece + 1) * rows;
-        kernels.preprocess(tables, frame, out, begin, end);
+        if (!kernels.preprocess(tables, frame, out, begin, end))
+            whole.store(false, std::memory_order_relaxed);
     });
+    return whole.load(std::memory_order_relaxed);
 }
 
 Status PreprocessPlan::run(const FrameView& frame, void* out, size_t bytes,
@@ -302,7 +317,8 @@ Status PreprocessPlan::run(const FrameView& frame, void* out, size_t bytes,
     if (bytes != bytes_)
         return Status::wrong_output;
     try {
-        fill(active_kernels(), frame, static_cast<uint8_t*>(out), pool);
+        if (!fill(active_kernels(), frame, static_cast<uint8_t*>(out), pool))
+            return Status::out_of_memory;
     } catch (const std::bad_alloc&) {
         return Status::out_of_memory;
     }

@@ -17,6 +17,7 @@
 #include "vision/dispatch.h"
 #include "vision/frame.h"
 #include "vision/geometry.h"
+#include "vision/mosaic.h"
 #include "vision/preprocess_tables.h"
 #include "vision/source_layout.h"
 #include "vision/taps.h"
@@ -110,11 +111,12 @@ private:
     void lay_out_region(const Region& region);
     void lay_out_taps(int index);
     int strip_columns() const noexcept;
-    void add_line(const ChannelSource& source, int table) noexcept;
+    int rows_together() const noexcept;
+    void add_line(const ChannelSource& source, int table, int low_byte = 0) noexcept;
     void fill_table(int index, const WindowShape& shape, Prepared* out) const;
     void prepare(const Kernels& kernels, Prepared* out) const;
     const Prepared* prepared_for(const Kernels& kernels) const;
-    void fill(const Kernels& kernels, const FrameView& frame, uint8_t* out, ThreadPool* pool) const;
+    bool fill(const Kernels& kernels, const FrameView& frame, uint8_t* out, ThreadPool* pool) const;
 
     FrameGeometry frame_;
     PreprocessOptions options_;

@@ -2,11 +2,12 @@
 //
 // Fixed point, so that every instruction set gives the same bits:
 //     tap weights  Q15  the share of the second tap, even numbers: Q14 doubled
-//     samples      Q7   0..32736, that is pixel levels times 128, in int16
+//     samples      Q7   0..32767, that is pixel levels times 128, in int16
 //     pixels       Q7   as sampled, or Q6 after a colour matrix
 #ifndef EDGECORE_VISION_PREPROCESS_TABLES_H
 #define EDGECORE_VISION_PREPROCESS_TABLES_H
 
+#include <cstddef>
 #include <cstdint>
 
 namespace edgecore {
@@ -73,6 +74,8 @@ struct AreaRow {
     int32_t whole;
     int16_t head;
     int16_t tail;
+
+    int count() const noexcept { return whole + (head != 0) + (tail != 0); }
 };
 
 // Sums over rows and columns instead of taps. Rows: Q `row_bits` in int16, shares Q 8 finer.
@@ -112,6 +115,16 @@ struct Line {
     bool kept;          // sampled rows serve several output rows
     bool twin;          // the next line is made with this one
     int channel_offset; // of the twin, from this one
+    int low_byte;       // of a 16-bit sample, from its high one; 0: samples are bytes
+};
+
+// A frame whose pixels have one channel each: lines read rows of RGB that are made of it.
+struct Mosaic {
+    size_t bytes; // of the rows of RGB needed at a time; 0: the frame is no mosaic
+    int width;
+    int height;
+    int red_column; // 0 or 1, and blue in the other one
+    int red_row;
 };
 
 // What turns lines into pixels.
@@ -157,6 +170,7 @@ struct PreprocessTables {
     int line_count;
     int lanes_per_column; // 3 where a line has all channels
     Line line[kMaxLines];
+    Mosaic mosaic;
     ColorMatrix color;
 
     OutputType type;

@@ -21,9 +21,11 @@ CHANNELS = {
     "i420": [(0, 0, 1), (1, 0, 1), (2, 0, 1)],
     "yuyv": [(0, 0, 2), (0, 1, 4), (0, 3, 4)],
     "uyvy": [(0, 1, 2), (0, 0, 4), (0, 2, 4)],
+    "p010": [(0, 0, 2), (1, 0, 4), (1, 2, 4)],
 }
-HALF_ROWS = {"nv12", "nv21", "i420"}
+HALF_ROWS = {"nv12", "nv21", "i420", "p010"}
 PACKED = {"yuyv", "uyvy"}
+BAYER = {"rggb", "bggr", "grbg", "gbrg"}
 SUBPIXELS = 256
 
 
@@ -119,6 +121,49 @@ def to_gray(channels: Float64Array, frame: Any, yuv: bool) -> Float64Array:
     return luma[..., None]
 
 
+def demosaic(mosaic: npt.NDArray[np.uint8], format: str) -> npt.NDArray[np.uint8]:
+    """(h, w, 3): a missing channel is the mean of those of the 8 pixels around that have it."""
+    height, width = mosaic.shape
+    modes: Any = ["reflect" if side > 1 else "edge" for side in mosaic.shape]
+    padded = np.pad(mosaic.astype(np.int64), ((1, 1), (0, 0)), modes[0])
+    padded = np.pad(padded, ((0, 0), (1, 1)), modes[1])
+
+    def sum_of(*places: tuple[int, int]) -> npt.NDArray[np.int64]:
+        parts = [padded[1 + y : 1 + y + height, 1 + x : 1 + x + width] for y, x in places]
+        return np.sum(parts, axis=0)
+
+    beside, over = sum_of((0, -1), (0, 1)), sum_of((-1, 0), (1, 0))
+    corners = sum_of((-1, -1), (-1, 1), (1, -1), (1, 1))
+    out = np.zeros((height, width, 3), np.uint8)
+    for y, x in ((0, 0), (0, 1), (1, 0), (1, 1)):
+        own = "rgb".index(format[2 * y + x])
+        here = np.s_[y::2, x::2]
+        out[here][..., own] = mosaic[here]
+        if own == 1:
+            row = "rgb".index(format[2 * y + 1 - x])
+            out[here][..., row] = (beside[here] + 1) // 2
+            out[here][..., 2 - row] = (over[here] + 1) // 2
+        else:
+            out[here][..., 1] = (beside[here] + over[here] + 2) // 4
+            out[here][..., 2 - own] = (corners[here] + 2) // 4
+    return out
+
+
+def channels_of(frame: Any) -> list[Float64Array]:
+    """Samples of r g b, or y u v, each on its own grid."""
+    if frame.format in BAYER:
+        return list(np.moveaxis(demosaic(frame.planes[0], frame.format).astype(np.float64), 2, 0))
+    out = []
+    for plane, offset, step in CHANNELS[frame.format]:
+        rows = frame.planes[plane].astype(np.float64)
+        rows = rows.reshape(rows.shape[0], -1)
+        samples = rows[:, offset::step]
+        if frame.format == "p010":  # low byte, high byte
+            samples = rows[:, offset + 1 :: step] + samples / 256
+        out.append(samples)
+    return out
+
+
 def region_of(frame: Any, roi: Any) -> tuple[float, float, float, float]:
     if roi is None:
         return 0.0, 0.0, float(frame.width), float(frame.height)
@@ -148,9 +193,7 @@ def pixels(
     upright = (width, height) if turned else (height, width)
     yuv = frame.format in HALF_ROWS or frame.format in PACKED
     parts = []
-    for c, (plane, offset, step) in enumerate(CHANNELS[frame.format]):
-        rows = frame.planes[plane].astype(np.float64)
-        samples = rows.reshape(rows.shape[0], -1)[:, offset::step]
+    for c, samples in enumerate(channels_of(frame)):
         groups = (1, 1)
         if yuv and c > 0:
             groups = (2 if frame.format in HALF_ROWS else 1, 2)

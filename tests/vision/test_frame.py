@@ -17,6 +17,11 @@ ODD = {
     "i420": [(5, 7), (3, 4), (3, 4)],
     "yuyv": [(5, 4, 4)],
     "uyvy": [(5, 4, 4)],
+    "p010": [(5, 7, 2), (3, 4, 4)],
+    "rggb": [(5, 7)],
+    "bggr": [(5, 7)],
+    "grbg": [(5, 7)],
+    "gbrg": [(5, 7)],
 }
 
 
@@ -78,6 +83,21 @@ def test_packed_yuv_may_come_as_pixels_of_two_bytes() -> None:
     assert np.array_equal(Frame(data, 6, 4, "yuyv").planes[0], data.reshape(4, 3, 4))
 
 
+def test_words_are_viewed_as_their_bytes() -> None:
+    words = np.arange(9 * 8, dtype=np.uint16).reshape(9, 8) << 6
+    luma, chroma = words[:6], words[6:].reshape(3, 4, 2)
+    for data in (words, words.reshape(-1), (luma, chroma), (luma, words[6:]), words.tobytes()):
+        y, uv = Frame(data, 8, 6, "p010").planes
+        assert np.array_equal(np.ascontiguousarray(y).view(np.uint16)[..., 0], luma)
+        assert np.array_equal(np.ascontiguousarray(uv).view(np.uint16), chroma)
+    padded = np.zeros((9, 16), np.uint16)
+    padded[:, :8] = words
+    y, uv = Frame(padded, 8, 6, "p010").planes
+    assert np.shares_memory(y, padded)
+    assert np.array_equal(uv, Frame(words, 8, 6, "p010").planes[1])
+    assert np.array_equal(Frame((luma[::-1], chroma), 8, 6, "p010").planes[0][0], y[-1])
+
+
 def test_rows_may_run_upwards() -> None:
     data = np.random.default_rng(3).integers(0, 256, (4, 6, 3), np.uint8)
     assert np.array_equal(Frame(data[::-1], 6, 4, "rgb").planes[0], data[::-1])
@@ -117,7 +137,27 @@ def test_impossible_sizes_are_refused(side: int) -> None:
 @pytest.mark.parametrize(
     ("arguments", "error", "text"),
     [
-        ({"format": "p010"}, ValueError, r"format must be one of rgb, .*; got 'p010'"),
+        ({"format": "p016"}, ValueError, r"format must be one of rgb, .*; got 'p016'"),
+        (
+            {"format": "p010", "data": np.zeros(12, np.int16)},
+            TypeError,
+            r"must be uint16 or uint8 for p010, got int16",
+        ),
+        (
+            {"format": "p010", "data": np.zeros(12, ">u2")},
+            TypeError,
+            r"must be uint16 or uint8 for p010, got >u2",
+        ),
+        (
+            {"format": "p010", "data": (np.zeros((2, 8), np.uint16)[:, ::2], bytes(8))},
+            TypeError,
+            r"words of a row must lie next to each other, got strides \(16, 4\)",
+        ),
+        (
+            {"format": "p010", "data": np.array(7, np.uint16)},
+            ValueError,
+            r"needs 24 bytes, got 2",
+        ),
         ({"color": "srgb"}, ValueError, r"color must be one of bt601-limited, .*; got 'srgb'"),
         ({"width": 4.0}, TypeError, r"width must be an int, got float"),
         ({"data": np.zeros((2, 4, 3), np.float32)}, TypeError, r"must be uint8, got float32"),

@@ -16,7 +16,9 @@ from hypothesis import strategies as st
 from edgecore import Frame, Preprocessor, isa, preprocess
 from tests.reference import preprocess as twin
 
-FORMATS = ["rgb", "bgr", "rgba", "bgra", "gray", "nv12", "nv21", "i420", "yuyv", "uyvy"]
+YUV = ["nv12", "nv21", "i420", "yuyv", "uyvy", "p010"]
+BAYER = ["rggb", "bggr", "grbg", "gbrg"]
+FORMATS = ["rgb", "bgr", "rgba", "bgra", "gray", *YUV, *BAYER]
 COLORS = ["bt601-limited", "bt601-full", "bt709-limited", "bt709-full"]
 INTERPOLATIONS = ["bilinear", "area", "nearest"]
 # Of a pixel level, before rounding; derived in docs/numerics.md.
@@ -119,6 +121,71 @@ def test_every_colour_of_the_cube_is_within_the_bound(color: str) -> None:
     assert_within_bound(frame, size, chroma="nearest", fit="stretch")
     expected = np.rint(twin.pixels(frame, size, chroma="nearest", fit="stretch"))
     assert np.abs(preprocess(frame, size, chroma="nearest") - expected).max() <= 1
+
+
+@pytest.mark.parametrize("color", COLORS)
+@pytest.mark.parametrize("interpolation", INTERPOLATIONS)
+def test_all_ten_bits_count(color: str, interpolation: Any) -> None:
+    """Levels a quarter apart give pixels a quarter of the gain apart."""
+    y = (np.arange(1024, dtype=np.uint16) << 6)[None]
+    uv = np.full((1, 512, 2), 512 << 6, np.uint16)
+    frame = Frame((y, uv), 1024, 1, "p010", color=color)
+    got = preprocess(frame, (1, 1024), dtype="float32", interpolation=interpolation)[0, :, 0]
+    black, gain = (64, 255 / 219) if color.endswith("limited") else (0, 1.0)
+    expected = np.clip((np.arange(1024) - black) / 4 * gain, 0, 255)
+    assert np.abs(got - expected).max() <= 0.03
+    assert (np.diff(got[expected < 254.9]) >= 0).all()
+    assert len(np.unique(got)) > 870
+
+
+@pytest.mark.parametrize("interpolation", INTERPOLATIONS)
+def test_words_of_whole_levels_are_bytes(interpolation: Any) -> None:
+    nv12 = make_frame("nv12", 101, 57)
+    words = tuple(plane.astype(np.uint16) << 8 for plane in nv12.planes)
+    p010 = Frame(words, 101, 57, "p010")
+    for size in ((20, 31), (64, 128)):
+        wide, narrow = (preprocess(f, size, interpolation=interpolation) for f in (p010, nv12))
+        assert np.array_equal(wide, narrow)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    data=st.data(),
+    format=st.sampled_from(BAYER),
+    width=st.one_of(st.integers(1, 9), st.integers(1, 300)),
+    height=st.integers(1, 45),
+    pad=st.integers(0, 9),
+    size=st.tuples(st.integers(1, 150), st.integers(1, 150)),
+    interpolation=st.sampled_from(INTERPOLATIONS),
+    channels=st.sampled_from(["rgb", "bgr", "gray"]),
+    layout=st.sampled_from(["nhwc", "nchw"]),
+    **GEOMETRY,
+)
+def test_a_mosaic_gives_the_bits_of_the_rgb_made_of_it(
+    data: Any, format: str, width: int, height: int, pad: int, **options: Any
+) -> None:
+    options["roi"] = data.draw(regions(width, height))
+    frame = make_frame(format, width, height, pad=pad)
+    rgb = np.ascontiguousarray(twin.demosaic(frame.planes[0], format))
+    assert np.array_equal(preprocess(frame, **options), preprocess(rgb, **options))
+
+
+@pytest.mark.parametrize("format", BAYER)
+@pytest.mark.parametrize("shape", [(1, 1), (1, 7), (7, 1), (2, 2), (3, 2), (2, 131), (19, 1100)])
+def test_a_mosaic_as_rgb_is_the_definition(format: str, shape: tuple[int, int]) -> None:
+    frame = make_frame(format, shape[1], shape[0])
+    assert np.array_equal(frame.to_rgb(), twin.demosaic(frame.planes[0], format))
+    upwards = Frame(frame.planes[0][::-1], shape[1], shape[0], format)
+    assert np.array_equal(upwards.to_rgb(), twin.demosaic(upwards.planes[0], format))
+
+
+@pytest.mark.parametrize("format", BAYER)
+def test_a_mosaic_of_one_colour_gives_that_colour(format: str) -> None:
+    colour = {"r": 200, "g": 90, "b": 17}
+    mosaic = np.zeros((6, 9), np.uint8)
+    for place, letter in enumerate(format):
+        mosaic[place // 2 :: 2, place % 2 :: 2] = colour[letter]
+    assert (Frame(mosaic, 9, 6, format).to_rgb() == (200, 90, 17)).all()
 
 
 def test_gray_yuv_gives_equal_channels_and_the_known_ends() -> None:
