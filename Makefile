@@ -26,7 +26,7 @@ C_FILES := $(shell find csrc tests -name '*.c' -o -name '*.h' -o -name '*.cpp' -
 
 # Compilers other than the system's own, that the native code is also held against, the emulator
 # for what they make, and the fuzzer's runtime.
-SYSTEM_PACKAGES := clang libclang-rt-dev gcc-arm-none-eabi libnewlib-arm-none-eabi \
+SYSTEM_PACKAGES := ccache clang libclang-rt-dev gcc-arm-none-eabi libnewlib-arm-none-eabi \
 	g++-aarch64-linux-gnu g++-arm-linux-gnueabihf qemu-user-static
 
 PIP := -m pip install --quiet --disable-pip-version-check
