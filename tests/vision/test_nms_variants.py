@@ -118,7 +118,9 @@ def turned(draw):
         st.floats(-7, 7, width=32),
     )
     sides = draw(hnp.arrays(np.float32, (n, 4), elements=coarse))
-    angles = draw(hnp.arrays(np.float32, (n, 1), elements=angle.map(np.float32)))
+    angles = draw(
+        hnp.arrays(np.float32, (n, 1), elements=angle.map(lambda a: float(np.float32(a))))
+    )
     scores = draw(hnp.arrays(np.float32, n, elements=st.floats(0, 1, width=32)))
     return np.concatenate([sides, angles], axis=1), scores
 
