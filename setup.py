@@ -39,15 +39,20 @@ def files(*patterns: str) -> list[str]:
 
 
 LINK_HEADERS = files("csrc/link/*.h", "csrc/link/*.inc")
+# Hosts have a quicker CRC-32C than a microcontroller.
+QUICK_CRC = "csrc/host/crc32c.c"
+HOST_LINK = {*files("csrc/link/*.c"), QUICK_CRC} - {"csrc/link/crc32c.c"}
+HOST = {*files("csrc/host/*.c")} - {QUICK_CRC}
+HOST_HEADERS = files("csrc/host/*.h")
 FIRMWARE_HEADERS = files("csrc/firmware/**/*.h", "csrc/firmware/**/*.inc")
 
 
-def c_library(sources: list[str], depends: list[str]) -> dict[str, object]:
+def c_library(sources: list[str], depends: list[str], *own: str) -> dict[str, object]:
     return {
         "sources": sources,
         "obj_deps": {"": depends},
         "include_dirs": ["csrc"],
-        "cflags": flags("-std=c99", "-fvisibility=hidden"),
+        "cflags": flags("-std=c99", "-fvisibility=hidden", *own),
     }
 
 
@@ -57,10 +62,15 @@ def cython_extension(name: str, libraries: list[str]) -> Extension:
         [f"firmware_bridge/{name}.pyx"],
         include_dirs=["csrc"],
         libraries=libraries,
-        depends=[*LINK_HEADERS, *FIRMWARE_HEADERS, *files("firmware_bridge/*.p[xy][dx]")],
+        depends=[
+            *LINK_HEADERS,
+            *HOST_HEADERS,
+            *FIRMWARE_HEADERS,
+            *files("firmware_bridge/*.p[xy][dxi]"),
+        ],
         # Cython's own output is not ours to keep free of these two warnings.
         extra_compile_args=flags("-Wno-unused-function", "-Wno-unused-parameter"),
-        extra_link_args=link_flags(),
+        extra_link_args=["-pthread", *link_flags()],
     )
 
 
@@ -85,7 +95,11 @@ setup(
                 LINK_HEADERS + FIRMWARE_HEADERS,
             ),
         ),
-        ("ec_link", c_library(files("csrc/link/*.c"), LINK_HEADERS)),
+        (
+            "ec_host",
+            c_library(sorted(HOST), LINK_HEADERS + HOST_HEADERS, "-D_GNU_SOURCE", "-pthread"),
+        ),
+        ("ec_link", c_library(sorted(HOST_LINK), LINK_HEADERS)),
     ],
     ext_modules=[
         Pybind11Extension(
@@ -100,7 +114,9 @@ setup(
         ),
         *cythonize(
             [
+                cython_extension("_codec", ["ec_link"]),
                 cython_extension("_link", ["ec_link"]),
+                cython_extension("_carrier", ["ec_host", "ec_link"]),
                 cython_extension("_sim", ["ec_firmware", "ec_link"]),
             ],
             language_level=3,

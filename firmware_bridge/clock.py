@@ -20,6 +20,12 @@ class _Exchange(NamedTuple):
     round_trip_ns: int
 
 
+def round_trip_ns(stamps: Stamps) -> int:
+    """Time on the way and back, without the device's own, ns."""
+    t1, t2, t3, t4 = stamps
+    return max(0, (t4 - t1) - (t3 - t2)) * 1000
+
+
 class Clock:
     """Offset of the device's clock from CLOCK_MONOTONIC, by exchanges of four stamps.
 
@@ -32,15 +38,14 @@ class Clock:
         self._kept: deque[_Exchange] = deque(maxlen=16)
         self._best: _Exchange | None = None
 
-    def add(self, stamps: Stamps) -> int:
-        """Takes one exchange; returns its round trip without the device's own time, ns."""
+    def add(self, stamps: Stamps) -> None:
+        """Takes one exchange."""
         t1, t2, t3, t4 = stamps
-        trip_ns = max(0, (t4 - t1) - (t3 - t2)) * 1000
+        trip_ns = round_trip_ns(stamps)
         offset_ns = ((t2 - t1) + (t3 - t4)) * 500
         with self._lock:
             self._kept.append(_Exchange(t4 * 1000, offset_ns, trip_ns))
             self._best = min(self._kept, key=lambda kept: _error_ns(kept, t4 * 1000))
-        return trip_ns
 
     def reset(self) -> None:
         """Forgets everything: the device was reset."""

@@ -89,6 +89,12 @@ class Stamps(NamedTuple):
     t4: int
 
 
+class Ready(NamedTuple):
+    """The inbox of this number has frames for its callback."""
+
+    inbox: int
+
+
 @dataclass(frozen=True)
 class LeaseHeld:
     """The peer's application is alive."""
@@ -107,6 +113,7 @@ Event = (
     | Resolved
     | Received
     | Stamps
+    | Ready
     | LeaseHeld
     | LeaseLost
 )

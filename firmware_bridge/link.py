@@ -1,4 +1,4 @@
-"""The host's end of a link: one thread carries bytes, everything else asks it."""
+"""The host's end of a link: finds the line, again if need be, and gives out what comes."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ import secrets
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, wait
+from concurrent.futures import Future
 from types import TracebackType
 from typing import TypeVar
 
-from firmware_bridge._link import BODY_MAX, PAYLOAD_MAX, Session
+from firmware_bridge._carrier import Carrier
+from firmware_bridge._codec import BODY_MAX
+from firmware_bridge._link import PAYLOAD_MAX
 from firmware_bridge.aside import aside
 from firmware_bridge.clock import Clock
 from firmware_bridge.download import Download
@@ -26,19 +28,17 @@ from firmware_bridge.events import (
     Event,
     Incompatible,
     Opened,
-    Received,
-    Requested,
+    Ready,
     Resolved,
     Silent,
     Stamps,
-    Status,
 )
 from firmware_bridge.facts import LinkInfo, LinkStats, State, StateChange
 from firmware_bridge.messages import Message, message_class
 from firmware_bridge.pings import Pings
 from firmware_bridge.requests import Requests, Result
-from firmware_bridge.schema import COMPILED, Schema
-from firmware_bridge.subscription import Subscription, Subscriptions
+from firmware_bridge.schema import COMPILED, MessageInfo, Schema
+from firmware_bridge.subscription import Records, Subscription, Subscriptions
 from firmware_bridge.transport import Port, open_port
 
 T = TypeVar("T")
@@ -46,17 +46,11 @@ T = TypeVar("T")
 _log = logging.getLogger("firmware_bridge")
 
 _TURN_US = 50_000
-"""The longest the thread stays in C when nothing happens."""
+"""The longest the thread waits for mail when nothing happens."""
 _RETRY_FIRST_S = 0.1
 _RETRY_LAST_S = 1.0
-_LOOK_EVERY_S = 0.02
-"""Between looks at what is due while there is no line."""
 _REOPEN_AFTER_S = 5.0
 """A line that carries no session for so long is closed and opened again."""
-
-
-def _now_us() -> int:
-    return time.monotonic_ns() // 1000
 
 
 class Link:
@@ -92,20 +86,11 @@ class Link:
         self._download: Download | None = None
         self._broken: BridgeError | None = None
         self._boot_id = 0
-        self._subscriptions = Subscriptions(self.clock)
         self._stop = threading.Event()
-        self._session = Session(
-            device=False,
-            boot_id=secrets.randbelow(2**32 - 1) + 1,
-            name="edgecore",
-            now_us=_now_us(),
-        )
-        self._requests = Requests(self._session)
-        self._pings = Pings(self._session, self.clock)
-        self._woken_fd, self._wake_fd = os.pipe()
-        os.set_blocking(self._woken_fd, False)
-        os.set_blocking(self._wake_fd, False)
-        self._session.wake_by(self._wake_fd)
+        self._carrier = Carrier(boot_id=secrets.randbelow(2**32 - 1) + 1, name="edgecore")
+        self._subscriptions = Subscriptions(self._carrier, self.clock)
+        self._requests = Requests(self._carrier)
+        self._pings = Pings(self._carrier, self.clock)
         self._thread = threading.Thread(target=self._run, name=f"link {url}", daemon=True)
         self._thread.start()
 
@@ -129,7 +114,7 @@ class Link:
     @property
     def info(self) -> LinkInfo:
         """What the device said of itself when the link was last opened."""
-        peer = self._session.peer
+        peer = self._carrier.peer
         return LinkInfo(
             protocol=min(1, peer["protocol_max"]),
             name=peer["name"],
@@ -144,7 +129,7 @@ class Link:
     @property
     def stats(self) -> LinkStats:
         """Counters since the link was made."""
-        return LinkStats(**self._session.stats, undelivered=self._subscriptions.undelivered)
+        return LinkStats(**self._carrier.stats, undelivered=self._carrier.undelivered)
 
     def message(self, name: str) -> type[Message]:
         """A class for a message of the device's, also one that this package does not know.
@@ -160,17 +145,21 @@ class Link:
     def _names(self) -> str:
         return ", ".join(self._schema.by_name)
 
-    def _here(self) -> Session:
-        """The session, in the process that made the link: a fork has no thread to carry it."""
+    def _here(self) -> Carrier:
+        """The carrier, in the process that made the link: a fork has no thread to carry it."""
         if os.getpid() != self._process:
             raise LinkClosedError(f"{self.url}: the link stayed in the process that was forked")
-        return self._session
+        return self._carrier
 
     def submit(self, message: Message, timeout: float | None = 1.0) -> Future[Result]:
         """Queues a request and returns at once; the future ends as `request` does.
 
         Requests of a link are executed in the order in which they were submitted.
         """
+        info = self._sendable(message)
+        return self._requests.submit(info.name, info.channel, info.type, message.pack(), timeout)
+
+    def _sendable(self, message: Message) -> MessageInfo:
         if not isinstance(message, Message):
             raise TypeError(f"expected a message such as Alert, got {type(message).__name__}")
         self._here()
@@ -181,7 +170,7 @@ class Link:
                 f"type {info.type} is {known.name} on this device, not {info.name}; "
                 f"use link.message({info.name!r})"
             )
-        return self._requests.submit(info.name, info.channel, info.type, message.pack(), timeout)
+        return info
 
     def request(self, message: Message, timeout: float | None = 1.0) -> Result:
         """The device's answer to a request that it executed, exactly once.
@@ -199,7 +188,14 @@ class Link:
             RuntimeError: called in a callback of the link; `submit` may be.
         """
         self._refuse_own_thread("request")
-        return self.submit(message, timeout).result()
+        info = self._sendable(message)
+        return self._requests.ask(info.name, info.channel, info.type, message.pack(), timeout)
+
+    async def request_async(self, message: Message, timeout: float | None = 1.0) -> Result:
+        """As `request`, for asyncio: other tasks run while it waits."""
+        import asyncio  # only those who use it pay for its import
+
+        return await asyncio.wrap_future(self.submit(message, timeout))
 
     def _refuse_own_thread(self, method: str) -> None:
         if threading.current_thread() is self._thread:
@@ -223,8 +219,20 @@ class Link:
             raise ValueError(f"{info.name} is a command and needs request(), not publish()")
         return self._here().publish(info.channel, info.type, message.pack())
 
-    def subscribe(self, name: str, *, frames: int = 4096) -> Subscription:
+    def subscribe(
+        self,
+        name: str,
+        *,
+        frames: int = 4096,
+        callback: Callable[[Records], object] | None = None,
+    ) -> Subscription:
         """Batches of a message's records, from now on; see `Subscription`.
+
+        Args:
+            name: the message.
+            frames: how many are kept for a reader that is late.
+            callback: called with every batch in the link's thread, until the subscription is
+                closed; it must not block. None: the subscription is read, or iterated over.
 
         Raises:
             ValueError: the device has no such message, or it is empty.
@@ -235,7 +243,7 @@ class Link:
             raise ValueError(f"no message {name!r}; the device has {self._names()}")
         if info.size == 0:
             raise ValueError(f"{name} has no fields, so there are no records of it")
-        return self._subscriptions.add(name, frames)
+        return self._subscriptions.add(name, frames, self._schema, callback)
 
     def ping(self, size: int = 32, timeout: float = 1.0) -> int:
         """Round trip of a frame with a body of `size` bytes, without the device's own time, ns.
@@ -260,14 +268,14 @@ class Link:
         """
         if not 0 < lease <= 60:
             raise ValueError(f"lease must be in (0, 60] s, got {lease}")
-        self._here().keep_alive(_now_us(), round(lease * 1000))
+        self._here().keep_alive(round(lease * 1000))
 
     def close(self) -> None:
         """Ends the link, and what waits with LinkClosedError. A second call does nothing."""
         if os.getpid() != self._process:
             return
         self._stop.set()
-        self._session.stop()
+        self._carrier.wake()
         if threading.current_thread() is not self._thread:
             self._thread.join()
 
@@ -311,20 +319,18 @@ class Link:
             _log.exception("%s: the link's thread failed", self.url)
         finally:
             self._stop.set()
+            self._carrier.stop()
+            self._pings.close()
             self._requests.close(error)
             self._subscriptions.close()
             self._become("closed", str(error))
             self._settled.set()
-            self._session.reopen(_now_us())
-            self._session.wake_by(-1)
-            os.close(self._woken_fd)
-            os.close(self._wake_fd)
 
     def _carry_on(self) -> None:
         """Connections, one after the other, until closed."""
         wait_s = _RETRY_FIRST_S
         while not self._stop.is_set():
-            opens = self._session.stats["opens"]
+            opens = self._carrier.stats["opens"]
             try:
                 port = self._open()
             except BridgeConnectionError as error:
@@ -340,13 +346,13 @@ class Link:
                         return
                     self._lose(reason)
                 finally:
+                    self._carrier.detach()
                     self._meanwhile(aside(port.close))
-                self._forget_line()
             never = isinstance(self._broken, ProtocolError) and not self._settled.is_set()
             if never or not self._reconnect:
                 raise self._broken or BridgeConnectionError(f"{self.url}: {reason}")
             self._lose(reason)
-            wait_s = _RETRY_FIRST_S if self._session.stats["opens"] > opens else wait_s
+            wait_s = _RETRY_FIRST_S if self._carrier.stats["opens"] > opens else wait_s
             self._rest(wait_s)
             wait_s = min(2 * wait_s, _RETRY_LAST_S)
 
@@ -359,55 +365,55 @@ class Link:
         return None
 
     def _meanwhile(self, work: Future[T], until: threading.Event | None = None) -> bool:
-        """Ends requests whose time is up until the work is done; False: `until` came first."""
-        while not wait([work], _LOOK_EVERY_S).done:
+        """Gives out what comes until the work is done; False: `until` came first."""
+        work.add_done_callback(lambda _: self._carrier.wake())
+        while not work.done():
             if until is not None and until.is_set():
                 return False
-            self._handle(self._session.input(_now_us(), b""))
+            self._take_mail(_TURN_US)
         return True
 
     def _rest(self, seconds: float) -> None:
-        """Waits, and ends requests whose time is up meanwhile."""
+        """Waits, and gives out what comes meanwhile."""
         until = time.monotonic() + seconds
-        while not self._stop.wait(min(_LOOK_EVERY_S, max(0.0, until - time.monotonic()))):
-            self._handle(self._session.input(_now_us(), b""))
-            if time.monotonic() >= until:
-                return
-
-    def _forget_line(self) -> None:
-        self._session.reopen(_now_us())
-        self._handle(self._session.input(_now_us(), b""))
+        while not self._stop.is_set() and (left := until - time.monotonic()) > 0:
+            self._take_mail(min(_TURN_US, round(left * 1e6)))
 
     def _use(self, port: Port) -> str:
-        """Carries bytes until the line ends; returns why it did."""
-        self._session.reopen(_now_us())
+        """Gives out what comes until the line ends; returns why it did."""
         self._broken = None
+        self._carrier.attach(port.fd, port.byte_ns)
         last_open = time.monotonic()
         while not self._stop.is_set():
-            events, number = self._session.serve(port.fd, self._woken_fd, _TURN_US, port.byte_ns)
-            self._handle(events)
+            number = self._take_mail(_TURN_US)
             if number:
                 return f"{port.description}: {os.strerror(number)}"
             broken = self._broken_now()
             if broken is not None:
                 return str(broken)
             now = time.monotonic()
-            if self._session.open:
+            if self._carrier.open:
                 last_open = now
                 self._pings.keep_up(now)
             elif now - last_open > _REOPEN_AFTER_S:
                 return f"{port.description}: no answer for {_REOPEN_AFTER_S:.0f} s"
         return "closed"
 
+    def _take_mail(self, timeout_us: int) -> int:
+        """Handles what comes within the time; returns the errno of a broken line, or 0."""
+        events, number = self._carrier.mail(timeout_us)
+        self._handle(events)
+        return number
+
     def _broken_now(self) -> BridgeError | None:
         return self._broken
 
     def _handle(self, events: list[Event]) -> None:
         for event in events:
-            if isinstance(event, Received):
-                self._subscriptions.deliver(self._schema, event)
-            elif isinstance(event, Resolved):
+            if isinstance(event, Resolved):
                 self._requests.resolved(event)
+            elif isinstance(event, Ready):
+                self._subscriptions.call_back(event.inbox)
             elif isinstance(event, Stamps):
                 self._pings.answered(event)
             elif isinstance(event, Opened):
@@ -415,17 +421,15 @@ class Link:
             elif isinstance(event, Silent):
                 self._silent()
             elif isinstance(event, Incompatible):
-                peer = self._session.peer
+                peer = self._carrier.peer
                 self._broken = ProtocolError(
                     f"{self.url}: the device speaks protocol {peer['protocol_min']} to "
                     f"{peer['protocol_max']}, this side 1"
                 )
-            elif isinstance(event, Requested):
-                self._session.result(event.handle, Status.UNKNOWN_TYPE)
         self._requests.pump()
 
     def _opened(self) -> None:
-        peer = self._session.peer
+        peer = self._carrier.peer
         if peer["boot_id"] != self._boot_id:
             self._boot_id = peer["boot_id"]
             self.clock.reset()
@@ -441,7 +445,8 @@ class Link:
             self._broken = outcome
             return
         self._schema = outcome
-        peer = self._session.peer
+        self._subscriptions.bind(outcome)
+        peer = self._carrier.peer
         self._become("open", f"{peer['name']} {peer['version']}, boot {peer['boot_id']:08x}")
         self._settled.set()
 

@@ -36,6 +36,7 @@ cdef extern from "link/frame.h" nogil:
         EC_DECODED_CORRUPT
 
     ctypedef struct ec_decoder:
+        uint16_t length
         uint32_t frames
         uint32_t errors[4]
 

@@ -9,17 +9,19 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from firmware_bridge._link import Session
+from firmware_bridge._carrier import Carrier
 from firmware_bridge.errors import (
     BridgeError,
     BridgeTimeoutError,
     LinkBusyError,
+    LinkClosedError,
     RefusedError,
     UnknownOutcomeError,
 )
 from firmware_bridge.events import Outcome, Resolved, Status
 
 BACKLOG = 1024
+_TOKENS = 0x7FFFFFFF
 
 
 class Result(NamedTuple):
@@ -30,7 +32,7 @@ class Result(NamedTuple):
     """From `request` or `submit` to the answer's arrival, ns."""
 
 
-@dataclass
+@dataclass(slots=True)
 class _Waiting:
     name: str
     channel: int
@@ -51,8 +53,8 @@ class _Waiting:
 class Requests:
     """Gives every request to the session as its window has room, and its outcome to its future."""
 
-    def __init__(self, session: Session) -> None:
-        self._session = session
+    def __init__(self, carrier: Carrier) -> None:
+        self._carrier = carrier
         self._lock = threading.Lock()
         self._token = 0
         self._sent: dict[int, _Waiting] = {}
@@ -69,8 +71,7 @@ class Requests:
             LinkBusyError: BACKLOG requests wait already.
             LinkClosedError: the link was closed.
         """
-        if timeout_s is not None and not 0 <= timeout_s <= 4_000_000:
-            raise ValueError(f"timeout must be in 0..4000000 s, got {timeout_s}")
+        _check_timeout(timeout_s)
         waiting = _Waiting(name, channel, type, payload, timeout_s, time.monotonic_ns(), Future())
         waiting.future.set_running_or_notify_cancel()
         with self._lock:
@@ -82,20 +83,48 @@ class Requests:
                 self._backlog.append(waiting)
         return waiting.future
 
+    def ask(
+        self, name: str, channel: int, type: int, payload: bytes, timeout_s: float | None
+    ) -> Result:
+        """The device's answer: as `submit`, but the answer finds the caller by the shortest way.
+
+        Raises:
+            as `submit`, and BridgeError: how the request ended, if not well.
+        """
+        _check_timeout(timeout_s)
+        waiter = None
+        with self._lock:
+            if self._closed is not None:
+                raise self._closed
+            if not self._backlog:
+                timeout_ms = None if timeout_s is None else round(timeout_s * 1000)
+                waiter = self._carrier.ask(channel, type, payload, timeout_ms)
+        if waiter is None:  # no room: it waits its turn behind the others
+            return self.submit(name, channel, type, payload, timeout_s).result()
+        answered = waiter.wait()
+        if self._backlog:
+            self._carrier.wake()  # there is room for one more
+        if answered is None:
+            raise self._closed or LinkClosedError(f"{name}: the link was closed")
+        event, elapsed_ns = answered
+        assert isinstance(event, Resolved)
+        error = _error_of(name, timeout_s, event)
+        if error is not None:
+            raise error
+        return Result(event.payload, elapsed_ns)
+
     def _start(self, waiting: _Waiting) -> bool:
-        now_ns = time.monotonic_ns()
-        token = self._token
-        accepted = self._session.request(
-            now_ns // 1000,
+        # Under the lock the outcome cannot be taken from the mail before it is known here.
+        accepted = self._carrier.request(
             waiting.channel,
             waiting.type,
             waiting.payload,
-            waiting.left_ms(now_ns),
-            token,
+            waiting.left_ms(time.monotonic_ns()),
+            self._token,
         )
         if accepted:
-            self._sent[token] = waiting
-            self._token = (token + 1) & 0xFFFFFFFF
+            self._sent[self._token] = waiting
+            self._token = (self._token + 1) & _TOKENS
         return accepted
 
     def pump(self) -> None:
@@ -108,7 +137,7 @@ class Requests:
                 return
             for waiting in self._backlog:
                 if waiting.left_ms(now_ns) == 0:
-                    ended.append((waiting, _not_sent(waiting)))
+                    ended.append((waiting, _not_sent(waiting.name, waiting.timeout_s)))
                     continue
                 try:
                     if left or not self._start(waiting):
@@ -125,7 +154,7 @@ class Requests:
             waiting = self._sent.pop(event.token, None)
         if waiting is None:
             return
-        error = _error_of(waiting, event)
+        error = _error_of(waiting.name, waiting.timeout_s, event)
         if error is not None:
             waiting.future.set_exception(error)
         else:
@@ -139,33 +168,37 @@ class Requests:
             left = [*self._sent.values(), *self._backlog]
             self._sent.clear()
             self._backlog.clear()
+        self._carrier.end_waiters()
         for waiting in left:
             waiting.future.set_exception(error)
 
 
-def _not_sent(waiting: _Waiting) -> BridgeTimeoutError:
+def _check_timeout(timeout_s: float | None) -> None:
+    if timeout_s is not None and not 0 <= timeout_s <= 4_000_000:
+        raise ValueError(f"timeout must be in 0..4000000 s, got {timeout_s}")
+
+
+def _not_sent(name: str, timeout_s: float | None) -> BridgeTimeoutError:
     return BridgeTimeoutError(
-        f"{waiting.name}: not sent within {waiting.timeout_s} s; it will not run", may_run=False
+        f"{name}: not sent within {timeout_s} s; it will not run", may_run=False
     )
 
 
-def _error_of(waiting: _Waiting, event: Resolved) -> BridgeError | None:
+def _error_of(name: str, timeout_s: float | None, event: Resolved) -> BridgeError | None:
     if event.outcome == Outcome.REFUSED:
         known = event.status in Status.__members__.values()
         why = Status(event.status).name.lower().replace("_", " ") if known else "own status"
         return RefusedError(
-            f"{waiting.name}: refused by the device, status {event.status} ({why})",
-            status=event.status,
+            f"{name}: refused by the device, status {event.status} ({why})", status=event.status
         )
     if event.outcome == Outcome.UNKNOWN:
         return UnknownOutcomeError(
-            f"{waiting.name}: the device was reset after it was sent; it ran or it did not"
+            f"{name}: the device was reset after it was sent; it ran or it did not"
         )
     if event.outcome == Outcome.NOT_SENT:
-        return _not_sent(waiting)
+        return _not_sent(name, timeout_s)
     if event.outcome == Outcome.TIMED_OUT:
         return BridgeTimeoutError(
-            f"{waiting.name}: no result within {waiting.timeout_s} s; it may still run",
-            may_run=True,
+            f"{name}: no result within {timeout_s} s; it may still run", may_run=True
         )
     return None

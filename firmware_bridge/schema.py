@@ -9,7 +9,8 @@ from keyword import iskeyword
 
 import numpy as np
 
-from firmware_bridge._link import crc32c, schema_blob
+from firmware_bridge._codec import crc32c
+from firmware_bridge._link import schema_blob
 from firmware_bridge.errors import ProtocolError
 
 DEVICE_TIME = "t_us"

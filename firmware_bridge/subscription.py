@@ -2,60 +2,70 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import threading
-import time
+import weakref
 from collections import deque
+from collections.abc import Callable
 from types import TracebackType
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from firmware_bridge._carrier import Carrier, Inbox
 from firmware_bridge.clock import Clock
-from firmware_bridge.events import Received
 from firmware_bridge.schema import DEVICE_TIME, HOST_TIME, MessageInfo, Schema
 
 Records = npt.NDArray[np.void]
 
 
-class _Kept(NamedTuple):
+_log = logging.getLogger("firmware_bridge")
+
+
+class _Run(NamedTuple):
+    """Frames of one layout, as the link's thread kept them."""
+
     info: MessageInfo
-    payload: bytes
-    t_us: int
+    bodies: bytes
+    lengths: npt.NDArray[np.uint16]
+    t_us: npt.NDArray[np.int64]
 
 
 class Subscription:
     """Batches of one message's records, in order of arrival.
 
-    Iterating waits for the next batch and ends when the link is closed; it goes on across
-    reconnects. At most `frames` frames are kept, of which the oldest go first and are counted.
+    Iterating waits for the next batch, also with `async for`, and ends when the link is closed; it
+    goes on across reconnects. At most `frames` frames are kept, of which the oldest go first and
+    are counted.
 
     Attributes:
         name: the message.
-        dropped: frames that went because nobody took them in time.
     """
 
-    def __init__(self, name: str, clock: Clock, frames: int = 4096) -> None:
-        if frames < 1:
-            raise ValueError(f"frames must be at least 1, got {frames}")
+    def __init__(self, name: str, inbox: Inbox, clock: Clock) -> None:
         self.name = name
-        self.dropped = 0
+        self._inbox = inbox
         self._clock = clock
-        self._frames = frames
-        self._kept: deque[_Kept] = deque()
-        self._changed = threading.Condition()
-        self._closed = False
+        self._layouts: dict[int, MessageInfo] = {}
+        self._runs: deque[_Run] = deque()
+        self._taking = threading.Lock()
+        self._ready_fd = -1
 
-    def put(self, info: MessageInfo, event: Received) -> None:
-        """Keeps a frame; called by the link's thread."""
-        with self._changed:
-            if self._closed:
-                return
-            if len(self._kept) >= self._frames:
-                self._kept.popleft()
-                self.dropped += 1
-            self._kept.append(_Kept(info, event.payload, event.t_us))
-            self._changed.notify_all()
+    def bind(self, schema: Schema) -> None:
+        """What comes from now on was sent under this table of messages."""
+        info = schema.by_name.get(self.name)
+        if info is None or info.size == 0:
+            self._inbox.bind(-1, schema.hash)
+            return
+        self._layouts[schema.hash] = info
+        self._inbox.bind(info.type, schema.hash)
+
+    @property
+    def dropped(self) -> int:
+        """Frames that went because nobody took them in time."""
+        return self._inbox.dropped
 
     def read(self, timeout: float | None = 0.0) -> Records | None:
         """All records that came since the last call, or None.
@@ -69,42 +79,66 @@ class Subscription:
             the record's own `t_us`, or of its arrival when it has none or the clocks are not
             compared yet. None: no record in time, or closed and empty.
         """
-        until = None if timeout is None else time.monotonic() + timeout
-        with self._changed:
-            while not self._kept and not self._closed:
-                left = None if until is None else until - time.monotonic()
-                if left is not None and left <= 0:
-                    return None
-                self._changed.wait(left)
-            taken = self._take()
-        return _records(taken, self._clock) if taken else None
-
-    def _take(self) -> list[_Kept]:
-        """All frames of the first one's layout."""
-        taken: list[_Kept] = []
-        while self._kept and (not taken or self._kept[0].info is taken[0].info):
-            taken.append(self._kept.popleft())
-        return taken
+        if not self._runs and not self._inbox.wait(timeout):
+            return None
+        with self._taking:
+            if not self._runs:
+                for epoch, *kept in self._inbox.take():
+                    self._runs.append(_Run(self._layouts[epoch], *kept))
+            if not self._runs:  # another thread was quicker
+                return None
+            run = self._runs.popleft()
+        return _records(run, self._clock)
 
     def close(self) -> None:
         """Ends it; what was kept can still be read."""
-        with self._changed:
-            self._closed = True
-            self._changed.notify_all()
+        self._inbox.close()
 
     @property
     def closed(self) -> bool:
         """Whether nothing more will come."""
-        return self._closed
+        return self._inbox.closed
 
     def __iter__(self) -> Subscription:
         return self
 
     def __next__(self) -> Records:
-        records = self.read(timeout=None)
-        if records is None:
-            raise StopIteration
-        return records
+        while True:
+            records = self.read(timeout=None)
+            if records is not None:
+                return records
+            if self.closed:
+                raise StopIteration
+
+    def __aiter__(self) -> Subscription:
+        return self
+
+    async def __anext__(self) -> Records:
+        while True:
+            records = self.read()
+            if records is not None:
+                return records
+            if self.closed:
+                raise StopAsyncIteration
+            await self._ready()
+
+    async def _ready(self) -> None:
+        """Returns when there is something to read, or nothing will come any more."""
+        import asyncio  # only those who use it pay for its import
+
+        if self._ready_fd < 0:
+            self._ready_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+            weakref.finalize(self, os.close, self._ready_fd)
+            self._inbox.ready_by(self._ready_fd)
+        if self._inbox.wait(0) or self.closed:
+            return
+        loop = asyncio.get_running_loop()
+        came = loop.create_future()
+        loop.add_reader(self._ready_fd, lambda: came.done() or came.set_result(None))
+        try:
+            await came
+        finally:
+            loop.remove_reader(self._ready_fd)
 
     def __enter__(self) -> Subscription:
         return self
@@ -119,67 +153,76 @@ class Subscription:
 
 
 class Subscriptions:
-    """All subscriptions of a link, by message."""
+    """All subscriptions of a link that somebody still holds."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, carrier: Carrier, clock: Clock) -> None:
+        self._carrier = carrier
         self._clock = clock
         self._lock = threading.Lock()
-        self._open: dict[str, list[Subscription]] = {}
-        self._dropped = 0
+        self._open: weakref.WeakSet[Subscription] = weakref.WeakSet()
+        self._callbacks: dict[int, tuple[Subscription, Callable[[Records], object]]] = {}
+        self._number = 0
         self._closed = False
 
-    def add(self, name: str, frames: int) -> Subscription:
+    def add(
+        self,
+        name: str,
+        frames: int,
+        schema: Schema,
+        callback: Callable[[Records], object] | None = None,
+    ) -> Subscription:
         """One more; one that is closed already when the link is."""
-        made = Subscription(name, self._clock, frames)
+        if frames < 1:
+            raise ValueError(f"frames must be at least 1, got {frames}")
         with self._lock:
+            self._number += 1
+            inbox = Inbox(self._carrier, frames, self._number, notes=callback is not None)
+            made = Subscription(name, inbox, self._clock)
+            ended = [n for n, (each, _) in self._callbacks.items() if each.closed]
+            for number in ended:
+                del self._callbacks[number]
+            if callback is not None:
+                self._callbacks[self._number] = (made, callback)
+            self._open.add(made)
+            made.bind(schema)
             if self._closed:
                 made.close()
-            else:
-                self._open.setdefault(name, []).append(made)
         return made
 
-    def deliver(self, schema: Schema, event: Received) -> None:
-        """Gives a frame to everyone who subscribed to its message, and forgets who closed."""
-        info = schema.by_type.get(event.type)
-        if info is None or info.size == 0:
-            return
+    def bind(self, schema: Schema) -> None:
+        """The device's table of messages is this one."""
         with self._lock:
-            takers = list(self._open.get(info.name, ()))
-        for taker in takers:
-            taker.put(info, event)
-            if taker.closed:
-                with self._lock:
-                    self._open[info.name].remove(taker)
-                    self._dropped += taker.dropped
+            for each in self._open:
+                each.bind(schema)
+        self._carrier.know_table(schema.hash)
 
-    @property
-    def undelivered(self) -> int:
-        """Frames that subscriptions dropped, those closed since included."""
-        with self._lock:
-            return self._dropped + sum(each.dropped for each in self._all())
-
-    def _all(self) -> list[Subscription]:
-        return [each for group in self._open.values() for each in group]
+    def call_back(self, number: int) -> None:
+        """The inbox of this number has frames for its callback; called by the link's thread."""
+        known = self._callbacks.get(number)
+        while known is not None:
+            subscription, callback = known
+            records = subscription.read()
+            if records is None:
+                return
+            try:
+                callback(records)
+            except Exception:
+                _log.exception("callback of a subscription to %s failed", subscription.name)
 
     def close(self) -> None:
         """Closes all, and those still to come."""
         with self._lock:
             self._closed = True
-            left = self._all()
-        for each in left:
-            each.close()
+            for each in self._open:
+                each.close()
 
 
-def _records(taken: list[_Kept], clock: Clock) -> Records:
-    info = taken[0].info
-    # A shorter record leaves later fields zero; what is over a whole number of records is cut.
-    payloads = [
-        kept.payload.ljust(info.size, b"\0")
-        if len(kept.payload) < info.size
-        else kept.payload[: len(kept.payload) // info.size * info.size]
-        for kept in taken
-    ]
-    raw = np.frombuffer(b"".join(payloads), dtype=info.dtype)
+def _records(run: _Run, clock: Clock) -> Records:
+    info, bodies, lengths, arrivals_us = run
+    counts = np.maximum(lengths // info.size, 1)
+    if (lengths != counts * info.size).any():
+        bodies = _whole_records(run)
+    raw = np.frombuffer(bodies, dtype=info.dtype)
     names = [*info.dtype.names, HOST_TIME] if info.dtype.names else [HOST_TIME]
     dtype = np.dtype([(name, info.dtype[name]) for name in names[:-1]] + [(HOST_TIME, np.int64)])
     records = np.empty(len(raw), dtype=dtype)
@@ -189,7 +232,17 @@ def _records(taken: list[_Kept], clock: Clock) -> Records:
     if DEVICE_TIME in names and offset_ns is not None:
         records[HOST_TIME] = raw[DEVICE_TIME].astype(np.int64) * 1000 - offset_ns
     else:
-        arrivals = [kept.t_us * 1000 for kept in taken]
-        counts = [len(payload) // info.size for payload in payloads]
-        records[HOST_TIME] = np.repeat(np.asarray(arrivals, np.int64), counts)
+        records[HOST_TIME] = np.repeat(arrivals_us * 1000, counts)
     return records
+
+
+def _whole_records(run: _Run) -> bytes:
+    """A shorter record leaves later fields zero; what is over a number of whole ones is cut."""
+    size = run.info.size
+    pieces = []
+    at = 0
+    for length in run.lengths.tolist():
+        body = run.bodies[at : at + length]
+        at += length
+        pieces.append(body.ljust(size, b"\0") if length < size else body[: length // size * size])
+    return b"".join(pieces)

@@ -16,16 +16,23 @@ static void close_block(ec_cobs_writer* writer) {
 }
 
 void ec_cobs_put(ec_cobs_writer* writer, const uint8_t* source, size_t length) {
-    for (size_t i = 0; i < length; i++) {
+    while (length != 0) {
         if (writer->code == 0xFF) { /* full; only now is it known that more follows */
             close_block(writer);
         }
-        if (source[i] != 0) {
-            writer->out[writer->at++] = source[i];
-            writer->code++;
-        } else {
+        size_t room = 0xFFu - writer->code;
+        room = length < room ? length : room;
+        const uint8_t* zero = memchr(source, 0, room);
+        size_t run = zero != NULL ? (size_t)(zero - source) : room;
+        memcpy(writer->out + writer->at, source, run);
+        writer->at += run;
+        writer->code = (uint8_t)(writer->code + run);
+        if (zero != NULL) {
             close_block(writer);
+            run++;
         }
+        source += run;
+        length -= run;
     }
 }
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import os
+import contextlib
+import select
 import socket
 import struct
 import threading
@@ -51,10 +52,6 @@ class Device:
         self._listener.bind(str(self.path))
         self._listener.listen()
         self._listener.settimeout(0.05)
-        self._woken, wake = os.pipe()
-        self._pipe = (self._woken, wake)
-        os.set_blocking(self._woken, False)
-        self.session.wake_by(wake)
         self._ending = False
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
@@ -66,19 +63,18 @@ class Device:
             except TimeoutError:
                 continue
             with line:
-                line.setblocking(False)
                 self.session.reopen(now_us())
-                self._serve(line.fileno())
+                with contextlib.suppress(OSError):
+                    self._serve(line)
+                self.hang_up.clear()
 
-    def _serve(self, fd: int) -> None:
-        number = 0
-        while not self._ending and not number and not self.hang_up.is_set():
+    def _serve(self, line: socket.socket) -> None:
+        while not self._ending and not self.hang_up.is_set():
             if self.deaf.is_set():
                 self._heard_nothing.set()
                 time.sleep(0.01)
                 continue
-            events, number = self.session.serve(fd, self._woken, 10_000)
-            for event in events:
+            for event in self._turn(line):
                 if isinstance(event, Requested):
                     self.executed.append(event)
                     answer = self.answer(event)
@@ -86,7 +82,16 @@ class Device:
                         self.session.result(event.handle, *answer)
                 else:
                     self.events.append(event)
-        self.hang_up.clear()
+
+    def _turn(self, line: socket.socket) -> list[Event]:
+        """What came on the line, or what time brought; a host that is gone is an OSError."""
+        line.sendall(self.session.output(now_us()))
+        if not select.select([line], [], [], 0.001)[0]:
+            return self.session.input(now_us(), b"")
+        data = line.recv(4096)
+        if not data:
+            raise ConnectionResetError("the host hung up")
+        return self.session.input(now_us(), data)
 
     def imu(self, count: int, start: int = 0) -> None:
         """Publishes so many records, one frame each; t_us is this machine's clock."""
@@ -99,8 +104,6 @@ class Device:
         self._thread.join()
         self._listener.close()
         self.path.unlink()
-        for fd in self._pipe:
-            os.close(fd)
 
     def boot(self) -> None:
         """Comes back after `die`, as another boot."""

@@ -1,0 +1,98 @@
+#ifndef EC_HOST_CARRIER_H
+#define EC_HOST_CARRIER_H
+
+/* Carries a session over a file descriptor in a thread of its own, so that an ACK never waits for
+ * whoever uses the link. Everything here may be called from any thread; one mutex, held for
+ * microseconds, guards it all.
+ *
+ *     attach(fd)  ->  the thread reads, answers, repeats; who asks also writes, when the line is
+ *                     free, without waking it
+ *     events      ->  a waiter (one caller's own answer), an inbox (frames of one message),
+ *                     or the mailbox (everything else)
+ *     detach()    ->  the descriptor is no longer used, and may be closed */
+
+#include "host/inbox.h"
+#include "host/mailbox.h"
+#include "link/session.h"
+
+#include <pthread.h>
+
+#define EC_CHUNK 4096u
+
+/* A caller that waits for its own answer. */
+typedef struct ec_waiter {
+    struct ec_waiter* next;
+    pthread_cond_t changed;
+    ec_event event; /* body lies in `body` */
+    uint64_t since_us, answered_us;
+    uint32_t token; /* of a request; 0: waits for the answer to a ping sent since `since_us` */
+    bool answered;
+    uint8_t body[EC_BODY_MAX];
+} ec_waiter;
+
+typedef struct {
+    ec_session session;
+    ec_memory memory;
+    pthread_mutex_t lock;
+    pthread_cond_t mail_came; /* or the line broke, or someone called ec_carrier_wake */
+    pthread_cond_t fd_left;
+    pthread_t thread;
+    ec_mailbox mailboxes[2];
+    ec_mailbox* mail; /* being filled; the other one is the taker's */
+    ec_inbox* inboxes;
+    ec_waiter* waiters;
+    uint64_t sleeping_until_us; /* the thread looks again by itself; 0: it is awake */
+    uint64_t undelivered;        /* frames that inboxes dropped */
+    uint32_t last_token, table_hash;
+    uint32_t byte_ns; /* of a serial line, whose kernel buffer is kept short; 0: none */
+    int fd, wake_fd, broken; /* broken: errno of the attached line; EPIPE at its end */
+    bool running, stopping, fd_in_use, blocked, woken;
+    size_t out_at, out_length, in_at, in_length;
+    uint8_t out[EC_CHUNK], in[EC_CHUNK];
+} ec_carrier;
+
+/* Starts the thread. Returns 0 or an errno; EINVAL: see ec_session_init. `memory`, its rings and
+ * `config`'s texts outlive the carrier. */
+int ec_carrier_start(ec_carrier* carrier, const ec_config* config, const ec_memory* memory);
+
+/* Ends the thread; a second call does nothing. Waiters are not ended by it. */
+void ec_carrier_stop(ec_carrier* carrier);
+
+/* Ends the thread and frees what start made. */
+void ec_carrier_destroy(ec_carrier* carrier);
+
+/* Gives the thread a line: a non-blocking descriptor, which stays the caller's. */
+void ec_carrier_attach(ec_carrier* carrier, int fd, uint32_t byte_ns);
+void ec_carrier_detach(ec_carrier* carrier);
+
+/* Waits up to `timeout_us` for mail, a broken line or a wake. Returns the mailbox, which is the
+ * caller's until the next call; one caller at a time. `*broken` is as in ec_carrier. */
+const ec_mailbox* ec_carrier_mail(ec_carrier* carrier, uint64_t timeout_us, int* broken);
+void ec_carrier_wake(ec_carrier* carrier);
+
+/* Queues a request and sends it at once if the line is free. Its outcome comes by mail with `token`,
+ * below 2^31. */
+ec_accepted ec_carrier_request(ec_carrier* carrier, uint8_t channel, uint8_t type,
+                               const uint8_t* payload, size_t length, uint32_t timeout_ms,
+                               uint32_t token);
+
+/* The same for one caller, who then waits until it is answered and at last leaves. */
+ec_accepted ec_carrier_ask(ec_carrier* carrier, ec_waiter* waiter, uint8_t channel, uint8_t type,
+                           const uint8_t* payload, size_t length, uint32_t timeout_ms);
+void ec_carrier_ping(ec_carrier* carrier, ec_waiter* waiter, uint16_t size);
+bool ec_carrier_answered(ec_carrier* carrier, ec_waiter* waiter, uint64_t timeout_us);
+void ec_carrier_leave(ec_carrier* carrier, ec_waiter* waiter);
+
+/* Ends all waiters, unanswered. */
+void ec_carrier_end_waiters(ec_carrier* carrier);
+
+ec_accepted ec_carrier_publish(ec_carrier* carrier, uint8_t channel, uint8_t type,
+                               const uint8_t* payload, size_t length);
+void ec_carrier_keep_alive(ec_carrier* carrier, uint16_t lease_ms);
+
+/* Inboxes get frames only while their types are known to belong to the device's table, hashed so. */
+void ec_carrier_know_table(ec_carrier* carrier, uint32_t hash);
+void ec_carrier_add_inbox(ec_carrier* carrier, ec_inbox* inbox);
+void ec_carrier_remove_inbox(ec_carrier* carrier, ec_inbox* inbox);
+
+#endif

@@ -1,0 +1,86 @@
+/* To whom the events of a carrier's session go. */
+
+#include "host/carrier_parts.h"
+#include "host/monotonic.h"
+
+#include <string.h>
+
+static void answer(ec_waiter* waiter, uint64_t now, const ec_event* event) {
+    waiter->event = *event;
+    waiter->event.body = waiter->body;
+    if (event->length != 0) {
+        memcpy(waiter->body, event->body, event->length);
+    }
+    waiter->answered_us = now;
+    waiter->answered = true;
+    pthread_cond_signal(&waiter->changed);
+}
+
+static bool to_waiter(ec_carrier* c, uint64_t now, const ec_event* event) {
+    if (event->token < EC_WAITER_TOKENS) {
+        return false;
+    }
+    for (ec_waiter* waiter = c->waiters; waiter != NULL; waiter = waiter->next) {
+        if (waiter->token == event->token && !waiter->answered) {
+            answer(waiter, now, event);
+        }
+    }
+    return true; /* also when it left without waiting to the end */
+}
+
+static void to_pinging(ec_carrier* c, uint64_t now, const ec_event* event) {
+    for (ec_waiter* waiter = c->waiters; waiter != NULL; waiter = waiter->next) {
+        if (waiter->token == 0 && !waiter->answered && waiter->since_us <= event->t1) {
+            answer(waiter, now, event);
+        }
+    }
+}
+
+static void mail(ec_carrier* c, const ec_event* event) {
+    ec_mailbox_put(c->mail, event);
+    pthread_cond_broadcast(&c->mail_came);
+}
+
+static void to_inboxes(ec_carrier* c, uint64_t now, const ec_event* event) {
+    if (c->table_hash != ec_session_peer(&c->session)->schema_hash) {
+        return;
+    }
+    for (ec_inbox* inbox = c->inboxes; inbox != NULL; inbox = inbox->next) {
+        if (inbox->type != event->type || inbox->closed) {
+            continue;
+        }
+        uint64_t dropped = inbox->dropped;
+        ec_inbox_put(inbox, now, event->gap, event->body, event->length);
+        c->undelivered += inbox->dropped - dropped;
+        if (inbox->wants_note && !inbox->noted) {
+            ec_event note = {.kind = EC_EVENT_READY, .token = inbox->number};
+            inbox->noted = true;
+            mail(c, &note);
+        }
+    }
+}
+
+void ec_carrier_collect(ec_carrier* c, uint64_t now) {
+    ec_event event;
+    while (!ec_mailbox_full(c->mail) && ec_session_event(&c->session, now, &event)) {
+        switch (event.kind) {
+        case EC_EVENT_DATA:
+            to_inboxes(c, now, &event);
+            break;
+        case EC_EVENT_OUTCOME:
+            if (!to_waiter(c, now, &event)) {
+                mail(c, &event);
+            }
+            break;
+        case EC_EVENT_REQUEST: /* a device asks nothing that a host does */
+            ec_session_result(&c->session, event.handle, EC_STATUS_UNKNOWN_TYPE, NULL, 0);
+            break;
+        case EC_EVENT_PONG:
+            to_pinging(c, now, &event);
+            mail(c, &event);
+            break;
+        default:
+            mail(c, &event);
+        }
+    }
+}

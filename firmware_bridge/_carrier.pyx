@@ -1,0 +1,329 @@
+# cython: auto_pickle=False, autotestdict=False
+"""Binding of csrc/host: a session carried by a thread that needs no GIL. Private; see Link."""
+
+cimport cython
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
+from cpython.exc cimport PyErr_CheckSignals
+from libc.errno cimport EINVAL
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdlib cimport calloc, free
+from libc.string cimport memcpy
+from posix.unistd cimport getpid
+
+from firmware_bridge.carrier_c cimport *
+from firmware_bridge.link_c cimport *
+
+include "views.pxi"
+
+import os
+
+import numpy as np
+
+# Between looks at signals while a caller waits, us.
+cdef enum:
+    SLICE_US = 50_000
+
+
+cdef class Carrier:
+    """A host's session and its thread. Every method may be called from any thread."""
+
+    cdef ec_carrier *carrier
+    cdef ec_memory memory
+    cdef bytes name
+    cdef bytes version
+    cdef int process  # that has the thread: a fork has not
+
+    def __cinit__(self, *, uint32_t boot_id, str name="", str version=""):
+        cdef ec_config config
+        config.role = EC_HOST
+        config.boot_id = boot_id
+        self.name = name.encode()
+        self.version = version.encode()
+        config.name = self.name
+        config.version = self.version
+        config.schema = NULL
+        config.rto_floor_us = config.silence_ms = 0
+        config.lease_max_ms = config.heartbeat_ms = 0
+        cdef ec_carrier *made = <ec_carrier *>calloc(1, sizeof(ec_carrier))
+        if not allocate(&self.memory, EC_WINDOW_MAX, EC_PAYLOAD_MAX, RING_BYTES) or made == NULL:
+            free(made)
+            raise MemoryError("no memory for a link")
+        cdef int number = ec_carrier_start(made, &config, &self.memory)
+        if number:
+            free(made)
+            if number == EINVAL:
+                raise ValueError(f"boot_id must not be 0, got {boot_id}")
+            raise OSError(number, os.strerror(number))
+        self.carrier = made
+        self.process = getpid()
+
+    def __dealloc__(self):
+        if self.carrier != NULL:
+            if self.process != getpid():
+                return
+            ec_carrier_destroy(self.carrier)
+            free(self.carrier)
+        release(&self.memory)
+
+    def attach(self, int fd, uint32_t byte_ns=0):
+        """Carries the session over a non-blocking descriptor from now on.
+
+        `byte_ns` is the time of a byte on a serial line, whose kernel buffer is then kept short;
+        0: not a serial line.
+        """
+        ec_carrier_attach(self.carrier, fd, byte_ns)
+
+    def detach(self):
+        """Leaves the line; its descriptor may be closed afterwards."""
+        with nogil:
+            ec_carrier_detach(self.carrier)
+
+    def stop(self):
+        """Ends the thread."""
+        with nogil:
+            ec_carrier_stop(self.carrier)
+
+    def mail(self, uint64_t timeout_us):
+        """Waits for events; returns them and the errno that broke the line, or 0.
+
+        One thread at a time. Returns early when there are any, the line breaks or `wake` is called.
+        """
+        cdef const ec_mailbox *taken
+        cdef int broken = 0
+        cdef size_t i
+        with nogil:
+            taken = ec_carrier_mail(self.carrier, timeout_us, &broken)
+        return [translate(&taken.events[i], 0) for i in range(taken.count)], broken
+
+    def wake(self):
+        """Makes `mail` return soon."""
+        ec_carrier_wake(self.carrier)
+
+    def request(self, uint8_t channel, uint8_t type, const uint8_t[::1] payload, timeout_ms,
+                uint32_t token):
+        """Queues a request; False: the window is full. Its end is a Resolved with `token`."""
+        cdef uint32_t wait = EC_NO_DEADLINE if timeout_ms is None else timeout_ms
+        cdef ec_accepted answer = ec_carrier_request(
+            self.carrier, channel, type, bytes_of(payload), payload.shape[0], wait, token)
+        if answer == EC_TOO_LONG:
+            raise too_long(&self.carrier.session, &self.memory, payload.shape[0])
+        return answer == EC_ACCEPTED
+
+    def ask(self, uint8_t channel, uint8_t type, const uint8_t[::1] payload, timeout_ms):
+        """Queues a request for a caller that waits; None: the window is full."""
+        cdef uint32_t wait = EC_NO_DEADLINE if timeout_ms is None else timeout_ms
+        cdef Waiter waiter = Waiter.__new__(Waiter)
+        cdef ec_accepted answer = ec_carrier_ask(
+            self.carrier, &waiter.waiter, channel, type, bytes_of(payload), payload.shape[0], wait)
+        if answer == EC_TOO_LONG:
+            raise too_long(&self.carrier.session, &self.memory, payload.shape[0])
+        if answer == EC_FULL:
+            return None
+        waiter.carrier = self
+        return waiter
+
+    def ask_ping(self, uint16_t size):
+        """Starts a clock exchange for a caller that waits."""
+        cdef Waiter waiter = Waiter.__new__(Waiter)
+        ec_carrier_ping(self.carrier, &waiter.waiter, size)
+        waiter.carrier = self
+        return waiter
+
+    def ping(self, uint16_t size=32):
+        """Starts a clock exchange; answered by Stamps, or not at all."""
+        ec_carrier_ping(self.carrier, NULL, size)
+
+    def end_waiters(self):
+        """Ends all callers that wait, unanswered."""
+        ec_carrier_end_waiters(self.carrier)
+
+    def publish(self, uint8_t channel, uint8_t type, const uint8_t[::1] payload):
+        """Queues best-effort data; False: no open session or no room ever."""
+        return published(ec_carrier_publish(self.carrier, channel, type, bytes_of(payload),
+                                            payload.shape[0]), channel, payload.shape[0])
+
+    def keep_alive(self, uint16_t lease_ms):
+        """Renews the application's lease."""
+        ec_carrier_keep_alive(self.carrier, lease_ms)
+
+    def know_table(self, uint32_t hash):
+        """Inboxes are bound to the table of messages that has this hash."""
+        ec_carrier_know_table(self.carrier, hash)
+
+    @property
+    def undelivered(self):
+        """Frames that inboxes dropped since the start."""
+        return self.carrier.undelivered
+
+    @property
+    def open(self):
+        return bool(ec_session_open(&self.carrier.session))
+
+    @property
+    def peer(self):
+        """What the peer said of itself, by name."""
+        pthread_mutex_lock(&self.carrier.lock)
+        try:
+            return peer_of(&self.carrier.session)
+        finally:
+            pthread_mutex_unlock(&self.carrier.lock)
+
+    @property
+    def stats(self):
+        """Counters since the start; those per channel as dictionaries."""
+        pthread_mutex_lock(&self.carrier.lock)
+        try:
+            return stats_of(&self.carrier.session)
+        finally:
+            pthread_mutex_unlock(&self.carrier.lock)
+
+
+cdef enum:
+    RING_BYTES = 16384
+
+
+@cython.no_gc_clear
+cdef class Waiter:
+    """One caller's own answer on its way."""
+
+    cdef ec_waiter waiter
+    cdef Carrier carrier
+
+    def __dealloc__(self):
+        if self.carrier is not None and self.carrier.process == getpid():
+            ec_carrier_leave(self.carrier.carrier, &self.waiter)
+
+    def wait(self, timeout_s=None):
+        """(event, elapsed_ns), or None: ended without an answer, or not answered in time."""
+        cdef uint64_t now = ec_monotonic_us(), until = EC_NEVER, slice
+        cdef bint answered = False
+        if timeout_s is not None:
+            until = now + <uint64_t>(timeout_s * 1e6)
+        while not answered:
+            slice = min(<uint64_t>SLICE_US, until - now)
+            with nogil:
+                answered = ec_carrier_answered(self.carrier.carrier, &self.waiter, slice)
+                now = ec_monotonic_us()
+            if now >= until:
+                break
+            PyErr_CheckSignals()
+        if not answered or self.waiter.event.kind == EC_EVENT_NONE:
+            return None
+        return (translate(&self.waiter.event, 0),
+                (self.waiter.answered_us - self.waiter.since_us) * 1000)
+
+
+@cython.no_gc_clear
+cdef class Inbox:
+    """Frames of one message, kept until they are taken; the oldest go first when it is full."""
+
+    cdef ec_inbox inbox
+    cdef Carrier carrier
+
+    def __cinit__(self, Carrier carrier, size_t frames, uint32_t number, *, bint notes):
+        ec_inbox_init(&self.inbox, frames)
+        self.inbox.number = number
+        self.inbox.wants_note = notes
+        self.carrier = carrier
+        ec_carrier_add_inbox(carrier.carrier, &self.inbox)
+
+    def __dealloc__(self):
+        if self.carrier is not None and self.carrier.process == getpid():
+            ec_carrier_remove_inbox(self.carrier.carrier, &self.inbox)
+            ec_inbox_destroy(&self.inbox)
+
+    def bind(self, int type, uint32_t epoch):
+        """Takes frames of `type` from now on, -1: none; `take` gives `epoch` back with them."""
+        pthread_mutex_lock(&self.carrier.carrier.lock)
+        self.inbox.type = type
+        self.inbox.epoch = epoch
+        pthread_mutex_unlock(&self.carrier.carrier.lock)
+
+    def ready_by(self, int fd):
+        """Names an eventfd that shall become readable with the first frame; -1: none."""
+        pthread_mutex_lock(&self.carrier.carrier.lock)
+        self.inbox.ready_fd = fd
+        pthread_mutex_unlock(&self.carrier.carrier.lock)
+
+    def close(self):
+        """Takes no more; what was kept can still be taken."""
+        pthread_mutex_lock(&self.carrier.carrier.lock)
+        self.inbox.closed = True
+        pthread_cond_broadcast(&self.inbox.changed)
+        if self.inbox.ready_fd >= 0:
+            os.eventfd_write(self.inbox.ready_fd, 1)
+        pthread_mutex_unlock(&self.carrier.carrier.lock)
+
+    @property
+    def closed(self):
+        return bool(self.inbox.closed)
+
+    @property
+    def dropped(self):
+        return self.inbox.dropped
+
+    def wait(self, timeout_s):
+        """Whether there are frames, after waiting for the first or for the end."""
+        cdef uint64_t now = ec_monotonic_us(), until = EC_NEVER
+        cdef pthread_mutex_t *lock = &self.carrier.carrier.lock
+        if timeout_s is not None:
+            until = now + <uint64_t>(max(0.0, timeout_s) * 1e6)
+        while True:
+            with nogil:
+                pthread_mutex_lock(lock)
+                if self.inbox.frames == 0 and not self.inbox.closed and now < until:
+                    ec_condition_wait(&self.inbox.changed, lock, min(until, now + SLICE_US))
+                    now = ec_monotonic_us()
+                pthread_mutex_unlock(lock)
+            if self.inbox.frames or self.inbox.closed or now >= until:
+                return self.inbox.frames != 0
+            PyErr_CheckSignals()
+
+    def take(self):
+        """All frames, as runs of one epoch: [(epoch, bodies, lengths, t_us), ...].
+
+        bodies: bytes, one frame's after the other; lengths: (n,) uint16; t_us: (n,) int64 arrival.
+        """
+        cdef uint8_t *kept = NULL
+        cdef size_t head = 0, tail = 0
+        pthread_mutex_lock(&self.carrier.carrier.lock)
+        ec_inbox_take(&self.inbox, &kept, &head, &tail)
+        pthread_mutex_unlock(&self.carrier.carrier.lock)
+        runs = []
+        try:
+            while head < tail:
+                runs.append(run_of(kept, &head, tail))
+        finally:
+            free(kept)
+        return runs
+
+
+cdef tuple run_of(const uint8_t *kept, size_t *head, size_t tail):
+    """The frames from `head` on that share an epoch; moves `head` behind them."""
+    cdef ec_inbox_entry entry
+    cdef size_t at = head[0], total = 0, count = 0, i
+    cdef uint32_t epoch
+    memcpy(&entry, kept + at, sizeof(entry))
+    epoch = entry.epoch
+    while at < tail and entry.epoch == epoch:
+        count += 1
+        total += entry.length
+        at += sizeof(entry) + entry.length
+        if at < tail:
+            memcpy(&entry, kept + at, sizeof(entry))
+    lengths = np.empty(count, np.uint16)
+    times = np.empty(count, np.int64)
+    bodies = PyBytes_FromStringAndSize(NULL, <Py_ssize_t>total)
+    cdef uint16_t[::1] length_view = lengths
+    cdef int64_t[::1] time_view = times
+    cdef char *body = PyBytes_AS_STRING(bodies)
+    at = head[0]
+    for i in range(count):
+        memcpy(&entry, kept + at, sizeof(entry))
+        memcpy(body, kept + at + sizeof(entry), entry.length)
+        length_view[i] = entry.length
+        time_view[i] = <int64_t>entry.t_us
+        body += entry.length
+        at += sizeof(entry) + entry.length
+    head[0] = at
+    return epoch, bodies, lengths, times

@@ -1,0 +1,91 @@
+# Declarations of csrc/host; the contracts are in the headers.
+
+from libc.stdint cimport int16_t, uint8_t, uint16_t, uint32_t, uint64_t
+from posix.types cimport pid_t
+
+from firmware_bridge.link_c cimport (
+    ec_accepted, ec_config, ec_event, ec_memory, ec_session,
+)
+
+
+cdef extern from "<pthread.h>" nogil:
+    ctypedef struct pthread_mutex_t:
+        pass
+    ctypedef struct pthread_cond_t:
+        pass
+    int pthread_mutex_lock(pthread_mutex_t *mutex)
+    int pthread_mutex_unlock(pthread_mutex_t *mutex)
+    int pthread_cond_broadcast(pthread_cond_t *condition)
+
+
+cdef extern from "host/monotonic.h" nogil:
+    uint64_t ec_monotonic_us()
+    void ec_condition_wait(pthread_cond_t *condition, pthread_mutex_t *lock, uint64_t until_us)
+
+
+cdef extern from "host/inbox.h" nogil:
+    ctypedef struct ec_inbox_entry:
+        uint64_t t_us
+        uint32_t epoch
+        uint16_t length
+        uint16_t gap
+
+    ctypedef struct ec_inbox:
+        size_t frames
+        uint64_t dropped
+        uint32_t epoch
+        uint32_t number
+        int16_t type
+        bint wants_note
+        bint closed
+        int ready_fd
+        pthread_cond_t changed
+
+    void ec_inbox_init(ec_inbox *inbox, size_t frames_max)
+    void ec_inbox_destroy(ec_inbox *inbox)
+    size_t ec_inbox_take(ec_inbox *inbox, uint8_t **bytes, size_t *head, size_t *tail)
+
+
+cdef extern from "host/mailbox.h" nogil:
+    enum:
+        EC_EVENT_READY
+
+    ctypedef struct ec_mailbox:
+        ec_event *events
+        size_t count
+
+
+cdef extern from "host/carrier.h" nogil:
+    ctypedef struct ec_waiter:
+        ec_event event
+        uint64_t since_us
+        uint64_t answered_us
+
+    ctypedef struct ec_carrier:
+        ec_session session
+        pthread_mutex_t lock
+        uint64_t undelivered
+
+    int ec_carrier_start(ec_carrier *carrier, const ec_config *config, const ec_memory *memory)
+    void ec_carrier_stop(ec_carrier *carrier)
+    void ec_carrier_destroy(ec_carrier *carrier)
+    void ec_carrier_attach(ec_carrier *carrier, int fd, uint32_t byte_ns)
+    void ec_carrier_detach(ec_carrier *carrier)
+    const ec_mailbox *ec_carrier_mail(ec_carrier *carrier, uint64_t timeout_us, int *broken)
+    void ec_carrier_wake(ec_carrier *carrier)
+    ec_accepted ec_carrier_request(ec_carrier *carrier, uint8_t channel, uint8_t type,
+                                   const uint8_t *payload, size_t length, uint32_t timeout_ms,
+                                   uint32_t token)
+    ec_accepted ec_carrier_ask(ec_carrier *carrier, ec_waiter *waiter, uint8_t channel,
+                               uint8_t type, const uint8_t *payload, size_t length,
+                               uint32_t timeout_ms)
+    void ec_carrier_ping(ec_carrier *carrier, ec_waiter *waiter, uint16_t size)
+    bint ec_carrier_answered(ec_carrier *carrier, ec_waiter *waiter, uint64_t timeout_us)
+    void ec_carrier_leave(ec_carrier *carrier, ec_waiter *waiter)
+    void ec_carrier_end_waiters(ec_carrier *carrier)
+    ec_accepted ec_carrier_publish(ec_carrier *carrier, uint8_t channel, uint8_t type,
+                                   const uint8_t *payload, size_t length)
+    void ec_carrier_keep_alive(ec_carrier *carrier, uint16_t lease_ms)
+    void ec_carrier_know_table(ec_carrier *carrier, uint32_t hash)
+    void ec_carrier_add_inbox(ec_carrier *carrier, ec_inbox *inbox)
+    void ec_carrier_remove_inbox(ec_carrier *carrier, ec_inbox *inbox)
