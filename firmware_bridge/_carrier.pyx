@@ -19,6 +19,8 @@ import os
 
 import numpy as np
 
+UNENDED = EC_BATCH_UNENDED
+
 # Between looks at signals while a caller waits, us.
 cdef enum:
     SLICE_US = 50_000
@@ -109,12 +111,17 @@ cdef class Carrier:
             raise too_long(&self.carrier.session, &self.memory, payload.shape[0])
         return answer == EC_ACCEPTED
 
-    def ask(self, uint8_t channel, uint8_t type, const uint8_t[::1] payload, timeout_ms):
-        """Queues a request for a caller that waits; None: the window is full."""
+    def ask(self, uint8_t channel, uint8_t type, const uint8_t[::1] payload, timeout_ms,
+            int ready_fd=-1):
+        """Queues a request for a caller that waits; None: the window is full.
+
+        `ready_fd`: an eventfd that becomes readable with the answer; -1: none.
+        """
         cdef uint32_t wait = EC_NO_DEADLINE if timeout_ms is None else timeout_ms
         cdef Waiter waiter = Waiter.__new__(Waiter)
         cdef ec_accepted answer = ec_carrier_ask(
-            self.carrier, &waiter.waiter, channel, type, bytes_of(payload), payload.shape[0], wait)
+            self.carrier, &waiter.waiter, channel, type, bytes_of(payload), payload.shape[0], wait,
+            ready_fd)
         if answer == EC_TOO_LONG:
             raise too_long(&self.carrier.session, &self.memory, payload.shape[0])
         if answer == EC_FULL:
@@ -122,16 +129,56 @@ cdef class Carrier:
         waiter.carrier = self
         return waiter
 
+    def ask_many(self, uint8_t channel, uint8_t type, const uint8_t[:, ::1] records, timeout_ms):
+        """Sends all records as requests and waits for their ends; one caller at a time.
+
+        Returns:
+            (outcomes, statuses): (n,) uint8 each; UNENDED where the link was closed before the end.
+            None: another batch is under way.
+        """
+        cdef ec_batch batch
+        cdef uint16_t limit = ec_session_peer(&self.carrier.session).slot_bytes or EC_PAYLOAD_MAX
+        cdef bint ended = False
+        if records.shape[1] > limit:
+            raise too_long(&self.carrier.session, &self.memory, records.shape[1])
+        outcomes = np.full(records.shape[0], UNENDED, np.uint8)
+        statuses = np.zeros(records.shape[0], np.uint8)
+        if records.shape[0] == 0:
+            return outcomes, statuses
+        cdef uint8_t[::1] outcome_view = outcomes
+        cdef uint8_t[::1] status_view = statuses
+        batch.records = &records[0, 0] if records.shape[1] else NULL
+        batch.outcomes = &outcome_view[0]
+        batch.statuses = &status_view[0]
+        batch.size = records.shape[1]
+        batch.count = records.shape[0]
+        batch.timeout_ms = EC_NO_DEADLINE if timeout_ms is None else timeout_ms
+        batch.channel = channel
+        batch.type = type
+        if not ec_carrier_begin_batch(self.carrier, &batch):
+            return None
+        try:
+            while not ended:
+                with nogil:
+                    ended = ec_carrier_batch_ended(self.carrier, &batch, SLICE_US)
+                PyErr_CheckSignals()
+        finally:
+            ec_carrier_leave_batch(self.carrier, &batch)
+        return outcomes, statuses
+
     def ask_ping(self, uint16_t size):
         """Starts a clock exchange for a caller that waits."""
         cdef Waiter waiter = Waiter.__new__(Waiter)
-        ec_carrier_ping(self.carrier, &waiter.waiter, size)
+        ec_carrier_ask_ping(self.carrier, &waiter.waiter, size)
         waiter.carrier = self
         return waiter
 
-    def ping(self, uint16_t size=32):
-        """Starts a clock exchange; answered by Stamps, or not at all."""
-        ec_carrier_ping(self.carrier, NULL, size)
+    def clock(self):
+        """(offset, error) of the device's clock now, ns; None before the first exchange."""
+        cdef int64_t offset = 0, error = 0
+        if not ec_carrier_clock(self.carrier, &offset, &error):
+            return None
+        return offset, error
 
     def end_waiters(self):
         """Ends all callers that wait, unanswered."""
@@ -182,6 +229,27 @@ cdef enum:
     RING_BYTES = 16384
 
 
+cdef class Line:
+    """The clock's line by itself, for tests in virtual time; times are us, answers ns."""
+
+    cdef ec_clock clock
+
+    def __cinit__(self):
+        ec_clock_reset(&self.clock)
+
+    def begin_burst(self):
+        ec_clock_begin_burst(&self.clock)
+
+    def add(self, uint64_t t1, uint64_t t2, uint64_t t3, uint64_t t4):
+        ec_clock_add(&self.clock, t1, t2, t3, t4)
+
+    def offset(self, uint64_t host_us):
+        cdef int64_t offset = 0, error = 0
+        if not ec_clock_offset(&self.clock, host_us, &offset, &error):
+            return None
+        return offset, error
+
+
 @cython.no_gc_clear
 cdef class Waiter:
     """One caller's own answer on its way."""
@@ -192,6 +260,11 @@ cdef class Waiter:
     def __dealloc__(self):
         if self.carrier is not None and self.carrier.process == getpid():
             ec_carrier_leave(self.carrier.carrier, &self.waiter)
+
+    @property
+    def answered(self):
+        """Whether it is answered, or ended without an answer."""
+        return bool(self.waiter.answered)
 
     def wait(self, timeout_s=None):
         """(event, elapsed_ns), or None: ended without an answer, or not answered in time."""

@@ -81,6 +81,9 @@ cdef class Frame:
         return (f"Frame(kind={self.kind}, channel={self.channel}, sequence={self.sequence}, "
                 f"type={self.type}, payload={self.payload!r})")
 
+    def __iter__(self):
+        return iter(self.parts())
+
     cdef tuple parts(self):
         return self.kind, self.channel, self.sequence, self.type, self.payload
 

@@ -1,15 +1,15 @@
-from typing import NamedTuple, Self, TypeAlias, TypedDict, final, type_check_only
+from typing import Self, TypeAlias, TypedDict, final, type_check_only
 
 from firmware_bridge.events import Event
 
 _Bytes: TypeAlias = bytes | bytearray | memoryview
 
-BODY_MAX: int
 PAYLOAD_MAX: int
 WINDOW_MAX: int
 NAME_MAX: int
-REASONS: tuple[str, ...]
+CHUNK: int
 CHANNELS: tuple[str, ...]
+REASONS: tuple[str, ...]
 
 @type_check_only
 class Peer(TypedDict):
@@ -42,25 +42,7 @@ class Stats(TypedDict):
     srtt_us: int
     rto_us: int
 
-class Frame(NamedTuple):
-    kind: int
-    channel: int
-    sequence: int
-    type: int
-    payload: bytes
-
-def crc32c(data: _Bytes, crc: int = 0) -> int: ...
 def schema_blob() -> bytes: ...
-def encode(channel: int, type: int, payload: _Bytes, sequence: int = 0, kind: int = 0) -> bytes: ...
-
-@final
-class Decoder:
-    def __init__(self) -> None: ...
-    def feed(self, data: _Bytes) -> list[Frame]: ...
-    @property
-    def frames(self) -> int: ...
-    @property
-    def errors(self) -> dict[str, int]: ...
 
 @final
 class Session:
@@ -104,9 +86,3 @@ class Session:
     def peer(self) -> Peer: ...
     @property
     def stats(self) -> Stats: ...
-    def wake_by(self, fd: int) -> None: ...
-    def wake(self) -> None: ...
-    def serve(
-        self, fd: int, woken_fd: int, timeout_us: int, byte_ns: int = 0
-    ) -> tuple[list[Event], int]: ...
-    def stop(self) -> None: ...

@@ -1,6 +1,6 @@
 # Declarations of csrc/host; the contracts are in the headers.
 
-from libc.stdint cimport int16_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport int16_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from posix.types cimport pid_t
 
 from firmware_bridge.link_c cimport (
@@ -55,11 +55,36 @@ cdef extern from "host/mailbox.h" nogil:
         size_t count
 
 
+cdef extern from "host/clock.h" nogil:
+    ctypedef struct ec_clock:
+        pass
+
+    void ec_clock_reset(ec_clock *clock)
+    void ec_clock_begin_burst(ec_clock *clock)
+    void ec_clock_add(ec_clock *clock, uint64_t t1, uint64_t t2, uint64_t t3, uint64_t t4)
+    bint ec_clock_offset(const ec_clock *clock, uint64_t host_us, int64_t *offset_ns,
+                         int64_t *error_ns)
+
+
 cdef extern from "host/carrier.h" nogil:
     ctypedef struct ec_waiter:
         ec_event event
         uint64_t since_us
         uint64_t answered_us
+        bint answered
+
+    ctypedef struct ec_batch:
+        const uint8_t *records
+        uint8_t *outcomes
+        uint8_t *statuses
+        size_t size
+        size_t count
+        uint32_t timeout_ms
+        uint8_t channel
+        uint8_t type
+
+    enum:
+        EC_BATCH_UNENDED
 
     ctypedef struct ec_carrier:
         ec_session session
@@ -78,11 +103,15 @@ cdef extern from "host/carrier.h" nogil:
                                    uint32_t token)
     ec_accepted ec_carrier_ask(ec_carrier *carrier, ec_waiter *waiter, uint8_t channel,
                                uint8_t type, const uint8_t *payload, size_t length,
-                               uint32_t timeout_ms)
-    void ec_carrier_ping(ec_carrier *carrier, ec_waiter *waiter, uint16_t size)
+                               uint32_t timeout_ms, int ready_fd)
+    void ec_carrier_ask_ping(ec_carrier *carrier, ec_waiter *waiter, uint16_t size)
+    bint ec_carrier_clock(ec_carrier *carrier, int64_t *offset_ns, int64_t *error_ns)
     bint ec_carrier_answered(ec_carrier *carrier, ec_waiter *waiter, uint64_t timeout_us)
     void ec_carrier_leave(ec_carrier *carrier, ec_waiter *waiter)
     void ec_carrier_end_waiters(ec_carrier *carrier)
+    bint ec_carrier_begin_batch(ec_carrier *carrier, ec_batch *batch)
+    bint ec_carrier_batch_ended(ec_carrier *carrier, ec_batch *batch, uint64_t timeout_us)
+    void ec_carrier_leave_batch(ec_carrier *carrier, ec_batch *batch)
     ec_accepted ec_carrier_publish(ec_carrier *carrier, uint8_t channel, uint8_t type,
                                    const uint8_t *payload, size_t length)
     void ec_carrier_keep_alive(ec_carrier *carrier, uint16_t lease_ms)

@@ -10,7 +10,10 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from types import TracebackType
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
+from weakref import WeakKeyDictionary
+
+import numpy as np
 
 from firmware_bridge._carrier import Carrier
 from firmware_bridge._codec import BODY_MAX
@@ -21,6 +24,7 @@ from firmware_bridge.download import Download
 from firmware_bridge.errors import (
     BridgeConnectionError,
     BridgeError,
+    BridgeTimeoutError,
     LinkClosedError,
     ProtocolError,
 )
@@ -35,11 +39,15 @@ from firmware_bridge.events import (
 )
 from firmware_bridge.facts import LinkInfo, LinkStats, State, StateChange
 from firmware_bridge.messages import Message, message_class
-from firmware_bridge.pings import Pings
-from firmware_bridge.requests import Requests, Result
+from firmware_bridge.requests import Outcomes, Requests, Result
 from firmware_bridge.schema import COMPILED, MessageInfo, Schema
 from firmware_bridge.subscription import Records, Subscription, Subscriptions
 from firmware_bridge.transport import Port, open_port
+
+if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
+
+    from firmware_bridge.answers import Answers
 
 T = TypeVar("T")
 
@@ -76,7 +84,6 @@ class Link:
             raise TypeError(f"expected a URL as text, got {type(url).__name__}")
         self.url = url
         self._process = os.getpid()
-        self.clock = Clock()
         self._on_state = on_state
         self._reconnect = reconnect
         self._change = StateChange("connecting", "", time.monotonic_ns())
@@ -85,12 +92,12 @@ class Link:
         self._schema: Schema = COMPILED
         self._download: Download | None = None
         self._broken: BridgeError | None = None
-        self._boot_id = 0
         self._stop = threading.Event()
         self._carrier = Carrier(boot_id=secrets.randbelow(2**32 - 1) + 1, name="edgecore")
+        self.clock = Clock(self._carrier)
         self._subscriptions = Subscriptions(self._carrier, self.clock)
         self._requests = Requests(self._carrier)
-        self._pings = Pings(self._carrier, self.clock)
+        self._answers_by_loop: WeakKeyDictionary[AbstractEventLoop, Answers] = WeakKeyDictionary()
         self._thread = threading.Thread(target=self._run, name=f"link {url}", daemon=True)
         self._thread.start()
 
@@ -193,9 +200,54 @@ class Link:
 
     async def request_async(self, message: Message, timeout: float | None = 1.0) -> Result:
         """As `request`, for asyncio: other tasks run while it waits."""
+        info = self._sendable(message)
+        return await self._requests.ask_async(
+            info.name, info.channel, info.type, message.pack(), timeout, self._answers()
+        )
+
+    def _answers(self) -> Answers:
+        """Of the running event loop."""
         import asyncio  # only those who use it pay for its import
 
-        return await asyncio.wrap_future(self.submit(message, timeout))
+        from firmware_bridge.answers import Answers
+
+        loop = asyncio.get_running_loop()
+        known = self._answers_by_loop.get(loop)
+        if known is None:
+            known = self._answers_by_loop[loop] = Answers(loop)
+        return known
+
+    def request_many(self, name: str, records: Records, timeout: float | None = 1.0) -> Outcomes:
+        """Sends many commands of one kind as fast as the device takes them; waits for all ends.
+
+        They are executed in their order, each exactly once. No Python runs between them.
+
+        Args:
+            name: the command.
+            records: (n,) structured as `link.schema.by_name[name].dtype`.
+            timeout: deadline of each from when there is room for it, s; None: none.
+
+        Returns:
+            How each ended; a refusal is no error here.
+
+        Raises:
+            TypeError: records of another dtype.
+            ValueError: the device has no such message, or it is no command.
+            LinkBusyError: another call is under way.
+            LinkClosedError: the link was closed before all had ended.
+        """
+        self._refuse_own_thread("request_many")
+        self._here()
+        info = self._schema.by_name.get(name)
+        if info is None:
+            raise ValueError(f"no message {name!r}; the device has {self._names()}")
+        if info.channel >= 2:
+            raise ValueError(f"{name} is no command; use publish()")
+        if getattr(records, "dtype", None) != info.dtype or records.ndim != 1:
+            got = f"{records.dtype} {records.shape}" if hasattr(records, "dtype") else type(records)
+            raise TypeError(f"expected records (n,) of {info.dtype}, got {got}")
+        rows = np.ascontiguousarray(records).view(np.uint8).reshape(len(records), info.size)
+        return self._requests.ask_many(name, info.channel, info.type, rows, timeout)
 
     def _refuse_own_thread(self, method: str) -> None:
         if threading.current_thread() is self._thread:
@@ -256,8 +308,14 @@ class Link:
         self._refuse_own_thread("ping")
         if not 24 <= size <= BODY_MAX:
             raise ValueError(f"size must be in 24..{BODY_MAX} bytes, got {size}")
-        self._here()
-        return self._pings.ask(size, timeout)
+        answered = self._here().ask_ping(size).wait(timeout)
+        if self._stop.is_set():
+            raise LinkClosedError(f"{self.url}: the link was closed")
+        if answered is None:
+            raise BridgeTimeoutError(f"ping: no answer within {timeout} s", may_run=False)
+        stamps, _ = answered
+        assert isinstance(stamps, Stamps)
+        return max(0, (stamps.t4 - stamps.t1) - (stamps.t3 - stamps.t2)) * 1000
 
     def keep_alive(self, lease: float = 1.0) -> None:
         """The application's own sign of life: call it once per finished frame.
@@ -320,7 +378,6 @@ class Link:
         finally:
             self._stop.set()
             self._carrier.stop()
-            self._pings.close()
             self._requests.close(error)
             self._subscriptions.close()
             self._become("closed", str(error))
@@ -394,7 +451,6 @@ class Link:
             now = time.monotonic()
             if self._carrier.open:
                 last_open = now
-                self._pings.keep_up(now)
             elif now - last_open > _REOPEN_AFTER_S:
                 return f"{port.description}: no answer for {_REOPEN_AFTER_S:.0f} s"
         return "closed"
@@ -414,8 +470,6 @@ class Link:
                 self._requests.resolved(event)
             elif isinstance(event, Ready):
                 self._subscriptions.call_back(event.inbox)
-            elif isinstance(event, Stamps):
-                self._pings.answered(event)
             elif isinstance(event, Opened):
                 self._opened()
             elif isinstance(event, Silent):
@@ -430,10 +484,6 @@ class Link:
 
     def _opened(self) -> None:
         peer = self._carrier.peer
-        if peer["boot_id"] != self._boot_id:
-            self._boot_id = peer["boot_id"]
-            self.clock.reset()
-        self._pings.begin()
         if self._download is not None:
             self._download.abandon()
         self._download = Download(self._requests, peer["schema_hash"], self._described)

@@ -27,7 +27,21 @@ class Message:
         cls.info = info if info is not None else COMPILED.by_name[cls.__name__]
 
     def __post_init__(self) -> None:
-        self.pack()
+        values: list[Any] = []
+        for field in self.info.fields:
+            value = getattr(self, field.name)
+            bounds = field.bounds
+            # The ordinary case without the questions that only a mistake needs.
+            if (
+                type(value) is int
+                and field.count == 1
+                and bounds
+                and bounds[0] <= value <= bounds[1]
+            ):
+                values.append(value)
+            else:
+                values += self._raw(field)
+        object.__setattr__(self, "_packed", self.info.packing.pack(*values))
 
     def _raw(self, field: FieldInfo) -> list[Any]:
         value = getattr(self, field.name)
@@ -55,8 +69,8 @@ class Message:
 
     def pack(self) -> bytes:
         """The record as it goes on the wire."""
-        values = [raw for field in self.info.fields for raw in self._raw(field)]
-        return self.info.packing.pack(*values)
+        packed: bytes = self._packed  # type: ignore[attr-defined]
+        return packed
 
     @classmethod
     def unpack(cls: type[_M], data: bytes) -> _M:

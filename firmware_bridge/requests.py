@@ -7,9 +7,12 @@ import time
 from collections import deque
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from firmware_bridge._carrier import Carrier
+import numpy as np
+import numpy.typing as npt
+
+from firmware_bridge._carrier import UNENDED, Carrier, Waiter
 from firmware_bridge.errors import (
     BridgeError,
     BridgeTimeoutError,
@@ -18,8 +21,12 @@ from firmware_bridge.errors import (
     RefusedError,
     UnknownOutcomeError,
 )
-from firmware_bridge.events import Outcome, Resolved, Status
+from firmware_bridge.events import Event, Outcome, Resolved, Status
 
+if TYPE_CHECKING:
+    from firmware_bridge.answers import Answers
+
+Bytes2D = npt.NDArray[np.uint8]
 BACKLOG = 1024
 _TOKENS = 0x7FFFFFFF
 
@@ -30,6 +37,15 @@ class Result(NamedTuple):
     payload: bytes
     elapsed_ns: int
     """From `request` or `submit` to the answer's arrival, ns."""
+
+
+class Outcomes(NamedTuple):
+    """How many requests of one kind ended, in their order."""
+
+    outcome: npt.NDArray[np.uint8]
+    """(n,), each an `Outcome`; 0: done."""
+    status: npt.NDArray[np.uint8]
+    """(n,), each a `Status` or the application's own; 0: done."""
 
 
 @dataclass(slots=True)
@@ -91,17 +107,45 @@ class Requests:
         Raises:
             as `submit`, and BridgeError: how the request ended, if not well.
         """
+        waiter = self._ask(channel, type, payload, timeout_s)
+        if waiter is None:  # no room: it waits its turn behind the others
+            return self.submit(name, channel, type, payload, timeout_s).result()
+        return self._answer(name, timeout_s, waiter.wait())
+
+    async def ask_async(
+        self,
+        name: str,
+        channel: int,
+        type: int,
+        payload: bytes,
+        timeout_s: float | None,
+        answers: Answers,
+    ) -> Result:
+        """As `ask`, in the event loop that `answers` belongs to."""
+        waiter = self._ask(channel, type, payload, timeout_s, answers.fd)
+        if waiter is None:
+            import asyncio  # only those who use it pay for its import
+
+            return await asyncio.wrap_future(self.submit(name, channel, type, payload, timeout_s))
+        await answers.wait(waiter)
+        return self._answer(name, timeout_s, waiter.wait())
+
+    def _ask(
+        self, channel: int, type: int, payload: bytes, timeout_s: float | None, ready_fd: int = -1
+    ) -> Waiter | None:
+        """Sends it at once; None: there is no room, or others wait for it already."""
         _check_timeout(timeout_s)
-        waiter = None
         with self._lock:
             if self._closed is not None:
                 raise self._closed
-            if not self._backlog:
-                timeout_ms = None if timeout_s is None else round(timeout_s * 1000)
-                waiter = self._carrier.ask(channel, type, payload, timeout_ms)
-        if waiter is None:  # no room: it waits its turn behind the others
-            return self.submit(name, channel, type, payload, timeout_s).result()
-        answered = waiter.wait()
+            if self._backlog:
+                return None
+            timeout_ms = None if timeout_s is None else round(timeout_s * 1000)
+            return self._carrier.ask(channel, type, payload, timeout_ms, ready_fd)
+
+    def _answer(
+        self, name: str, timeout_s: float | None, answered: tuple[Event, int] | None
+    ) -> Result:
         if self._backlog:
             self._carrier.wake()  # there is room for one more
         if answered is None:
@@ -112,6 +156,23 @@ class Requests:
         if error is not None:
             raise error
         return Result(event.payload, elapsed_ns)
+
+    def ask_many(
+        self, name: str, channel: int, type: int, records: Bytes2D, timeout_s: float | None
+    ) -> Outcomes:
+        """The ends of all of them; see `Link.request_many`."""
+        _check_timeout(timeout_s)
+        with self._lock:
+            if self._closed is not None:
+                raise self._closed
+        timeout_ms = None if timeout_s is None else round(timeout_s * 1000)
+        ended = self._carrier.ask_many(channel, type, records, timeout_ms)
+        if ended is None:
+            raise LinkBusyError(f"{name}: another request_many of this link is under way")
+        outcomes, statuses = ended
+        if (outcomes == UNENDED).any():
+            raise self._closed or LinkClosedError(f"{name}: the link was closed")
+        return Outcomes(outcomes, statuses)
 
     def _start(self, waiting: _Waiting) -> bool:
         # Under the lock the outcome cannot be taken from the mail before it is known here.

@@ -57,7 +57,7 @@ class FieldInfo:
     low: int | None
     high: int | None
 
-    @property
+    @cached_property
     def bounds(self) -> tuple[int, int] | None:
         """Lowest and highest raw value of an integer field; None for others."""
         if self.dtype.kind not in "iu":

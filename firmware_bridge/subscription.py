@@ -83,8 +83,8 @@ class Subscription:
             return None
         with self._taking:
             if not self._runs:
-                for epoch, *kept in self._inbox.take():
-                    self._runs.append(_Run(self._layouts[epoch], *kept))
+                for epoch, bodies, lengths, t_us in self._inbox.take():
+                    self._runs.append(_Run(self._layouts[epoch], bodies, lengths, t_us))
             if not self._runs:  # another thread was quicker
                 return None
             run = self._runs.popleft()
@@ -133,10 +133,10 @@ class Subscription:
         if self._inbox.wait(0) or self.closed:
             return
         loop = asyncio.get_running_loop()
-        came = loop.create_future()
-        loop.add_reader(self._ready_fd, lambda: came.done() or came.set_result(None))
+        came = asyncio.Event()
+        loop.add_reader(self._ready_fd, came.set)
         try:
-            await came
+            await came.wait()
         finally:
             loop.remove_reader(self._ready_fd)
 

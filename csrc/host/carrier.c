@@ -70,8 +70,7 @@ uint64_t ec_carrier_flush(ec_carrier* c, uint64_t now) {
 static void feed(ec_carrier* c, uint64_t now) {
     ec_carrier_collect(c, now);
     while (c->in_at < c->in_length && !ec_mailbox_full(c->mail)) {
-        c->in_at +=
-            ec_session_input(&c->session, now, c->in + c->in_at, c->in_length - c->in_at);
+        c->in_at += ec_session_input(&c->session, now, c->in + c->in_at, c->in_length - c->in_at);
         ec_carrier_collect(c, now);
     }
 }
@@ -103,8 +102,10 @@ static void* run(void* argument) {
     while (!c->stopping) {
         uint64_t now = ec_monotonic_us();
         feed(c, now);
+        uint64_t time_due = ec_carrier_keep_time(c, now);
         uint64_t held_until = ec_carrier_flush(c, now);
         uint64_t due = held_until != 0 ? held_until : ec_session_due(&c->session, now);
+        due = earlier(due, time_due);
         bool full = ec_mailbox_full(c->mail); /* then the line waits */
         due = earlier(full ? now + LOOK_US : due, now + SLEEP_US);
         int fd = c->broken == 0 && !full ? c->fd : -1;
@@ -138,13 +139,24 @@ static void* run(void* argument) {
     return NULL;
 }
 
+void ec_carrier_signal(int fd) {
+    uint64_t one = 1;
+    if (fd >= 0) {
+        ssize_t written = write(fd, &one, sizeof one);
+        (void)written; /* full: it is readable already */
+    }
+}
+
 void ec_carrier_look_at(ec_carrier* c, uint64_t when) {
     if (c->sleeping_until_us > when) {
-        uint64_t one = 1;
-        ssize_t written = write(c->wake_fd, &one, sizeof one);
-        (void)written; /* full: it is awake soon */
+        ec_carrier_signal(c->wake_fd);
         c->sleeping_until_us = when;
     }
+}
+
+void ec_carrier_speak(ec_carrier* c, uint64_t now) {
+    uint64_t held_until = ec_carrier_flush(c, now);
+    ec_carrier_look_at(c, held_until != 0 ? held_until : ec_session_due(&c->session, now));
 }
 
 int ec_carrier_start(ec_carrier* c, const ec_config* config, const ec_memory* memory) {
@@ -152,6 +164,7 @@ int ec_carrier_start(ec_carrier* c, const ec_config* config, const ec_memory* me
     c->fd = c->wake_fd = -1;
     c->mail = &c->mailboxes[0];
     c->memory = *memory;
+    ec_clock_reset(&c->clock);
     if (!ec_session_init(&c->session, config, memory, ec_monotonic_us())) {
         return EINVAL;
     }

@@ -11,6 +11,7 @@
  *                     or the mailbox (everything else)
  *     detach()    ->  the descriptor is no longer used, and may be closed */
 
+#include "host/clock.h"
 #include "host/inbox.h"
 #include "host/mailbox.h"
 #include "link/session.h"
@@ -19,16 +20,29 @@
 
 #define EC_CHUNK 4096u
 
-/* A caller that waits for its own answer. */
+/* A caller that waits for its own answer. Its lock is its own, so that it can go on while the
+ * carrier's thread still writes; whoever holds both took the carrier's first. */
 typedef struct ec_waiter {
     struct ec_waiter* next;
+    pthread_mutex_t lock;
     pthread_cond_t changed;
     ec_event event; /* body lies in `body` */
     uint64_t since_us, answered_us;
     uint32_t token; /* of a request; 0: waits for the answer to a ping sent since `since_us` */
+    int ready_fd;   /* an eventfd that becomes readable with the answer, or -1 */
     bool answered;
     uint8_t body[EC_BODY_MAX];
 } ec_waiter;
+
+/* Many requests of one kind, in their order. */
+typedef struct {
+    const uint8_t* records; /* count * size bytes */
+    uint8_t *outcomes, *statuses;
+    size_t size, count, begun, ended;
+    uint32_t timeout_ms;
+    uint8_t channel, type;
+    pthread_cond_t changed;
+} ec_batch;
 
 typedef struct {
     ec_session session;
@@ -41,10 +55,14 @@ typedef struct {
     ec_mailbox* mail; /* being filled; the other one is the taker's */
     ec_inbox* inboxes;
     ec_waiter* waiters;
+    ec_batch* batch; /* or NULL */
+    ec_clock clock;
+    uint64_t ping_due_us; /* of the clock's next exchange */
+    uint32_t burst_left, known_boot;
     uint64_t sleeping_until_us; /* the thread looks again by itself; 0: it is awake */
-    uint64_t undelivered;        /* frames that inboxes dropped */
-    uint32_t last_token, table_hash;
-    uint32_t byte_ns; /* of a serial line, whose kernel buffer is kept short; 0: none */
+    uint64_t undelivered;       /* frames that inboxes dropped */
+    uint32_t last_token, first_of_batch, table_hash;
+    uint32_t byte_ns;        /* of a serial line, whose kernel buffer is kept short; 0: none */
     int fd, wake_fd, broken; /* broken: errno of the attached line; EPIPE at its end */
     bool running, stopping, fd_in_use, blocked, woken;
     size_t out_at, out_length, in_at, in_length;
@@ -70,27 +88,41 @@ void ec_carrier_detach(ec_carrier* carrier);
 const ec_mailbox* ec_carrier_mail(ec_carrier* carrier, uint64_t timeout_us, int* broken);
 void ec_carrier_wake(ec_carrier* carrier);
 
-/* Queues a request and sends it at once if the line is free. Its outcome comes by mail with `token`,
- * below 2^31. */
+/* Queues a request and sends it at once if the line is free. Its outcome comes by mail with
+ * `token`, below 2^31. */
 ec_accepted ec_carrier_request(ec_carrier* carrier, uint8_t channel, uint8_t type,
                                const uint8_t* payload, size_t length, uint32_t timeout_ms,
                                uint32_t token);
 
-/* The same for one caller, who then waits until it is answered and at last leaves. */
+/* The same for one caller, who then waits until it is answered and at last leaves. `ready_fd` is as
+ * in ec_waiter. */
 ec_accepted ec_carrier_ask(ec_carrier* carrier, ec_waiter* waiter, uint8_t channel, uint8_t type,
-                           const uint8_t* payload, size_t length, uint32_t timeout_ms);
-void ec_carrier_ping(ec_carrier* carrier, ec_waiter* waiter, uint16_t size);
+                           const uint8_t* payload, size_t length, uint32_t timeout_ms,
+                           int ready_fd);
+void ec_carrier_ask_ping(ec_carrier* carrier, ec_waiter* waiter, uint16_t size);
 bool ec_carrier_answered(ec_carrier* carrier, ec_waiter* waiter, uint64_t timeout_us);
 void ec_carrier_leave(ec_carrier* carrier, ec_waiter* waiter);
 
-/* Ends all waiters, unanswered. */
+/* Ends all waiters and the batch, unanswered. */
 void ec_carrier_end_waiters(ec_carrier* carrier);
+
+/* Keeps the window full of a batch's requests until all have ended. False: another one is under
+ * way. Wait with ec_carrier_batch_ended until it is true, or leave, which abandons what was not
+ * begun; what was begun and has not ended keeps outcome EC_BATCH_UNENDED. */
+bool ec_carrier_begin_batch(ec_carrier* carrier, ec_batch* batch);
+bool ec_carrier_batch_ended(ec_carrier* carrier, ec_batch* batch, uint64_t timeout_us);
+void ec_carrier_leave_batch(ec_carrier* carrier, ec_batch* batch);
+#define EC_BATCH_UNENDED 0xFFu
+
+/* As ec_clock_offset, for now. */
+bool ec_carrier_clock(ec_carrier* carrier, int64_t* offset_ns, int64_t* error_ns);
 
 ec_accepted ec_carrier_publish(ec_carrier* carrier, uint8_t channel, uint8_t type,
                                const uint8_t* payload, size_t length);
 void ec_carrier_keep_alive(ec_carrier* carrier, uint16_t lease_ms);
 
-/* Inboxes get frames only while their types are known to belong to the device's table, hashed so. */
+/* Inboxes get frames only while their types are known to belong to the device's table, hashed so.
+ */
 void ec_carrier_know_table(ec_carrier* carrier, uint32_t hash);
 void ec_carrier_add_inbox(ec_carrier* carrier, ec_inbox* inbox);
 void ec_carrier_remove_inbox(ec_carrier* carrier, ec_inbox* inbox);

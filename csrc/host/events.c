@@ -6,6 +6,7 @@
 #include <string.h>
 
 static void answer(ec_waiter* waiter, uint64_t now, const ec_event* event) {
+    pthread_mutex_lock(&waiter->lock);
     waiter->event = *event;
     waiter->event.body = waiter->body;
     if (event->length != 0) {
@@ -14,11 +15,30 @@ static void answer(ec_waiter* waiter, uint64_t now, const ec_event* event) {
     waiter->answered_us = now;
     waiter->answered = true;
     pthread_cond_signal(&waiter->changed);
+    pthread_mutex_unlock(&waiter->lock);
+    ec_carrier_signal(waiter->ready_fd);
 }
 
-static bool to_waiter(ec_carrier* c, uint64_t now, const ec_event* event) {
-    if (event->token < EC_WAITER_TOKENS) {
+static void to_batch(ec_carrier* c, uint64_t now, const ec_event* event) {
+    ec_batch* batch = c->batch;
+    uint32_t number = (event->token - c->first_of_batch) & EC_BATCH_NUMBERS;
+    if (batch == NULL || number >= batch->begun) {
+        return;
+    }
+    batch->outcomes[number] = (uint8_t)event->outcome;
+    batch->statuses[number] = event->status;
+    batch->ended++;
+    ec_carrier_fill_batch(c, now);
+}
+
+/* False: nobody waits for it, it goes by mail. */
+static bool to_caller(ec_carrier* c, uint64_t now, const ec_event* event) {
+    if (event->token < EC_BATCH_TOKENS) {
         return false;
+    }
+    if (event->token < EC_WAITER_TOKENS) {
+        to_batch(c, now, event);
+        return true;
     }
     for (ec_waiter* waiter = c->waiters; waiter != NULL; waiter = waiter->next) {
         if (waiter->token == event->token && !waiter->answered) {
@@ -68,7 +88,7 @@ void ec_carrier_collect(ec_carrier* c, uint64_t now) {
             to_inboxes(c, now, &event);
             break;
         case EC_EVENT_OUTCOME:
-            if (!to_waiter(c, now, &event)) {
+            if (!to_caller(c, now, &event)) {
                 mail(c, &event);
             }
             break;
@@ -76,7 +96,11 @@ void ec_carrier_collect(ec_carrier* c, uint64_t now) {
             ec_session_result(&c->session, event.handle, EC_STATUS_UNKNOWN_TYPE, NULL, 0);
             break;
         case EC_EVENT_PONG:
+            ec_carrier_take_time(c, now, &event);
             to_pinging(c, now, &event);
+            break;
+        case EC_EVENT_OPEN:
+            ec_carrier_begin_time(c, now);
             mail(c, &event);
             break;
         default:

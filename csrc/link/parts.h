@@ -9,6 +9,10 @@
 #define EC_KNOCK_FIRST_US 50000u
 #define EC_KNOCK_LAST_US 400000u
 
+/* The ACK of a RESULT waits so long for a frame to go with: most often the next request. Well below
+ * the shortest time-out. */
+#define EC_ACK_DELAY_US 1000u
+
 /* Bits of ec_session.pending: events to report, in the order of reporting, then frames to send. */
 enum {
     EC_PENDING_SILENT = 1u << 0,
@@ -82,7 +86,7 @@ bool ec_ring_pop(ec_ring* ring, ec_frame* frame, uint8_t* body);
 
 /* A well-formed REQUEST, RESULT or ACK of this session. */
 void ec_reliable_request(ec_session* s, uint64_t now, const ec_frame* frame);
-void ec_reliable_result(ec_session* s, const ec_frame* frame);
+void ec_reliable_result(ec_session* s, uint64_t now, const ec_frame* frame);
 void ec_reliable_ack(ec_session* s, uint64_t now, const ec_frame* frame);
 
 /* Fills s->body with an ACK and returns its length. */

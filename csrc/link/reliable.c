@@ -163,6 +163,7 @@ void ec_reliable_request(ec_session* s, uint64_t now, const ec_frame* frame) {
     bool seen = ahead < 0 || (ahead < 32 && (s->in_seen >> ahead & 1u) != 0);
     uint64_t deadline = deadline_of(frame, now);
     s->pending |= EC_PENDING_ACK;
+    s->ack_due_us = now;
     if (seen) {
         s->stats.duplicates++;
         if (slot->id == id && slot->state == EC_SLOT_RECEIVED && deadline < slot->deadline_us) {
@@ -200,10 +201,13 @@ static ec_slot* find_out(const ec_session* s, uint16_t id) {
     return NULL;
 }
 
-void ec_reliable_result(ec_session* s, const ec_frame* frame) {
+void ec_reliable_result(ec_session* s, uint64_t now, const ec_frame* frame) {
     uint16_t id = ec_get_u16(frame->body + AT_ID);
     ec_slot* slot = find_out(s, id);
-    s->pending |= EC_PENDING_ACK;
+    if ((s->pending & EC_PENDING_ACK) == 0) {
+        s->pending |= EC_PENDING_ACK;
+        s->ack_due_us = now + EC_ACK_DELAY_US;
+    }
     if (slot == NULL) {
         s->stats.duplicates++;
         return;

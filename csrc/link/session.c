@@ -131,7 +131,7 @@ static void take_numbered(ec_session* s, uint64_t now, const ec_frame* frame) {
     } else if (frame->kind == EC_KIND_REQUEST) {
         ec_reliable_request(s, now, frame);
     } else if (frame->kind == EC_KIND_RESULT) {
-        ec_reliable_result(s, frame);
+        ec_reliable_result(s, now, frame);
     } else if (frame->kind == EC_KIND_ACK) {
         ec_reliable_ack(s, now, frame);
     } else {
@@ -276,7 +276,7 @@ static bool next_control(ec_session* s, uint64_t now, ec_frame* frame) {
         frame->length = ec_handshake_fill(s);
     } else if (!s->open) {
         return false;
-    } else if (take_pending(s, EC_PENDING_ACK)) {
+    } else if (now >= s->ack_due_us && take_pending(s, EC_PENDING_ACK)) {
         frame->kind = EC_KIND_ACK;
         frame->length = ec_reliable_fill_ack(s);
     } else if (wants_heartbeat(s, now) && now >= s->heartbeat_due_us) {
@@ -309,12 +309,16 @@ static bool next_frame(ec_session* s, uint64_t now, ec_frame* frame) {
         c++;
     }
     /* Requests go before data of the same channel. */
-    if (ec_reliable_next(s, now, c < EC_CHANNELS ? c : EC_CHANNELS - 1, frame)) {
-        return true;
+    bool found = ec_reliable_next(s, now, c < EC_CHANNELS ? c : EC_CHANNELS - 1, frame);
+    if (!found && c < EC_CHANNELS) {
+        frame->channel = c;
+        s->stats.data_sent++;
+        found = ec_ring_pop(&s->rings[c], frame, s->body);
     }
-    frame->channel = c;
-    s->stats.data_sent += c < EC_CHANNELS;
-    return c < EC_CHANNELS && ec_ring_pop(&s->rings[c], frame, s->body);
+    if (found) {
+        s->ack_due_us = now; /* a waiting ACK goes with it */
+    }
+    return found;
 }
 
 size_t ec_session_output(ec_session* s, uint64_t now, uint8_t* out, size_t capacity) {
@@ -347,7 +351,7 @@ static uint64_t earlier(uint64_t a, uint64_t b) {
 }
 
 uint64_t ec_session_due(const ec_session* s, uint64_t now) {
-    const uint32_t to_send = EC_PENDING_ACK | EC_PENDING_PONG | EC_PENDING_PING;
+    const uint32_t to_send = EC_PENDING_PONG | EC_PENDING_PING;
     if (has_event(s) || s->wire_at != s->wire_length || (s->pending & EC_PENDING_HELLO) != 0 ||
         (s->open && (s->pending & to_send) != 0)) {
         return now;
@@ -355,6 +359,9 @@ uint64_t ec_session_due(const ec_session* s, uint64_t now) {
     uint64_t due = earlier(silence_at(s), ec_reliable_due(s, now));
     if (s->config.role == EC_HOST && !s->open) {
         due = earlier(due, s->hello_due_us);
+    }
+    if (s->open && (s->pending & EC_PENDING_ACK) != 0) {
+        due = earlier(due, s->ack_due_us);
     }
     if (wants_heartbeat(s, now)) {
         due = earlier(due, s->heartbeat_due_us);

@@ -187,6 +187,7 @@ typedef struct {
     ec_stats stats;
 
     uint64_t heard_us, hello_due_us, heartbeat_due_us, peer_lease_until_us;
+    uint64_t ack_due_us;                    /* while an ACK is pending */
     uint64_t lease_until_us, told_until_us; /* own lease; as the last heartbeat gave it */
     uint64_t ping_us, stamps[4], pong_t1_us, pong_t2_us;
     uint32_t pending; /* events to report and control frames to send */
