@@ -1,22 +1,38 @@
-"""The wire codec from Python, and a whole exchange with the simulated firmware.
+"""The link: codec, round trips, commands per second, processor share, clock.
 
-Payloads are 64 seeded random bytes. The exchange is with `sim:`, the host build of the reference
-firmware in a process of its own.
+Codec rows are raced like all others. The rest needs two processes at once, so it leaves the one
+core the suite is pinned to, and is timed by the wall's clock, in turns with its yardstick.
 """
 
+import asyncio
+import os
 import random
-from collections.abc import Iterator
+import resource
+import statistics
+import subprocess
+import sys
+import time
+import tty
+from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 
 import firmware_bridge as fb
+from bench.conftest import Contest, Keep, Load
+from bench.harness import Row
+from edgecore.benchmark.race import Entrant
+from firmware_bridge._carrier import Line
 
 FRAMES = 1000
-ENCODE = "encode one 64-byte frame"
+ENCODE = f"encode {FRAMES} 64-byte frames, one by one"
 DECODE = f"decode {FRAMES} 64-byte frames"
-EXCHANGE = "one exchange with the simulated firmware"
-WINDOWED = "200 commands, pipelined"
+ROUND_TRIP = "round trip over a pty"
+COMMANDS = "reliable commands over a pty"
+LISTENING = "processor time of a full 3 Mbaud line, decoded"
+CLOCK = "clock over a simulated 921600 baud line"
+ALERT = fb.Alert(kind=1, level=1, duration_ms=10)
 
 
 def payloads() -> list[bytes]:
@@ -24,66 +40,266 @@ def payloads() -> list[bytes]:
     return [draw.randbytes(64) for _ in range(FRAMES)]
 
 
-@pytest.fixture(scope="module")
-def stream() -> bytes:
-    return b"".join(fb.codec.encode(2, 0x40, payload) for payload in payloads())
+def encode(payload: bytes) -> bytes:
+    return fb.codec.encode(2, 0x40, payload)
 
 
-@pytest.fixture(scope="module")
-def link() -> Iterator[Any]:
-    with fb.connect("sim:") as link:
-        yield link
+def row(workload: str, name: str, role: str = "edgecore", **facts: float | str) -> Row:
+    return Row(workload, name, None, role=role, facts=dict(facts))
 
 
-def test_encode_edgecore(benchmark: Any) -> None:
-    benchmark.group = ENCODE
-    benchmark.extra_info["implementation"] = "edgecore"
-    benchmark(fb.codec.encode, 2, 0x40, payloads()[0])
+def with_rates(rows: list[Row]) -> None:
+    for each in rows:
+        if each.median_us:
+            each.facts["M frames/s"] = round(FRAMES / each.median_us, 2)
 
 
-def test_encode_cobs_crc32c(benchmark: Any) -> None:
-    peer = pytest.importorskip("bench.peers.cobs_crc32c")
-    benchmark.group = ENCODE
-    benchmark.extra_info.update(implementation="cobs+crc32c", role="peer")
-    assert benchmark(peer.encode, 2, 0x40, payloads()[0]).strip(b"\0") == fb.codec.encode(
-        2, 0x40, payloads()[0]
-    ).strip(b"\0")
+def test_encode(contest: Contest, peers: Load) -> None:
+    given = payloads()
+    ways = {"edgecore": encode}
+    modules = peers("codec", "cobs_crc32c", "mavlink")
+    ways |= {module.NAME: module.encode for module in modules}
+
+    def all_of(way: Callable[[bytes], bytes]) -> Callable[[Any], object]:
+        return lambda _: [way(payload) for payload in given]
+
+    rows = [row(ENCODE, name, "edgecore" if name == "edgecore" else "peer") for name in ways]
+    contest(rows, [Entrant(name, all_of(way)) for name, way in ways.items()], [None])
+    with_rates(rows)
 
 
-def test_decode_edgecore(benchmark: Any, stream: bytes) -> None:
-    benchmark.group = DECODE
-    benchmark.extra_info["implementation"] = "edgecore"
-    frames = benchmark(fb.codec.Decoder().feed, stream)
-    assert [frame.payload for frame in frames] == payloads()
+def test_decode(contest: Contest, peers: Load) -> None:
+    given = payloads()
+    stream = b"".join(map(encode, given))
+    decoder = fb.codec.Decoder()
+    headers, bodies = decoder.feed_arrays(stream)
+    assert bodies.tobytes() == b"".join(given)
+    assert (headers["length"] == 64).all()
+    assert [frame.payload for frame in decoder.feed(stream)] == given
+    ways: dict[str, Callable[[Any], object]] = {
+        "edgecore, frames": lambda _: decoder.feed(stream),
+        "edgecore, frames and every payload": lambda _: [f.payload for f in decoder.feed(stream)],
+        "edgecore, arrays": lambda _: decoder.feed_arrays(stream),
+    }
+    for module in peers("codec", "cobs_crc32c", "mavlink"):
+        theirs = b"".join(map(module.encode, given))
+        assert module.decode(theirs) == given
+        ways[module.NAME] = lambda _, decode=module.decode, theirs=theirs: decode(theirs)  # type: ignore[misc]
+    rows = [row(DECODE, n, "edgecore" if n.startswith("edgecore") else "peer") for n in ways]
+    contest(rows, [Entrant(name, way) for name, way in ways.items()], [None])
+    with_rates(rows)
 
 
-def test_decode_cobs_crc32c(benchmark: Any, stream: bytes) -> None:
-    peer = pytest.importorskip("bench.peers.cobs_crc32c")
-    benchmark.group = DECODE
-    benchmark.extra_info.update(implementation="cobs+crc32c", role="peer")
-    assert [frame[4] for frame in benchmark(peer.decode, stream)] == payloads()
+@pytest.fixture
+def all_cores() -> Iterator[None]:
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, range(os.cpu_count() or 1))
+    yield
+    os.sched_setaffinity(0, before)
 
 
-def test_ping(benchmark: Any, link: Any) -> None:
-    benchmark.group = EXCHANGE
-    benchmark.extra_info["implementation"] = "ping"
-    benchmark(link.ping, 32)
+@pytest.fixture
+def link(all_cores: None) -> Iterator[fb.Link]:
+    """To the simulated firmware, over a pty as over a serial port."""
+    command = [sys.executable, "-m", "firmware_bridge.sim"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        url = line[line.index("serial://") :].split('"')[0]
+        with fb.connect(url + "?baud=4000000") as link:
+            yield link
+        process.terminate()
 
 
-def test_request(benchmark: Any, link: Any) -> None:
-    benchmark.group = EXCHANGE
-    benchmark.extra_info["implementation"] = "request"
-    alert = fb.Alert(kind=1, level=1, duration_ms=10)
-    benchmark(link.request, alert, timeout=1.0)
+ECHO = """
+import os, sys, tty
+fd = int(sys.argv[1])
+tty.setraw(fd)
+print(os.ttyname(os.open(sys.argv[2], os.O_RDWR | os.O_NOCTTY)), flush=True)
+while data := os.read(fd, 4096):
+    os.write(fd, data)
+"""
 
 
-def test_pipelined_requests(benchmark: Any, link: Any) -> None:
-    benchmark.group = WINDOWED
-    benchmark.extra_info["implementation"] = "submit"
-    alert = fb.Alert(kind=1, level=1, duration_ms=10)
+@pytest.fixture
+def raw(all_cores: None) -> Iterator[Callable[[], None]]:
+    """The same pty with `os.write` and `os.read`, and a process that returns what it reads."""
+    master, slave = os.openpty()
+    tty.setraw(slave)
+    command = [sys.executable, "-c", ECHO, str(master), os.ttyname(slave)]
+    with subprocess.Popen(command, pass_fds=[master], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        message = bytes(range(1, 21))
 
-    def burst() -> None:
-        for future in [link.submit(alert, timeout=5.0) for _ in range(200)]:
+        def exchange() -> None:
+            os.write(slave, message)
+            os.read(slave, 4096)
+
+        yield exchange
+        process.kill()
+    os.close(master)
+    os.close(slave)
+
+
+def timed_ns(calls: int, call: Callable[[], object]) -> list[int]:
+    stamps = [time.perf_counter_ns()]
+    for _ in range(calls):
+        call()
+        stamps.append(time.perf_counter_ns())
+    return [after - before for before, after in zip(stamps, stamps[1:], strict=False)]
+
+
+def test_round_trip(link: fb.Link, raw: Callable[[], None], benchmark: Any, keep: Keep) -> None:
+    times: dict[str, list[int]] = {"os.write, os.read": [], "ping": [], "request": []}
+    times["request_async"] = []
+
+    async def ask(calls: int) -> list[int]:
+        stamps = [time.perf_counter_ns()]
+        for _ in range(calls):
+            await link.request_async(ALERT)
+            stamps.append(time.perf_counter_ns())
+        return [after - before for before, after in zip(stamps, stamps[1:], strict=False)]
+
+    def turn() -> None:
+        times["os.write, os.read"] += timed_ns(100, raw)
+        times["ping"] += timed_ns(100, link.ping)
+        times["request"] += timed_ns(100, lambda: link.request(ALERT))
+        times["request_async"] += asyncio.run(ask(100))
+
+    turn()
+    benchmark.pedantic(turn, rounds=20)
+    base = statistics.median(times["os.write, os.read"]) / 1000
+    for name, taken in times.items():
+        median = statistics.median(taken) / 1000
+        role = "yardstick" if name.startswith("os.") else "edgecore"
+        facts: dict[str, float | str] = {"p99 us": round(np.percentile(taken, 99) / 1000, 1)}
+        if role == "edgecore":
+            facts["us over os.read"] = round(median - base, 1)
+        keep(Row(ROUND_TRIP, name, median, rounds=len(taken), role=role, facts=facts))
+
+
+def test_commands(link: fb.Link, benchmark: Any, keep: Keep) -> None:
+    records = np.zeros(20_000, link.schema.by_name["Alert"].dtype)
+    records["kind"], records["level"], records["duration_ms"] = 1, 1, 10
+
+    def pipelined() -> None:
+        for future in [link.submit(ALERT, timeout=5.0) for _ in range(500)]:
             future.result()
 
-    benchmark(burst)
+    def many() -> None:
+        assert not link.request_many("Alert", records, timeout=5.0).outcome.any()
+
+    taken: dict[str, list[float]] = {"request_many": [], "submit": []}
+
+    def turn() -> None:
+        taken["request_many"].append(timed_ns(1, many)[0] / len(records))
+        taken["submit"].append(timed_ns(1, pipelined)[0] / 500)
+
+    turn()
+    benchmark.pedantic(turn, rounds=7)
+    for name, each_ns in taken.items():
+        median_us = statistics.median(each_ns) / 1000
+        facts: dict[str, float | str] = {"k commands/s": round(1000 / median_us, 1)}
+        keep(Row(COMMANDS, name, median_us, rounds=len(each_ns), role="edgecore", facts=facts))
+
+
+TALKER = """
+import os, sys, time
+import firmware_bridge as fb
+fd, seconds = int(sys.argv[1]), float(sys.argv[2])
+wire = b"".join(fb.codec.encode(2, 0x40, bytes(32), sequence=i % 256) for i in range(256))
+start, sent = time.monotonic(), 0
+while (elapsed := time.monotonic() - start) < seconds:
+    due = int(elapsed * 300_000) - sent
+    if due < 300:
+        time.sleep(0.0005)
+        continue
+    at = sent % len(wire)
+    sent += os.write(fd, wire[at : at + min(due, 4096)])
+"""
+
+
+def _share(listen: Callable[[int, float], object]) -> float:
+    """Per cent of a core that this process needs while a line runs full for two seconds."""
+    master, slave = os.openpty()
+    tty.setraw(slave)
+    seconds = 2.0
+    command = [sys.executable, "-c", TALKER, str(master), str(seconds)]
+    with subprocess.Popen(command, pass_fds=[master]) as process:
+        os.close(master)
+        os.read(slave, 1)
+        before = resource.getrusage(resource.RUSAGE_SELF)
+        start = time.monotonic()
+        listen(slave, seconds - 0.5)
+        after, wall = resource.getrusage(resource.RUSAGE_SELF), time.monotonic() - start
+        process.kill()  # it may wait for room on the line
+    os.close(slave)
+    used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return 100 * used / wall
+
+
+def _read_only(fd: int, seconds: float) -> None:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        os.read(fd, 4096)
+
+
+def _read_and_decode(fd: int, seconds: float) -> None:
+    decoder = fb.codec.Decoder()
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        decoder.feed(os.read(fd, 4096))
+    assert decoder.frames > 1000
+
+
+def test_listening(all_cores: None, benchmark: Any, keep: Keep) -> None:
+    shares: dict[str, list[float]] = {"os.read alone": [], "os.read and Decoder": []}
+
+    def turn() -> None:
+        shares["os.read alone"].append(_share(_read_only))
+        shares["os.read and Decoder"].append(_share(_read_and_decode))
+
+    benchmark.pedantic(turn, rounds=3)
+    for name, found in shares.items():
+        role = "yardstick" if "alone" in name else "edgecore"
+        facts: dict[str, float | str] = {"% of a core": round(statistics.median(found), 2)}
+        keep(Row(LISTENING, name, statistics.median(found) * 10_000, role=role, facts=facts))
+
+
+def test_clock(benchmark: Any, keep: Keep) -> None:
+    """A device 40 ppm off, at the end of a line of 921600 baud that telemetry keeps half busy."""
+    errors: list[float] = []
+    draw = random.Random(3)
+    byte_us = 1e6 / 92160
+
+    def minute() -> None:
+        line = Line()
+        now_us, drift, began_us = 1e6, 40e-6, draw.randrange(2**40)
+
+        def device_us(host_us: float) -> int:
+            return int(began_us + host_us * (1 + drift))
+
+        for burst in range(60):
+            line.begin_burst()
+            for _ in range(4):
+                # 45 bytes each way; the device's may wait for the rest of a telemetry frame.
+                there = 45 * byte_us + draw.uniform(0, 10)
+                back = 45 * byte_us + draw.choice((0.0, draw.uniform(0, 50))) * byte_us
+                t2 = now_us + there
+                t3 = t2 + draw.uniform(5, 30)
+                t4 = t3 + back + draw.uniform(0, 20)
+                line.add(int(now_us), device_us(t2), device_us(t3), int(t4))
+                now_us = t4
+            for _ in range(20):
+                now_us += 50_000
+                known = line.offset(int(now_us))
+                assert known is not None
+                off_ns = abs(known[0] - (device_us(now_us) - now_us) * 1000)
+                assert off_ns <= known[1] + 2000, "the published bound must hold"
+                if burst > 5:
+                    errors.append(off_ns)
+
+    benchmark.pedantic(minute, rounds=20)
+    p99 = float(np.percentile(errors, 99)) / 1000
+    keep(Row(CLOCK, "edgecore", p99, role="edgecore", facts={"p99 error us": round(p99, 1)}))

@@ -24,6 +24,7 @@ PEERS = pytest.StashKey[dict[str, str]]()
 ABSENT = pytest.StashKey[dict[str, str]]()
 
 Contest = Callable[..., None]
+Keep = Callable[[Row], None]
 Load = Callable[..., list[Any]]
 
 
@@ -85,6 +86,12 @@ def contest(benchmark: Any, pytestconfig: pytest.Config) -> Contest:
         pytestconfig.stash[ROWS].extend(kept)
 
     return run
+
+
+@pytest.fixture
+def keep(pytestconfig: pytest.Config) -> Keep:
+    """Keep a row that was measured in another way."""
+    return pytestconfig.stash[ROWS].append
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:

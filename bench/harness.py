@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from bench.targets import TARGETS, Target
+from bench.targets import AMOUNTS, TARGETS, Target
 from edgecore.benchmark.machine import cpu_flags, machine
 
 
@@ -78,8 +78,9 @@ def figures(rows: list[Row]) -> list[str]:
     """`figure | reach | measured` for each target whose workloads were part of the run."""
     met = [(target, _reached(target, rows)) for target in TARGETS]
     shown = [(target, reached) for target, reached in met if reached is not None]
+    amounts = _amounts(rows)
     if not shown:
-        return []
+        return amounts
     lines = [f"{'figure':<58}{'reach':>9}{'measured':>12}", "-" * 92]
     for target, (ratio, text) in shown:
         if ratio is None:
@@ -87,6 +88,19 @@ def figures(rows: list[Row]) -> list[str]:
             continue
         verdict = "" if ratio >= target.reach else "SHORT: "
         lines.append(f"{target.figure:<58}{target.reach:>7g} x{ratio:>10.1f} x   {verdict}{text}")
+    return lines + amounts
+
+
+def _amounts(rows: list[Row]) -> list[str]:
+    lines = []
+    for target in AMOUNTS:
+        for row in rows:
+            if (row.workload, row.implementation) != (target.workload, target.implementation):
+                continue
+            amount = float(row.facts[target.fact])
+            reach = f"{'<=' if target.most else '>='} {target.reach:g}"
+            verdict = "" if target.met(amount) else "SHORT"
+            lines.append(f"{target.figure:<58}{reach:>9}{amount:>12g}   {target.fact}   {verdict}")
     return lines
 
 

@@ -44,6 +44,28 @@ class Target(NamedTuple):
         return row.implementation.partition(":")[0] == self.against
 
 
+class Amount(NamedTuple):
+    """One figure that is no ratio: a fact of one row.
+
+    Args:
+        figure: what it is called.
+        workload, implementation: the row.
+        fact: which of its facts.
+        reach: the least that is wanted, or with `most` the most.
+    """
+
+    figure: str
+    workload: str
+    implementation: str
+    fact: str
+    reach: float
+    most: bool = False
+
+    def met(self, amount: float) -> bool:
+        """Whether so much is enough."""
+        return amount <= self.reach if self.most else amount >= self.reach
+
+
 def preprocess_name(key: str, interpolation: str, cold: bool) -> str:
     """A preprocessing workload's name in the tables."""
     return f"({key}) {TITLES[key]}, {interpolation}, {'cold' if cold else 'hot'}"
@@ -104,3 +126,30 @@ def _heads() -> list[Target]:
 
 
 TARGETS = (*_preprocess(), *_nms(), *_heads())
+
+_DECODE = "decode 1000 64-byte frames"
+_TRIP, _OVER = "round trip over a pty", "us over os.read"
+AMOUNTS = (
+    Amount("encode", "encode 1000 64-byte frames, one by one", "edgecore", "M frames/s", 4),
+    Amount("decode", _DECODE, "edgecore, frames", "M frames/s", 10),
+    Amount("bulk decode", _DECODE, "edgecore, arrays", "M frames/s", 20),
+    Amount("round trip, blocking", _TRIP, "request", _OVER, 20, most=True),
+    Amount("round trip, asyncio", _TRIP, "request_async", _OVER, 45, most=True),
+    Amount("commands", "reliable commands over a pty", "request_many", "k commands/s", 250),
+    Amount(
+        "a full line of 3 Mbaud",
+        "processor time of a full 3 Mbaud line, decoded",
+        "os.read and Decoder",
+        "% of a core",
+        4,
+        most=True,
+    ),
+    Amount(
+        "clock",
+        "clock over a simulated 921600 baud line",
+        "edgecore",
+        "p99 error us",
+        10,
+        most=True,
+    ),
+)

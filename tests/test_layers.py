@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-KERNEL_ROOMS = ["vision", "link", "frames", "firmware"]
+KERNEL_ROOMS = ["vision", "link", "host", "frames", "firmware"]
 FIRMWARE_C = [
     *sorted((ROOT / "csrc/link").glob("*.[ch]")),
     *sorted((ROOT / "csrc/firmware/core").glob("*.[ch]")),

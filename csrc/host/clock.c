@@ -34,12 +34,27 @@ static double bound_at(const ec_clock* clock, double host_us) {
     return best;
 }
 
+static double shortest(const ec_clock* clock) {
+    double least = INFINITY;
+    for (uint32_t i = 0; i < clock->count; i++) {
+        least = fmin(least, clock->points[i].bound_us);
+    }
+    return least;
+}
+
+/* What a round trip took beyond the shortest was spent waiting, in one direction most likely; the
+ * shortest is the wire's own time, the same both ways. */
+static double weight_of(const ec_clock_point* point, double least_us) {
+    double waited_us = point->bound_us - least_us + RESOLUTION_US;
+    return 1 / (waited_us * waited_us);
+}
+
 /* Weighted least squares. The slope is known as well as the two ends that bound it best allow. */
 static void fit(ec_clock* clock) {
-    double weights = 0, host = 0, offset = 0;
+    double weights = 0, host = 0, offset = 0, least = shortest(clock);
     for (uint32_t i = 0; i < clock->count; i++) {
         const ec_clock_point* point = &clock->points[i];
-        double weight = 1 / (point->bound_us * point->bound_us);
+        double weight = weight_of(point, least);
         weights += weight;
         host += weight * point->host_us;
         offset += weight * point->offset_us;
@@ -49,7 +64,7 @@ static void fit(ec_clock* clock) {
     double across = 0, along = 0;
     for (uint32_t i = 0; i < clock->count; i++) {
         const ec_clock_point* point = &clock->points[i];
-        double weight = 1 / (point->bound_us * point->bound_us);
+        double weight = weight_of(point, least);
         double from = point->host_us - clock->at_us;
         across += weight * from * (point->offset_us - clock->line_us);
         along += weight * from * from;
