@@ -14,6 +14,7 @@ import sys
 import time
 import tty
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -147,7 +148,7 @@ def timed_ns(calls: int, call: Callable[[], object]) -> list[int]:
     for _ in range(calls):
         call()
         stamps.append(time.perf_counter_ns())
-    return [after - before for before, after in zip(stamps, stamps[1:], strict=False)]
+    return [after - before for before, after in pairwise(stamps)]
 
 
 def test_round_trip(link: fb.Link, raw: Callable[[], None], benchmark: Any, keep: Keep) -> None:
@@ -159,7 +160,7 @@ def test_round_trip(link: fb.Link, raw: Callable[[], None], benchmark: Any, keep
         for _ in range(calls):
             await link.request_async(ALERT)
             stamps.append(time.perf_counter_ns())
-        return [after - before for before, after in zip(stamps, stamps[1:], strict=False)]
+        return [after - before for before, after in pairwise(stamps)]
 
     def turn() -> None:
         times["os.write, os.read"] += timed_ns(100, raw)
