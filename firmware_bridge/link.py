@@ -41,6 +41,7 @@ from firmware_bridge.facts import LinkInfo, LinkStats, State, StateChange
 from firmware_bridge.messages import Message, message_class
 from firmware_bridge.requests import Outcomes, Requests, Result
 from firmware_bridge.schema import COMPILED, MessageInfo, Schema
+from firmware_bridge.serial_port import UsbIdentity
 from firmware_bridge.subscription import Records, Subscription, Subscriptions
 from firmware_bridge.transport import Port, open_port
 
@@ -89,6 +90,8 @@ class Link:
         self._change = StateChange("connecting", "", time.monotonic_ns())
         self._settled = threading.Event()
         self._failure: BridgeError | ValueError | None = None
+        self._line = ""
+        self._usb: UsbIdentity | None = None
         self._schema: Schema = COMPILED
         self._download: Download | None = None
         self._broken: BridgeError | None = None
@@ -112,6 +115,11 @@ class Link:
     def state_reason(self) -> str:
         """Why the link is in its state."""
         return self._change.reason
+
+    @property
+    def line(self) -> str:
+        """What carries the link, with what its driver granted; that of before while it is lost."""
+        return self._line
 
     @property
     def schema(self) -> Schema:
@@ -415,7 +423,7 @@ class Link:
 
     def _open(self) -> Port | None:
         """The line, once it is open; None when the link is closed before."""
-        opening = aside(lambda: open_port(self.url, timeout_s=2.0))
+        opening = aside(lambda: open_port(self.url, timeout_s=2.0, usb=self._usb))
         if self._meanwhile(opening, until=self._stop):
             return opening.result()
         opening.add_done_callback(_close_late)
@@ -439,6 +447,8 @@ class Link:
     def _use(self, port: Port) -> str:
         """Gives out what comes until the line ends; returns why it did."""
         self._broken = None
+        self._line = port.description
+        self._usb = port.usb or self._usb
         self._carrier.attach(port.fd, port.byte_ns)
         last_open = time.monotonic()
         while not self._stop.is_set():
@@ -536,8 +546,10 @@ def connect(
     """An open link to firmware.
 
     Args:
-        url: serial:///dev/ttyACM0?baud=921600, a path under /dev, unix:///run/fw.sock,
-            tcp://host:port, sim: (the firmware as a process of its own), or any pyserial URL.
+        url: serial:///dev/ttyACM0?baud=921600 (with &low_latency=1 the driver is asked to hold
+            nothing back: `Link.line` says whether it does; a USB device is found again wherever it
+            is plugged in), a path under /dev, unix:///run/fw.sock, tcp://host:port, sim: (the
+            firmware as a process of its own), or any pyserial URL.
         timeout: how long to wait for the device, s.
         on_state: called with every change of state, in the link's thread; it must not block.
         reconnect: False ends the link with its first line.

@@ -19,6 +19,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 import serial
 
 from firmware_bridge.errors import BridgeConnectionError
+from firmware_bridge.serial_port import UsbIdentity, ask_low_latency
 
 _BITS_PER_BYTE = 10
 DEFAULT_BAUD = 921600
@@ -32,12 +33,14 @@ class Port:
         fd: non-blocking descriptor, both directions.
         byte_ns: time of a byte on a serial line, ns; 0: not a serial line.
         description: for people.
+        usb: what is on the other end, if it is a USB device.
     """
 
     fd: int
     byte_ns: int
     description: str
     _closers: list[Callable[[], object]] = field(default_factory=list)
+    usb: UsbIdentity | None = None
 
     def close(self) -> None:
         """Closes the line and everything behind it; a second call does nothing."""
@@ -47,8 +50,10 @@ class Port:
                 self._closers.pop()()
 
 
-def open_port(url: str, *, timeout_s: float) -> Port:
+def open_port(url: str, *, timeout_s: float, usb: UsbIdentity | None = None) -> Port:
     """Opens `url`: serial:, a bare path under /dev, unix:, tcp:, sim:, or a pyserial URL.
+
+    `usb`: the device that a serial line led to before; it is opened wherever it is now.
 
     Raises:
         BridgeConnectionError: it is not there, not allowed, or in use; the text says which.
@@ -56,13 +61,13 @@ def open_port(url: str, *, timeout_s: float) -> Port:
     """
     scheme, colon, _ = url.partition(":")
     if url.startswith("/") or not colon:
-        return _open_serial(url, {})
+        return _open_serial(url, {}, usb)
     parts = urlsplit(url)
     options = dict(parse_qsl(parts.query, keep_blank_values=True))
     path = unquote(parts.netloc + parts.path)
     try:
         if scheme == "serial":
-            return _open_serial(path, options)
+            return _open_serial(path, options, usb)
         if scheme == "unix":
             _reject(url, options)
             return _open_unix(path)
@@ -83,18 +88,25 @@ def _reject(url: str, options: dict[str, str]) -> None:
         raise ValueError(f"{url}: this kind of URL takes no options, got {', '.join(options)}")
 
 
-def _open_serial(path: str, options: dict[str, str]) -> Port:
+def _open_serial(path: str, options: dict[str, str], usb: UsbIdentity | None) -> Port:
     given = options.pop("baud", str(DEFAULT_BAUD))
     if not given.isdecimal() or int(given) == 0:
         raise ValueError(f"{path}: baud must be a positive integer, got {given!r}")
+    low_latency = options.pop("low_latency", "0")
+    if low_latency not in ("0", "1"):
+        raise ValueError(f"{path}: low_latency must be 0 or 1, got {low_latency!r}")
     if options:
-        raise ValueError(f"{path}: expected baud only, got {', '.join(options)}")
+        raise ValueError(f"{path}: expected baud and low_latency only, got {', '.join(options)}")
     baud = int(given)
+    path = path if usb is None else usb.find(path)
     try:
         port = serial.Serial(path, baudrate=baud, timeout=0, exclusive=True)
     except (OSError, ValueError) as error:  # SerialException is an OSError
         raise BridgeConnectionError(f"{path}: {_reason(error)}") from error
-    return _native(port, path, baud)
+    opened = _native(port, path, baud)
+    if low_latency == "1":
+        opened.description += ask_low_latency(opened.fd)
+    return opened
 
 
 def _native(port: Any, path: str, baud: int) -> Port:
@@ -102,7 +114,8 @@ def _native(port: Any, path: str, baud: int) -> Port:
         fcntl.ioctl(port.fileno(), termios.TIOCEXCL)
     os.set_blocking(port.fileno(), False)
     byte_ns = _BITS_PER_BYTE * 1_000_000_000 // baud
-    return Port(port.fileno(), byte_ns, f"{path} at {baud} baud", [port.close])
+    identity = UsbIdentity.of(path)
+    return Port(port.fileno(), byte_ns, f"{path} at {baud} baud", [port.close], identity)
 
 
 def _reason(error: BaseException) -> str:
