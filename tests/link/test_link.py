@@ -528,11 +528,11 @@ def slow_to_reopen(monkeypatch):
     """From the second opening on, opening a port takes until the event it returns is set."""
     opened, held = [], threading.Event()
 
-    def open_port(url, *, timeout_s):
+    def open_port(url, **how):
         opened.append(url)
         if len(opened) > 1:
             held.wait(30)
-        return transport.open_port(url, timeout_s=timeout_s)
+        return transport.open_port(url, **how)
 
     monkeypatch.setattr("firmware_bridge.link.open_port", open_port)
     return opened, held
