@@ -97,7 +97,7 @@ def load(
 
 
 def _open(name: str, accelerator: str, model: str | Path | bytes, num_threads: int) -> Engine:
-    module = importlib.import_module(_MODULES[name])
+    module = _import(_MODULES[name])
     delegates = accelerators.load(accelerator, module.load_delegate)
     source = {"model_content": model} if isinstance(model, bytes) else {"model_path": str(model)}
 
@@ -122,12 +122,22 @@ def _check_file(path: str) -> None:
         raise ModelError(f"{path}: no such model file")
 
 
+def _import(module: str) -> ModuleType:
+    """The module; Ctrl-C meanwhile stays Ctrl-C, of which native code makes an ImportError."""
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        if isinstance(error.__cause__, KeyboardInterrupt):
+            raise KeyboardInterrupt from None
+        raise
+
+
 def _reason(name: str) -> str | None:
     package, module = _PACKAGES[name], _MODULES[name]
     if importlib.util.find_spec(module.partition(".")[0]) is None:
         return f"the package {package} is not installed"
     try:
-        found: ModuleType = importlib.import_module(module)
+        found = _import(module)
     except Exception as error:
         return f"the package {package} is installed but cannot be imported: {error}"
     return None if hasattr(found, "Interpreter") else f"{module} has no Interpreter"

@@ -42,6 +42,29 @@ def test_an_engine_that_is_not_installed_is_named_with_its_package():
         engines.choose(missing[0])
 
 
+def test_ctrl_c_while_an_engine_is_imported_is_no_missing_engine(tmp_path, monkeypatch):
+    """A native module that is interrupted while it sets itself up raises as pybind11's do."""
+    (tmp_path / "interrupted_engine.py").write_text(
+        "try:\n    raise KeyboardInterrupt\n"
+        "except KeyboardInterrupt as interrupt:\n"
+        "    raise ImportError('initialization failed') from interrupt\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setitem(engines._MODULES, "litert", "interrupted_engine")
+    for call in (engines.available, lambda: engines.choose("litert")):
+        with pytest.raises(KeyboardInterrupt) as caught:
+            call()
+        assert caught.value.__suppress_context__
+
+
+def test_an_engine_that_cannot_be_imported_says_why(tmp_path, monkeypatch):
+    (tmp_path / "broken_engine.py").write_text("raise ImportError('libfoo.so: not found')")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setitem(engines._MODULES, "tflite", "broken_engine")
+    with pytest.raises(EngineError, match=r"tflite-runtime is installed but .*: libfoo\.so"):
+        engines.choose("tflite")
+
+
 def test_missing_file_and_directory_are_model_errors(engine_name, tmp_path):
     with pytest.raises(ModelError, match="no such model file"):
         engines.load(tmp_path / "none.tflite", engine_name)
