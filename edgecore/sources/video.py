@@ -1,4 +1,4 @@
-"""Video files, network streams and cameras through PyAV; YUV planes are handed on as they lie."""
+"""Video files, network streams and cameras through PyAV; planes are handed on as they lie."""
 
 from __future__ import annotations
 
@@ -23,12 +23,20 @@ FORMATS: dict[str, PixelFormat] = {
     "yuvj420p": "i420",
     "nv12": "nv12",
     "nv21": "nv21",
+    "p010le": "p010",
     "yuyv422": "yuyv",
     "uyvy422": "uyvy",
+    "gray": "gray",
     "rgb24": "rgb",
     "bgr24": "bgr",
     "rgba": "rgba",
     "bgra": "bgra",
+    "rgb0": "rgba",
+    "bgr0": "bgra",
+    "bayer_rggb8": "rggb",
+    "bayer_bggr8": "bggr",
+    "bayer_grbg8": "grbg",
+    "bayer_gbrg8": "gbrg",
 }
 COLORS: dict[tuple[str, bool], ColorSpace] = {
     ("bt601", False): "bt601-limited",
@@ -37,6 +45,7 @@ COLORS: dict[tuple[str, bool], ColorSpace] = {
     ("bt709", True): "bt709-full",
 }
 LIMITED_RANGE, FULL_RANGE = 1, 2
+NEUTRAL_CHROMA = 128
 RGB, BT709 = 0, 1
 # Unspecified, BT.470BG, SMPTE 170M, FCC: all of BT.601's family for our purpose.
 BT601_FAMILY = frozenset({2, 4, 5, 6})
@@ -150,20 +159,30 @@ class Video(Source):
         if picture.rotation:
             self.note(f"the file asks to be turned by {picture.rotation} degrees; that is not done")
         name = picture.format.name
+        is_limited = picture.color_range == LIMITED_RANGE
         if name not in FORMATS or any(plane.line_size < 0 for plane in picture.planes):
             target = "rgb24" if picture.format.is_rgb else "yuv420p"
+            if name.startswith("gray"):
+                target = "gray"
             self.note(f"pixel format {name} is converted to {target} by swscale")
             spread = FULL_RANGE if color.endswith("full") else LIMITED_RANGE
             picture = picture.reformat(
                 format=target, src_color_range=spread, dst_color_range=spread
             )
-        planes = picture.planes
+        format = FORMATS[picture.format.name]
+        planes = [np.frombuffer(plane, np.uint8) for plane in picture.planes]
+        strides = [plane.line_size for plane in picture.planes]
+        if format == "gray" and is_limited:
+            # A gray frame has the full range; luma of the limited one is YUV without colour.
+            format, columns, rows = "i420", (picture.width + 1) // 2, (picture.height + 1) // 2
+            planes += [np.full(columns * rows, NEUTRAL_CHROMA, np.uint8)] * 2
+            strides += [columns] * 2
         return Frame(
-            tuple(np.frombuffer(plane, np.uint8) for plane in planes),
+            tuple(planes),
             picture.width,
             picture.height,
-            format=FORMATS[picture.format.name],
-            strides=[plane.line_size for plane in planes],
+            format=format,
+            strides=strides,
             color=color,
             timestamp_ns=timestamp_ns,
         )

@@ -14,10 +14,10 @@ from PIL import Image
 
 from edgecore import sources
 from edgecore.errors import SourceError
-from edgecore.frame import Frame
+from edgecore.frame import Frame, PixelFormat
 from edgecore.sources.live import Latest
 from edgecore.sources.source import Source
-from edgecore.sources.video import Video
+from edgecore.sources.video import FORMATS, Video
 
 COUNT = 6
 
@@ -138,15 +138,62 @@ def test_frames_stay_whole_after_later_ones_were_decoded(tmp_path: Path) -> None
         assert np.median(np.abs(as_rgb(frame) - gradient(96, 64, index))) < 4
 
 
-@pytest.mark.parametrize("pixels", ["yuv422p", "yuv444p10le", "gray"])
+@pytest.mark.parametrize("size", [(96, 64), (97, 65), (1, 1)])
+@pytest.mark.parametrize(("pixels", "format"), FORMATS.items())
+def test_a_raw_file_gives_its_own_bytes(
+    tmp_path: Path, pixels: str, format: PixelFormat, size: tuple[int, int]
+) -> None:
+    enough = 4 * (size[0] + 1) * (size[1] + 1)
+    data = np.random.default_rng(0).integers(0, 256, enough, np.uint8)
+    planes = Frame(data, *size, format).planes
+    path = tmp_path / "clip.raw"
+    path.write_bytes(b"".join(plane.tobytes() for plane in planes))
+    options = {"pixel_format": pixels, "video_size": f"{size[0]}x{size[1]}"}
+    with Video(str(path), container_format="rawvideo", options=options) as source:
+        frames = list(source)
+        assert source.notes == []
+    assert [frame.format for frame in frames] == [format]
+    for plane, expected in zip(frames[0].planes, planes, strict=True):
+        assert np.array_equal(plane, expected)
+
+
+@pytest.mark.parametrize("pixels", ["yuv422p", "yuv444p10le"])
 def test_other_pixel_formats_are_converted_and_it_is_said(tmp_path: Path, pixels: str) -> None:
     path = video(tmp_path / "clip.mkv", "ffv1", pixels)
     with sources.open(path) as source:
         frames = list(source)
         assert source.notes == [f"pixel format {pixels} is converted to yuv420p by swscale"]
     assert [frame.format for frame in frames] == ["i420"] * COUNT
-    if pixels != "gray":
-        assert np.median(np.abs(as_rgb(frames[2]) - gradient(96, 64, 2))) < 4
+    assert np.median(np.abs(as_rgb(frames[2]) - gradient(96, 64, 2))) < 4
+
+
+@pytest.mark.parametrize(
+    ("color_range", "format", "black", "white"), [(0, "gray", 0, 255), (1, "i420", 16, 235)]
+)
+@pytest.mark.parametrize("pixels", ["gray", "gray10le"])
+def test_gray_is_as_bright_as_its_range_says(
+    tmp_path: Path, pixels: str, color_range: int, format: str, black: int, white: int
+) -> None:
+    path, shift = tmp_path / "clip.mkv", 2 if pixels == "gray10le" else 0
+    levels = np.linspace(black, white, 97, dtype=np.uint16)[None].repeat(65, axis=0)
+    picture = av.VideoFrame.from_ndarray(
+        (levels << shift) if shift else levels.astype(np.uint8), pixels
+    )
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("ffv1", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 97, 65, pixels
+        stream.codec_context.color_range = color_range
+        container.mux(stream.encode(picture))
+        container.mux(stream.encode(None))
+    with sources.open(path) as source:
+        frame = next(source)
+        note = "pixel format gray10le is converted to gray by swscale"
+        assert source.notes == ([note] if shift else [])
+    assert frame.format == format
+    rounding = 1 if shift else 0  # swscale's
+    assert np.abs(frame.planes[0] - levels.astype(float)).max() <= rounding
+    expected = np.rint((levels - float(black)) * 255 / (white - black))
+    assert np.abs(frame.to_rgb() - expected[..., None]).max() <= 1 + rounding
 
 
 def test_full_range_is_kept_when_a_format_is_converted(tmp_path: Path) -> None:
