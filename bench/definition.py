@@ -1,5 +1,5 @@
-"""Definitions to judge answers by: area, crop, and suppression at sizes tests/reference takes
-minutes for. tests/vision/test_bench_definitions.py holds them to tests/reference.
+"""Definitions to judge answers by: readings of crop and chroma, and suppression at sizes
+tests/reference takes minutes for. tests/vision/test_bench_definitions.py holds it to that.
 """
 
 from __future__ import annotations
@@ -75,36 +75,7 @@ def pixel_error(
 def _pixels(
     frame: Frame, size: tuple[int, int], fit: str, interpolation: str, chroma: str
 ) -> Float64Array:
-    if interpolation == "area":
-        return _area(frame, size, fit)
     return reference.pixels(frame, size, fit=fit, interpolation=interpolation, chroma=chroma)
-
-
-def _area(frame: Frame, size: tuple[int, int], fit: str) -> Float64Array:
-    """Each output pixel is the mean of the part of the frame it covers, in luma and in chroma."""
-    left, top, width, height = reference.place((frame.height, frame.width), size, fit, "center")
-    parts = []
-    for plane, offset, step in reference.CHANNELS[frame.format]:
-        rows = frame.planes[plane].astype(np.float64)
-        samples = rows.reshape(rows.shape[0], -1)[:, offset::step]
-        parts.append(
-            _covered(height, samples.shape[0]) @ samples @ _covered(width, samples.shape[1]).T
-        )
-    picture = np.stack(parts, -1)
-    if frame.format in reference.HALF_ROWS | reference.PACKED:
-        picture = reference.to_rgb(picture, frame.color)
-    out = np.full((*size, 3), 114.0)
-    out[top : top + height, left : left + width] = picture
-    return out
-
-
-def _covered(picture: int, samples: int) -> Float64Array:
-    """(picture, samples): the share of each sample in each output pixel."""
-    edges = np.arange(picture + 1) * (samples / picture)
-    start = np.arange(samples)
-    low = np.maximum(edges[:-1, None], start)
-    high = np.minimum(edges[1:, None], start + 1)
-    return np.clip(high - low, 0, None) * (picture / samples)
 
 
 def suppressed(boxes: Boxes, iou_threshold: float = IOU_THRESHOLD) -> NDArray[np.int64]:

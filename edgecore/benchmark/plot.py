@@ -18,9 +18,8 @@ Font = ImageFont.ImageFont | ImageFont.FreeTypeFont
 
 
 def draw(results: Sequence[Result], title: str) -> Image.Image:
-    """The picture, as high as the results need; those without a time are left out."""
-    timed = [r for r in results if r.median_us is not None]
-    groups = {r.group: [x for x in timed if x.group == r.group] for r in timed}
+    """The picture, as high as the results need."""
+    groups = {r.group: [x for x in results if x.group == r.group] for r in results}
     height = 2 * MARGIN + HEADING + sum(_panel_height(rows) for rows in groups.values())
     image = Image.new("RGB", (WIDTH, height), PAPER)
     canvas = ImageDraw.Draw(image)
@@ -53,7 +52,7 @@ def _panel_height(rows: Sequence[Result]) -> int:
 
 
 def _panel(canvas: ImageDraw.ImageDraw, top: int, name: str, rows: Sequence[Result]) -> None:
-    times = [row.median_us or 1.0 for row in rows]
+    times = [row.median_us for row in rows]
     low = math.floor(math.log10(min(times)) - 0.15)
     high = math.ceil(math.log10(max(times)))
     left, right = MARGIN + LABELS, WIDTH - MARGIN - TIMES

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
-
 import numpy as np
 import numpy.typing as npt
 
@@ -44,57 +42,30 @@ def yolov8(seed: int = 7) -> Float32Array:
 
 
 SSD_SIZE = (300, 300)
-SSD_GRIDS = ((19, 3), (10, 6), (5, 6), (3, 6), (2, 6), (1, 6))
+SSD_ANCHORS = 1917
 SSD_CLASSES = 90
 SSD_CODER = (10.0, 10.0, 5.0, 5.0)
 SSD_BOX_QUANTIZATION = (0.06, 0)
 SSD_SCORE_QUANTIZATION = (0.08, 40)
 
 
-class SsdHead(NamedTuple):
-    """A raw SSD head: codes (1, 1917, 4) as ty, tx, th, tw; logits (1, 1917, 91), 0 the background;
-    anchors (1917, 4) as cy, cx, h, w, parts of the input's sides."""
-
-    codes: Float32Array
-    logits: Float32Array
-    anchors: Float32Array
+def ssd_head() -> heads.SsdRaw:
+    """The raw SSD head, 90 classes at 300 x 300."""
+    return heads.SsdRaw(SSD_CLASSES, SSD_SIZE)
 
 
-def ssd_anchors() -> Float32Array:
-    """Six grids, 1917 anchors, sizes growing from 0.2 to 0.95 about as in SSD MobileNet."""
-    rows = []
-    for level, (side, count) in enumerate(SSD_GRIDS):
-        scale = 0.2 + 0.15 * level
-        shapes = [(scale * r**-0.5, scale * r**0.5) for r in (1, 2, 0.5, 3, 1 / 3, 1.2)[:count]]
-        for y in range(side):
-            for x in range(side):
-                rows += [((y + 0.5) / side, (x + 0.5) / side, h, w) for h, w in shapes]
-    return np.array(rows, np.float32)
+def ssd(seed: int = 7) -> tuple[Float32Array, Float32Array]:
+    """Codes (1, 1917, 4) as ty, tx, th, tw, and logits (1, 1917, 91), 0 the background.
 
-
-def ssd_head() -> Any:
-    """The raw SSD head of `edgecore.heads`, 90 classes at 300 x 300.
-
-    Raises:
-        ValueError: it is not built.
+    20 objects fire at 6 neighbouring anchors each; all other logits lie below -4.
     """
-    made = getattr(heads, "SsdRaw", None)
-    if made is None:
-        raise ValueError("edgecore.heads has no raw SSD head")
-    return made(SSD_CLASSES, SSD_SIZE)
-
-
-def ssd(seed: int = 7) -> SsdHead:
-    """20 objects fire at 6 neighbouring anchors each; all other logits lie below -4."""
     draw = np.random.default_rng(seed)
-    anchors = ssd_anchors()
-    n = len(anchors)
-    codes = draw.normal(0, 0.5, (1, n, 4)).astype(np.float32)
-    logits = draw.uniform(-8, -4, (1, n, 1 + SSD_CLASSES)).astype(np.float32)
-    firing = (draw.permutation(n // 6)[:OBJECTS, None] * 6 + np.arange(6)).reshape(-1)
+    codes = draw.normal(0, 0.5, (1, SSD_ANCHORS, 4)).astype(np.float32)
+    logits = draw.uniform(-8, -4, (1, SSD_ANCHORS, 1 + SSD_CLASSES)).astype(np.float32)
+    firing = (draw.permutation(SSD_ANCHORS // 6)[:OBJECTS, None] * 6 + np.arange(6)).reshape(-1)
     class_id = draw.integers(1, 1 + SSD_CLASSES, OBJECTS).repeat(6)
     logits[0, firing, class_id] = draw.uniform(-1, 4, len(firing))
-    return SsdHead(codes, logits, anchors)
+    return codes, logits
 
 
 def quantized(

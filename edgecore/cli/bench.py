@@ -185,11 +185,6 @@ def _print(results: list[Result]) -> None:
             texts = []
             for variant in variants:
                 row = cells.get(variant)
-                if row is None:
-                    texts.append(Text("-", "dim"))
-                elif row.median_us is None:
-                    texts.append(Text("not built", "yellow"))
-                else:
-                    texts.append(Text(time_text(row.median_us)))
+                texts.append(Text("-", "dim") if row is None else Text(time_text(row.median_us)))
             table.add_row(job, *texts)
         console.print(table)

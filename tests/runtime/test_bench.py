@@ -47,7 +47,7 @@ def test_a_run_leaves_table_json_and_plot(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "YOLOv8 int8" in done.stdout
     document: dict[str, Any] = json.loads((tmp_path / "bench.json").read_text())
-    timed = [row for row in document["results"] if row["median_us"] is not None]
+    timed = document["results"]
     assert all(row["median_us"] > 0 and row["turns"] >= 1 for row in timed)
     assert {row["variant"] for row in timed if row["job"].startswith("YOLOv8 int8")} == set(
         isa.available()
