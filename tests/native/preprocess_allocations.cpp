@@ -9,19 +9,20 @@ namespace edgecore {
 
 bool preprocessing_allocates_nothing(const char* isa) {
     SeededDice dice(1);
-    std::vector<uint8_t> pixels(640 * 480 * 3), out(224 * 224 * 3 * sizeof(float));
+    std::vector<uint8_t> pixels(640 * 480 * 4), out(224 * 224 * 3 * sizeof(float));
     dice.fill(&pixels);
     std::vector<std::unique_ptr<PreprocessPlan>> plans;
     std::vector<FrameView> views;
     std::vector<size_t> bytes;
     for (size_t i = 0; i < kInputs; ++i) {
         const int width = 64 + 24 * static_cast<int>(i), height = 48 + 18 * static_cast<int>(i);
-        const auto format = i % 2 ? PixelFormat::rgb : PixelFormat::nv12;
+        const auto format = static_cast<PixelFormat>(i % kPixelFormats);
         const FrameGeometry frame{format, ColorSpace::bt601_limited, width, height};
         PreprocessOptions options{};
         options.geometry.width = options.geometry.height = 224;
         options.geometry.quarter_turns = static_cast<int>(i % 4);
-        options.interpolation = static_cast<Interpolation>(i % 3);
+        options.interpolation = dice.pick<Interpolation>(3);
+        options.chroma = dice.pick<Chroma>(2);
         options.values = {static_cast<OutputType>(i % 4), {0, 0, 0}, {1, 1, 1}, 1.0, 0, 114};
         bytes.push_back(size_of(options.values.type) * 224 * 224 * 3);
         plans.push_back(std::make_unique<PreprocessPlan>(

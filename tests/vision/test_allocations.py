@@ -2,20 +2,22 @@
 
 import gc
 import sys
+from typing import get_args
 
 import numpy as np
 import pytest
 
 from edgecore import Frame, Preprocessor, isa
+from edgecore.frame import PixelFormat
 
 FRAMES = 1000
 
 
 @pytest.mark.parametrize("name", isa.available())
-@pytest.mark.parametrize("format", ["nv12", "rgb"])
-def test_preprocessing_into_own_memory_keeps_the_heap_flat(name: str, format: str) -> None:
+@pytest.mark.parametrize("format", get_args(PixelFormat))
+def test_preprocessing_into_own_memory_keeps_the_heap_flat(name: str, format: PixelFormat) -> None:
     plan = Preprocessor((64, 48), dtype="int8")
-    frame = Frame(bytes(96 * 64 * 3 if format == "rgb" else 96 * 96), 96, 64, format)
+    frame = Frame(bytes(96 * 64 * 4), 96, 64, format)
     out = np.empty(plan.shape, plan.dtype)
     with isa.pinned(name):
         for _ in range(10):
