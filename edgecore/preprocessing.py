@@ -143,7 +143,8 @@ class Preprocessor:
 
         Raises:
             TypeError: wrong dtype or layout; nothing is converted silently.
-            ValueError: wrong shape, or a size out of range, or a roi outside this frame.
+            ValueError: wrong shape, or a size out of range, or a roi outside this frame; or `out`
+                lies in the frame's memory, rows or between them.
         """
         if type(frame) is not Frame:
             frame = as_frame(frame)

@@ -70,6 +70,11 @@ int number_of(OutputType type) {
     return -1;
 }
 
+void check_apart(const FrameView& frame, const void* out, size_t bytes) {
+    if (overlaps(frame, out, bytes))
+        throw std::invalid_argument("out must not overlap the frame's memory");
+}
+
 void check(Status status) {
     if (status == Status::wrong_planes)
         throw std::invalid_argument("planes are not those the plan was made for");
@@ -85,6 +90,7 @@ bool run(const PreprocessPlan& plan, const py::tuple& planes, py::object out, Th
     auto array = py::reinterpret_borrow<py::array>(out);
     void* const data = array.mutable_data();
     const size_t bytes = array.nbytes();
+    check_apart(frame, data, bytes);
     Status status;
     {
         py::gil_scoped_release released;
@@ -109,6 +115,7 @@ bool run_batch(PreprocessBatch& batch, const py::tuple& planes, const Array<int3
     auto array = py::reinterpret_borrow<py::array>(out);
     void* const data = array.mutable_data();
     const size_t bytes = array.nbytes();
+    check_apart(frame, data, bytes);
     Status status;
     {
         py::gil_scoped_release released;

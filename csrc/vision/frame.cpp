@@ -1,5 +1,7 @@
 #include "vision/frame.h"
 
+#include <algorithm>
+
 #include "vision/names.h"
 
 namespace edgecore {
@@ -64,6 +66,22 @@ PlaneShape plane_shape(const FrameGeometry& geometry, int plane) noexcept {
         break;
     }
     return {geometry.height, geometry.width, 1};
+}
+
+// As integers: pointers into different arrays have no order.
+bool overlaps(const FrameView& frame, const void* data, size_t bytes) noexcept {
+    const auto begin = reinterpret_cast<uintptr_t>(data);
+    for (int i = 0; i < frame.planes && i < kMaxPlanes; ++i) {
+        const Plane& plane = frame.plane[i];
+        if (plane.rows < 1)
+            continue;
+        const auto top = reinterpret_cast<uintptr_t>(plane.data);
+        const auto bottom = top + static_cast<uintptr_t>(plane.stride * (plane.rows - 1));
+        const uintptr_t end = std::max(top, bottom) + static_cast<uintptr_t>(plane.row_bytes);
+        if (std::min(top, bottom) < begin + bytes && begin < end)
+            return true;
+    }
+    return false;
 }
 
 } // namespace edgecore

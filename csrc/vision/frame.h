@@ -68,6 +68,9 @@ struct FrameView {
     Plane plane[kMaxPlanes];
 };
 
+// Whether these bytes reach into a plane, or between its rows.
+bool overlaps(const FrameView& frame, const void* data, size_t bytes) noexcept;
+
 } // namespace edgecore
 
 #endif

@@ -6,11 +6,14 @@ import platform
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
 
-from edgecore import isa, preprocess
+from edgecore import Frame, Preprocessor, isa, preprocess
+from tests.vision.preprocess_cases import cases
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -79,3 +82,14 @@ def test_environment_forces_a_set_or_fails_the_import(name: str, works: bool) ->
     else:
         assert done.returncode != 0
         assert "baseline; got mmx" in done.stderr
+
+
+@settings(max_examples=200)
+@given(case=cases((300, 60), (150, 150)))
+def test_every_set_makes_a_tensor_of_the_same_bits(case: tuple[Frame, Any]) -> None:
+    frame, options = case
+    plan, made = Preprocessor(**options), {}
+    for name in isa.available():
+        with isa.pinned(name):
+            made[name] = plan(frame).tobytes()
+    assert set(made.values()) == {made["baseline"]}
