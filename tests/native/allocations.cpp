@@ -7,6 +7,7 @@
 
 #include "native/allocations.h"
 #include "native/head_case.h"
+#include "native/variants.h"
 
 namespace {
 
@@ -83,6 +84,16 @@ bool suppression_allocates_nothing(const char* isa) {
     });
 }
 
+bool variants_allocate_nothing(const char* isa) {
+    std::vector<VariantInput> inputs;
+    for (size_t i = 0; i < kInputs; ++i) {
+        SeededDice dice(i);
+        inputs.push_back(make_variant_input(dice, 1 + 8 * static_cast<int>(i)));
+    }
+    Variants variants;
+    return nothing_allocated("variants", isa, [&](size_t i) { variants.run(inputs[i]); });
+}
+
 } // namespace
 
 } // namespace edgecore
@@ -93,6 +104,7 @@ int main() {
         fine = edgecore::preprocessing_allocates_nothing(isa) && fine;
         fine = edgecore::heads_allocate_nothing(isa) && fine;
         fine = edgecore::suppression_allocates_nothing(isa) && fine;
+        fine = edgecore::variants_allocate_nothing(isa) && fine;
     });
     return !fine;
 }

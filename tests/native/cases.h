@@ -1,11 +1,13 @@
 // Random cases of the vision core. Each is run on every available instruction set, which must give
 // the bits of baseline, and the plain definition's answer where one stands beside it. What is read
 // lies in blocks of exactly its size, for AddressSanitizer. False, with a line on what differs,
-// where one does not agree.
+// where one does not agree. `results`, where given, takes what baseline made, for comparison with
+// other machines.
 #ifndef EDGECORE_TESTS_NATIVE_CASES_H
 #define EDGECORE_TESTS_NATIVE_CASES_H
 
 #include "native/dice.h"
+#include "native/digest.h"
 #include "vision/dispatch.h"
 
 namespace edgecore {
@@ -14,15 +16,18 @@ struct LargestFrame {
     int width, height; // of the frame
     int side;          // of the tensor
 };
-bool preprocessing_agrees(Dice& dice, const LargestFrame& largest);
+bool preprocessing_agrees(Dice& dice, const LargestFrame& largest, Digest* results = nullptr);
 
 // The kernels that heads and suppression are made of, one call each.
 bool kernels_agree(Dice& dice);
 
 // Whole heads of up to `largest` anchors a side or a row, decoded twice by the same decoder.
-bool heads_agree(Dice& dice, int largest);
+bool heads_agree(Dice& dice, int largest, Digest* results = nullptr);
 
-bool suppression_agrees(Dice& dice, int most_boxes);
+bool suppression_agrees(Dice& dice, int most_boxes, Digest* results = nullptr);
+
+// Soft, weighted, distance-IoU and rotated suppression.
+bool variants_agree(Dice& dice, int most_boxes, Digest* results = nullptr);
 
 // Calls use(isa) for every set, which is in force meanwhile.
 template <class Use>

@@ -89,7 +89,7 @@ ThreadPool* pool() {
 
 } // namespace
 
-bool preprocessing_agrees(Dice& dice, const LargestFrame& largest) {
+bool preprocessing_agrees(Dice& dice, const LargestFrame& largest, Digest* results) {
     FrameGeometry frame{};
     frame.format = dice.pick<PixelFormat>(kPixelFormats);
     frame.color = dice.pick<ColorSpace>(4);
@@ -119,6 +119,8 @@ bool preprocessing_agrees(Dice& dice, const LargestFrame& largest) {
     };
     force_kernels("baseline");
     const std::vector<uint8_t> wanted = run(nullptr);
+    if (results)
+        results->add(wanted);
     bool fine = !wanted.empty();
     for_each_set([&](const char* isa) {
         bool same = run(nullptr) == wanted;

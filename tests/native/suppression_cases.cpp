@@ -70,7 +70,7 @@ Selection make_selection(Dice& dice, int most) {
 
 } // namespace
 
-bool suppression_agrees(Dice& dice, int most_boxes) {
+bool suppression_agrees(Dice& dice, int most_boxes, Digest* results) {
     Boxes in = make_boxes(dice, most_boxes);
     const Selection selection = make_selection(dice, most_boxes);
     const size_t n = in.scores.size();
@@ -93,6 +93,8 @@ bool suppression_agrees(Dice& dice, int most_boxes) {
     const int64_t* class_id = in.class_id.empty() ? nullptr : in.class_id.data();
     const PlainResult wanted =
         plain_suppression(in.boxes.data(), in.scores.data(), class_id, n, selection);
+    if (results)
+        results->add(wanted.kept);
     static GreedyNms nms; // with the memory of all cases before
     for_each_set([&](const char* isa) {
         nms.run(in.boxes.data(), in.scores.data(), class_id, n, selection);
