@@ -31,13 +31,19 @@ SYSTEM_PACKAGES := ccache clang libclang-rt-dev gcc-arm-none-eabi libnewlib-arm-
 
 PIP := -m pip install --quiet --disable-pip-version-check
 
-.PHONY: run test test-litert test-tflite prove prove-tflite prove-fuzz lint format bench train sanitize \
+.PHONY: run ready test test-litert test-tflite prove prove-tflite prove-fuzz lint format bench train sanitize \
 	native fuzz system clean
 
 run: .venv/ready
 	.venv/bin/edgecore run --out $(OUT) --duration $(DURATION)
 
 test: test-litert test-tflite
+
+# What the two halves of the suite need; they share what is built in place.
+ready: .venv/ready .venv/tools
+ifneq ($(PYTHON_TFLITE),)
+ready: .venv-tflite/ready
+endif
 
 test-litert: .venv/ready .venv/tools
 	.venv/bin/python -m pytest $(PYTEST_ARGS)

@@ -18,7 +18,10 @@ REFERENCE = {
     "yolov5n-int8": (0.4251, 0.6897),
 }
 
-# Above the table by more than 0.02. The set is small, and this model, quantised end to end, sways
+# The set is small: 50 pictures, 138 boxes. Two resizes that are both correct move mAP by up to 0.015,
+# so a difference of 0.02 says that something in the way is broken.
+NEAR = 0.02
+# Above the table by more than that. The set is small, and this model, quantised end to end, sways
 # with single levels of its input: with everything else equal, mAP 50-95 is 0.629 with OpenCV's
 # INTER_LINEAR, which the table used, 0.644 with its INTER_LINEAR_EXACT, 0.639 with the exact
 # float64 resize below, and 0.658 with ours, which differs from that by one level in 0.2 % of the
@@ -46,7 +49,7 @@ def test_precision_is_near_the_reference_pipelines(test_data, engine, name):
     )
     measured = mean_average_precision(detector, test_data / "voc50", labels)
     for value, reference in zip(measured, REFERENCE[name], strict=True):
-        assert reference - 0.02 <= value <= reference + ABOVE.get(name, 0.02)
+        assert reference - NEAR <= value <= reference + ABOVE.get(name, NEAR)
 
 
 class ExactResize:
@@ -72,4 +75,4 @@ def test_precision_with_an_exact_resize_is_within_a_fiftieth_of_the_table(test_d
     )
     detector._preprocessor = ExactResize(detector._preprocessor)
     measured = mean_average_precision(detector, test_data / "voc50", labels)
-    assert measured == pytest.approx(REFERENCE["yolov8n_full_integer_quant"], abs=0.02)
+    assert measured == pytest.approx(REFERENCE["yolov8n_full_integer_quant"], abs=NEAR)
