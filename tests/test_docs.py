@@ -75,6 +75,14 @@ def test_data_blocks_parse(page: Path) -> None:
         json.loads(body)
 
 
+@pytest.mark.parametrize("page", [*PAGES, ROOT / "bench/README.md"], ids=page_id)
+def test_source_files_named_in_a_page_exist(page: Path) -> None:
+    rooms = ("csrc", "edgecore", "firmware_bridge", "tests", "bench")
+    files = [path for room in rooms for path in (ROOT / room).rglob("*.*")]
+    for name in re.findall(r"`([\w/*.-]+\.(?:py|pyx|pyi|cpp|c|h|inc))(?:::\w+)?`", page.read_text()):
+        assert any(path.match(name) for path in files), f"{page.name} names {name}"
+
+
 def commands(page: Path) -> list[str]:
     joined = "\n".join(blocks(page, "sh")).replace("\\\n", " ")
     lines = (line.split("  #")[0].strip() for line in joined.splitlines())

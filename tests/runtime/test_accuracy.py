@@ -21,7 +21,7 @@ REFERENCE = {
 # The set is small: 50 pictures, 138 boxes. Two resizes that are both correct move mAP by up to 0.015,
 # so a difference of 0.02 says that something in the way is broken.
 NEAR = 0.02
-# Above the table by more than that. The set is small, and this model, quantised end to end, sways
+# Above the table by more than that: this model, quantised end to end, sways
 # with single levels of its input: with everything else equal, mAP 50-95 is 0.629 with OpenCV's
 # INTER_LINEAR, which the table used, 0.644 with its INTER_LINEAR_EXACT, 0.639 with the exact
 # float64 resize below, and 0.658 with ours, which differs from that by one level in 0.2 % of the
