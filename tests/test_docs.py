@@ -79,7 +79,9 @@ def test_data_blocks_parse(page: Path) -> None:
 def test_source_files_named_in_a_page_exist(page: Path) -> None:
     rooms = ("csrc", "edgecore", "firmware_bridge", "tests", "bench")
     files = [path for room in rooms for path in (ROOT / room).rglob("*.*")]
-    for name in re.findall(r"`([\w/*.-]+\.(?:py|pyx|pyi|cpp|c|h|inc))(?:::\w+)?`", page.read_text()):
+    for name in re.findall(
+        r"`([\w/*.-]+\.(?:py|pyx|pyi|cpp|c|h|inc))(?:::\w+)?`", page.read_text()
+    ):
         assert any(path.match(name) for path in files), f"{page.name} names {name}"
 
 

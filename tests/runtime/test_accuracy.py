@@ -18,8 +18,8 @@ REFERENCE = {
     "yolov5n-int8": (0.4251, 0.6897),
 }
 
-# The set is small: 50 pictures, 138 boxes. Two resizes that are both correct move mAP by up to 0.015,
-# so a difference of 0.02 says that something in the way is broken.
+# The set is small, 50 pictures with 138 boxes: two resizes that are both correct move mAP by up to
+# 0.015, so a difference above 0.02 says that something in the way is broken.
 NEAR = 0.02
 # Above the table by more than that: this model, quantised end to end, sways
 # with single levels of its input: with everything else equal, mAP 50-95 is 0.629 with OpenCV's
