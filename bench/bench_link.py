@@ -5,9 +5,11 @@ core the suite is pinned to, and is timed by the wall's clock, in turns with its
 """
 
 import asyncio
+import ctypes
 import os
 import random
 import resource
+import socket
 import statistics
 import subprocess
 import sys
@@ -24,7 +26,7 @@ import firmware_bridge as fb
 from bench.conftest import Contest, Keep, Load
 from bench.harness import Row
 from edgecore.benchmark.race import Entrant
-from firmware_bridge._carrier import Line
+from firmware_bridge._carrier import Carrier, Line
 
 FRAMES = 1000
 ENCODE = f"encode {FRAMES} 64-byte frames, one by one"
@@ -32,6 +34,7 @@ DECODE = f"decode {FRAMES} 64-byte frames"
 ROUND_TRIP = "round trip over a pty"
 COMMANDS = "reliable commands over a pty"
 LISTENING = "processor time of a full 3 Mbaud line, decoded"
+GIL = "answer to a device while Python holds the GIL 50 ms at a time"
 CLOCK = "clock over a simulated 921600 baud line"
 ALERT = fb.Alert(kind=1, level=1, duration_ms=10)
 
@@ -266,6 +269,62 @@ def test_listening(all_cores: None, benchmark: Any, keep: Keep) -> None:
         role = "yardstick" if "alone" in name else "edgecore"
         facts: dict[str, float | str] = {"% of a core": round(statistics.median(found), 2)}
         keep(Row(LISTENING, name, statistics.median(found) * 10_000, role=role, facts=facts))
+
+
+DEVICE = """
+import os, select, sys, time
+from firmware_bridge._link import Session
+from firmware_bridge.events import Stamps
+fd, seconds = int(sys.argv[1]), float(sys.argv[2])
+now_us = lambda: time.monotonic_ns() // 1000
+session = Session(device=True, boot_id=5, name="device", now_us=now_us())
+until, due, worst = time.monotonic() + seconds, 0.0, []
+while time.monotonic() < until:
+    if session.open and time.monotonic() >= due:
+        session.ping()
+        due = time.monotonic() + 0.002
+    os.write(fd, session.output(now_us()))
+    came = os.read(fd, 4096) if select.select([fd], [], [], 0.001)[0] else b""
+    for event in session.input(now_us(), came):
+        if isinstance(event, Stamps):
+            worst.append(event.t4 - event.t1)
+print(*worst)
+"""
+
+
+def hold_the_gil(until: float) -> None:
+    sleep = ctypes.PyDLL(None).usleep
+    while time.monotonic() < until:
+        sleep(50_000)
+
+
+def test_answers_while_the_gil_is_held(all_cores: None, benchmark: Any, keep: Keep) -> None:
+    taken: list[int] = []
+
+    def turn() -> None:
+        ours, theirs = socket.socketpair()
+        command = [sys.executable, "-c", DEVICE, str(theirs.fileno()), "3"]
+        with subprocess.Popen(
+            command, pass_fds=[theirs.fileno()], stdout=subprocess.PIPE, text=True
+        ) as device:
+            theirs.close()
+            ours.setblocking(False)
+            carrier = Carrier(boot_id=7)
+            carrier.attach(ours.fileno())
+            hold_the_gil(time.monotonic() + 3)
+            assert device.stdout is not None
+            taken.extend(map(int, device.stdout.read().split()))
+        carrier.stop()
+        ours.close()
+
+    benchmark.pedantic(turn, rounds=3)
+    assert len(taken) > 1000
+    facts: dict[str, float | str] = {
+        "p99 ms": round(float(np.percentile(taken, 99)) / 1000, 2),
+        "max ms": round(max(taken) / 1000, 2),
+    }
+    median = statistics.median(taken)
+    keep(Row(GIL, "edgecore", median, rounds=len(taken), role="edgecore", facts=facts))
 
 
 def test_clock(benchmark: Any, keep: Keep) -> None:

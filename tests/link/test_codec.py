@@ -90,6 +90,31 @@ def test_encoding_is_the_twins(frame):
     assert encoded(frame) == reference.encode(channel, type, payload, sequence, kind)
 
 
+@given(frames=st.lists(frames, max_size=6), cut=st.integers(0, 400))
+def test_arrays_hold_what_frames_hold(frames, cut):
+    wire = b"\xff\0".join(encoded(frame) for frame in frames)
+    plain, bulk = codec.Decoder(), codec.Decoder()
+    for piece in (wire[:cut], wire[cut:]):
+        headers, bodies = bulk.feed_arrays(piece)
+        found = [
+            (*header.tolist()[:4], bodies[at : at + length].tobytes())
+            for header, length, at in zip(
+                headers, headers["length"], headers["offset"], strict=True
+            )
+        ]
+        assert found == [tuple(frame) for frame in plain.feed(piece)]
+    assert bulk.errors == plain.errors
+
+
+def test_frames_are_values():
+    (one,), (same,) = (codec.Decoder().feed(codec.encode(1, 2, b"x")) for _ in range(2))
+    (other,) = codec.Decoder().feed(codec.encode(1, 2, b"y"))
+    assert one == same != other
+    assert hash(one) == hash(same)
+    assert one != "text"
+    assert repr(one) == "Frame(kind=0, channel=1, sequence=0, type=2, payload=b'x')"
+
+
 @given(frames=st.lists(frames, max_size=4), seed=st.integers(0, 2**32), most=st.integers(1, 40))
 def test_any_split_of_the_stream_decodes_the_same(frames, seed, most):
     wire = b"\0".join(encoded(frame) for frame in frames)
