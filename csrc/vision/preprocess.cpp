@@ -21,9 +21,32 @@ Mixing mixing_of(SourceKind kind, ChannelOrder order) noexcept {
     return Mixing::none;
 }
 
+constexpr uint8_t kElsewhere = 0x80;
+constexpr uint8_t kHere = 0x80;
+
+// One permutation for each two windows of a block of `bytes`.
+void join(size_t bytes, int window, Windows* windows) {
+    const size_t count = windows->count;
+    const size_t pairs = (count + 1) / 2;
+    const size_t blocks = count ? windows->start.size() / count : 0;
+    uint8_t* to = windows->index.data();
+    for (size_t block = 0; block < blocks; ++block) {
+        const uint8_t* from = windows->index.data() + block * count * bytes;
+        for (size_t k = 0; k < count; k += 2, from += 2 * bytes) {
+            for (size_t i = 0; i < bytes; ++i) {
+                const uint8_t first = from[i];
+                const uint8_t second = k + 1 < count ? from[bytes + i] : kElsewhere;
+                const int place = first != kElsewhere ? first : window + second;
+                *to++ = first == second ? 0 : static_cast<uint8_t>(kHere | place);
+            }
+        }
+    }
+    windows->index.resize(blocks * pairs * bytes);
+}
+
 // Weights in two signed bytes a lane each; preprocess_tables.h says how. 255 * fine fits int16.
 void split_weights(const std::vector<int16_t>& weight, std::vector<int8_t>* coarse,
-                   std::vector<int8_t>* fine, Taps* taps) {
+                   std::vector<int8_t>* fine, bool* any_fine) {
     coarse->resize(2 * weight.size());
     fine->resize(2 * weight.size());
     size_t to = 0;
@@ -40,8 +63,7 @@ void split_weights(const std::vector<int16_t>& weight, std::vector<int8_t>* coar
         (*fine)[to] = static_cast<int8_t>(-low);
         (*fine)[to + 1] = static_cast<int8_t>(low);
         to += 2;
-        if (exact != 0)
-            *taps = std::max(*taps, low != 0 ? Taps::fine : Taps::coarse);
+        *any_fine |= low != 0;
     }
 }
 
@@ -127,7 +149,7 @@ void PreprocessPlan::lay_out_taps(int index) {
     }
     // Rows read by neighbouring output rows are worth keeping, were it only every other one.
     const Axis& rows = geometry_.rows;
-    own.kept = rows.to - rows.from < int64_t{2} * kSubpixels * shape.group_y * rows.picture;
+    own.kept = rows.to - rows.from < int64_t{kSubpixels} * shape.group_y * rows.picture;
 }
 
 // As many columns as lines and sums of areas have room for.
@@ -230,15 +252,17 @@ void PreprocessPlan::fill_table(int index, const WindowShape& shape, Prepared* o
     LineTable& table = out->line[index];
     Windows& windows = out->windows[index];
     cover(first->data(), second->data(), lanes, limit, shape, &windows);
+    if (shape.joined)
+        join(size_t{2} * shape.lanes, shape.bytes, &windows);
     table.first = own.first.data();
     table.second = own.second.data();
     table.weight = own.weight.data();
-    table.taps = Taps::picked;
+    table.fine_weights = false;
     table.windows = windows.count;
     table.start = windows.start.data();
     table.index = windows.index.data();
     table.ordered_weight = weight.data();
-    split_weights(weight, &out->coarse[index], &out->fine[index], &table.taps);
+    split_weights(weight, &out->coarse[index], &out->fine[index], &table.fine_weights);
     table.coarse = out->coarse[index].data();
     table.fine = out->fine[index].data();
 }

@@ -33,10 +33,8 @@ struct WindowShape {
     int together;  // neighbouring blocks permuted by one instruction
     bool paired;   // the two taps alternate, or all first taps come before all second ones
     bool bytewise; // places of words are those of their bytes
+    bool joined;   // two windows have one permutation, which takes them as one
 };
-
-// What the weights of a line's lanes need.
-enum class Taps : uint8_t { picked, coarse, fine };
 
 // How each lane of a line of samples is read from a row: two bytes and the weight of the second.
 struct LineTable {
@@ -46,7 +44,8 @@ struct LineTable {
 
     // The same for the kernels' windows; windows == 0 where the row is narrower than a window.
     // For each block of lanes and each of its windows: where it begins in the row, and for each
-    // byte wanted its place in the window, 0x80 for one that another window has.
+    // byte wanted its place in the window, 0x80 for one that another window has. Where windows are
+    // joined, for each two of them, 0x80 added to the places of the bytes that they have.
     int windows;
     const int32_t* start;
     const uint8_t* index;
@@ -55,7 +54,7 @@ struct LineTable {
     const int8_t* coarse;
     const int8_t* fine;
     const int16_t* ordered_weight; // the weights in the order of the blocks, for other shapes
-    Taps taps;                     // picked: every weight is 0; coarse: every l is
+    bool fine_weights;             // not every l is 0
 };
 
 struct RowTap {
