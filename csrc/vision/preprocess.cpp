@@ -21,52 +21,6 @@ Mixing mixing_of(SourceKind kind, ChannelOrder order) noexcept {
     return Mixing::none;
 }
 
-constexpr uint8_t kElsewhere = 0x80;
-constexpr uint8_t kHere = 0x80;
-
-// One permutation for each two windows of a block of `bytes`.
-void join(size_t bytes, int window, Windows* windows) {
-    const size_t count = windows->count;
-    const size_t pairs = (count + 1) / 2;
-    const size_t blocks = count ? windows->start.size() / count : 0;
-    uint8_t* to = windows->index.data();
-    for (size_t block = 0; block < blocks; ++block) {
-        const uint8_t* from = windows->index.data() + block * count * bytes;
-        for (size_t k = 0; k < count; k += 2, from += 2 * bytes) {
-            for (size_t i = 0; i < bytes; ++i) {
-                const uint8_t first = from[i];
-                const uint8_t second = k + 1 < count ? from[bytes + i] : kElsewhere;
-                const int place = first != kElsewhere ? first : window + second;
-                *to++ = first == second ? 0 : static_cast<uint8_t>(kHere | place);
-            }
-        }
-    }
-    windows->index.resize(blocks * pairs * bytes);
-}
-
-// Weights in two signed bytes a lane each; preprocess_tables.h says how. 255 * fine fits int16.
-void split_weights(const std::vector<int16_t>& weight, std::vector<int8_t>* coarse,
-                   std::vector<int8_t>* fine, bool* any_fine) {
-    coarse->resize(2 * weight.size());
-    fine->resize(2 * weight.size());
-    size_t to = 0;
-    for (const int16_t doubled : weight) {
-        const int exact = doubled / 2;
-        int high = std::clamp((exact + 64) / 128, 1, 127);
-        int low = exact - 128 * high;
-        if (exact == 0) { // both taps are the same byte
-            high = 64;
-            low = 0;
-        }
-        (*coarse)[to] = static_cast<int8_t>(128 - high);
-        (*coarse)[to + 1] = static_cast<int8_t>(high);
-        (*fine)[to] = static_cast<int8_t>(-low);
-        (*fine)[to + 1] = static_cast<int8_t>(low);
-        to += 2;
-        *any_fine |= low != 0;
-    }
-}
-
 } // namespace
 
 PreprocessPlan::PreprocessPlan(const FrameGeometry& frame, const Region& region,
@@ -228,7 +182,7 @@ void PreprocessPlan::fill_table(int index, const WindowShape& shape, Prepared* o
     const Line& line = tables_.line[index];
     const std::vector<int32_t>* first = &own.first;
     const std::vector<int32_t>* second = &own.second;
-    std::vector<int16_t>& weight = out->weight[index];
+    std::vector<int16_t>& weight = out->weight;
     weight = own.weight;
     const size_t half = size_t{1} * shape.lanes * shape.together / 2;
     if (line.twin && half > 0) {
@@ -252,19 +206,10 @@ void PreprocessPlan::fill_table(int index, const WindowShape& shape, Prepared* o
     LineTable& table = out->line[index];
     Windows& windows = out->windows[index];
     cover(first->data(), second->data(), lanes, limit, shape, &windows);
-    if (shape.joined)
-        join(size_t{2} * shape.lanes, shape.bytes, &windows);
     table.first = own.first.data();
     table.second = own.second.data();
     table.weight = own.weight.data();
-    table.fine_weights = false;
-    table.windows = windows.count;
-    table.start = windows.start.data();
-    table.index = windows.index.data();
-    table.ordered_weight = weight.data();
-    split_weights(weight, &out->coarse[index], &out->fine[index], &table.fine_weights);
-    table.coarse = out->coarse[index].data();
-    table.fine = out->fine[index].data();
+    lay_out_blocks(windows, weight, shape, &out->blocks[index], &table);
 }
 
 void PreprocessPlan::prepare(const Kernels& kernels, Prepared* out) const {

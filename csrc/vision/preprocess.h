@@ -20,6 +20,7 @@
 #include "vision/mosaic.h"
 #include "vision/preprocess_tables.h"
 #include "vision/source_layout.h"
+#include "vision/tap_blocks.h"
 #include "vision/taps.h"
 #include "vision/thread_pool.h"
 #include "vision/values.h"
@@ -96,10 +97,9 @@ private:
     struct Prepared {
         const Kernels* kernels;
         PreprocessTables tables;
-        std::vector<int8_t> coarse[2];
-        std::vector<int8_t> fine[2];
-        std::vector<int16_t> weight[2];
+        std::vector<int16_t> weight; // in the order of the blocks
         Windows windows[2];
+        TapBlocks blocks[2];
         std::vector<int32_t> twin_first; // of both twins, in the order of the blocks
         std::vector<int32_t> twin_second;
         LineTable line[2];

@@ -42,19 +42,19 @@ struct LineTable {
     const int32_t* second;
     const int16_t* weight;
 
-    // The same for the kernels' windows; windows == 0 where the row is narrower than a window.
-    // For each block of lanes and each of its windows: where it begins in the row, and for each
-    // byte wanted its place in the window, 0x80 for one that another window has. Where windows are
-    // joined, for each two of them, 0x80 added to the places of the bytes that they have.
+    // The same for the kernels' windows; windows == 0 where the row is narrower than a window. Block
+    // after block of lanes, each of `stride` bytes:
+    //   weights of the second taps; where windows are `paired`, in two signed bytes for each lane:
+    //     128 - h, h, and then, if any line of the table has some, what h lacks: -l, l with
+    //     Q14 weight = 128 h + l; second tap equal to the first where the weight is 0
+    //   for each byte wanted its place in the window, 0x80 for one that another window has; window
+    //     after window, or, where windows are `joined`, for each two of them, and then with 0x80
+    //     added to the places of the bytes that they have
+    //   int32: where each window begins in the row
     int windows;
-    const int32_t* start;
-    const uint8_t* index;
-    // Q14 weights in two signed bytes a lane for each of: 128 - h, h, and what h lacks: -l, l with
-    // weight = 128 h + l. Only for paired shapes; second tap equal to the first where weight is 0.
-    const int8_t* coarse;
-    const int8_t* fine;
-    const int16_t* ordered_weight; // the weights in the order of the blocks, for other shapes
-    bool fine_weights;             // not every l is 0
+    bool fine_weights; // not every l is 0
+    int stride;
+    const uint8_t* blocks;
 };
 
 struct RowTap {

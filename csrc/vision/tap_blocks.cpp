@@ -1,0 +1,94 @@
+#include "vision/tap_blocks.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace edgecore {
+
+namespace {
+
+constexpr uint8_t kElsewhere = 0x80;
+constexpr uint8_t kHere = 0x80;
+
+// Weights in two signed bytes a lane each; preprocess_tables.h says how. 255 * fine fits int16.
+bool split_weights(const std::vector<int16_t>& weight, std::vector<int8_t>* coarse,
+                   std::vector<int8_t>* fine) {
+    coarse->resize(2 * weight.size());
+    fine->resize(2 * weight.size());
+    bool any_fine = false;
+    size_t to = 0;
+    for (const int16_t doubled : weight) {
+        const int exact = doubled / 2;
+        int high = std::clamp((exact + 64) / 128, 1, 127);
+        int low = exact - 128 * high;
+        if (exact == 0) { // both taps are the same byte
+            high = 64;
+            low = 0;
+        }
+        (*coarse)[to] = static_cast<int8_t>(128 - high);
+        (*coarse)[to + 1] = static_cast<int8_t>(high);
+        (*fine)[to] = static_cast<int8_t>(-low);
+        (*fine)[to + 1] = static_cast<int8_t>(low);
+        to += 2;
+        any_fine |= low != 0;
+    }
+    return any_fine;
+}
+
+// One permutation for two windows.
+void join(const uint8_t* first, const uint8_t* second, int window, int bytes, uint8_t* out) {
+    for (int i = 0; i < bytes; ++i) {
+        const bool in_first = first[i] != kElsewhere;
+        const bool in_second = second && second[i] != kElsewhere;
+        const int place = in_first ? first[i] : in_second ? window + second[i] : 0;
+        out[i] = static_cast<uint8_t>((in_first || in_second ? kHere : 0) | place);
+    }
+}
+
+} // namespace
+
+void lay_out_blocks(const Windows& windows, const std::vector<int16_t>& weight,
+                    const WindowShape& shape, TapBlocks* out, LineTable* table) {
+    table->windows = windows.count;
+    if (windows.count == 0)
+        return;
+    const int count = windows.count;
+    const int bytes = 2 * shape.lanes * shape.together;
+    const size_t blocks = windows.start.size() / count / shape.together;
+    table->fine_weights = shape.paired && split_weights(weight, &out->coarse, &out->fine);
+    const int starts = count * shape.together * static_cast<int>(sizeof(int32_t));
+    const int permutations = shape.joined ? (count + 1) / 2 : count;
+    table->stride = bytes * (1 + table->fine_weights + permutations) +
+                    (starts + bytes - 1) / bytes * bytes;
+    out->memory.resize((blocks * table->stride + sizeof(TapBlocks::Bytes) - 1) /
+                       sizeof(TapBlocks::Bytes));
+    auto* to = reinterpret_cast<uint8_t*>(out->memory.data());
+    table->blocks = to;
+    const uint8_t* index = windows.index.data();
+    const int32_t* start = windows.start.data();
+    for (size_t b = 0; b < blocks; ++b, to += table->stride) {
+        uint8_t* at = to;
+        const auto append = [&at](const void* from, size_t size) {
+            std::memcpy(at, from, size);
+            at += size;
+        };
+        if (shape.paired)
+            append(out->coarse.data() + b * bytes, bytes);
+        else
+            append(weight.data() + b * bytes / 2, bytes);
+        if (table->fine_weights)
+            append(out->fine.data() + b * bytes, bytes);
+        for (int k = 0; k < count; k += shape.joined ? 2 : 1, at += bytes) {
+            if (shape.joined)
+                join(index + k * bytes, k + 1 < count ? index + (k + 1) * bytes : nullptr,
+                     shape.bytes, bytes, at);
+            else
+                std::memcpy(at, index + k * bytes, bytes);
+        }
+        append(start, starts);
+        index += size_t{1} * count * bytes;
+        start += count * shape.together;
+    }
+}
+
+} // namespace edgecore

@@ -1,0 +1,29 @@
+// The taps of a line in the form its kernel walks through: all that a block of lanes needs in one
+// piece of memory.
+#ifndef EDGECORE_VISION_TAP_BLOCKS_H
+#define EDGECORE_VISION_TAP_BLOCKS_H
+
+#include <cstdint>
+#include <vector>
+
+#include "vision/preprocess_tables.h"
+#include "vision/windows.h"
+
+namespace edgecore {
+
+struct TapBlocks {
+    struct alignas(64) Bytes {
+        uint8_t byte[64];
+    };
+    std::vector<Bytes> memory;
+    std::vector<int8_t> coarse;
+    std::vector<int8_t> fine;
+};
+
+// Fills in what the table has for windows; `weight` is in the order of the blocks' lanes.
+void lay_out_blocks(const Windows& windows, const std::vector<int16_t>& weight,
+                    const WindowShape& shape, TapBlocks* out, LineTable* table);
+
+} // namespace edgecore
+
+#endif
