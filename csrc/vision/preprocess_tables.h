@@ -23,6 +23,8 @@ constexpr int kStripColumns = 1024; // of the picture, at most, that are done to
 
 // A multiple of every size that one or three channels of a pixel can have.
 constexpr int kPaddingBytes = 192;
+constexpr int kCacheLine = 64;
+constexpr int kPaddingTable = kPaddingBytes + kCacheLine;
 constexpr int kMaxLines = 3;
 
 // How a kernel fetches bytes: windows of the row, loaded whole, then permuted. 0 lanes: it does
@@ -42,19 +44,26 @@ struct LineTable {
     const int32_t* second;
     const int16_t* weight;
 
-    // The same for the kernels' windows; windows == 0 where the row is narrower than a window. Block
-    // after block of lanes, each of `stride` bytes:
+    // The same for the kernels' windows; windows == 0 where the row is narrower than a window. For
+    // each block of lanes the place of its pattern, then where each of its windows begins in the
+    // row. A pattern has
     //   weights of the second taps; where windows are `paired`, in two signed bytes for each lane:
-    //     128 - h, h, and then, if any line of the table has some, what h lacks: -l, l with
+    //     128 - h, h, and then, if any lane of the table has some, what h lacks: -l, l with
     //     Q14 weight = 128 h + l; second tap equal to the first where the weight is 0
     //   for each byte wanted its place in the window, 0x80 for one that another window has; window
     //     after window, or, where windows are `joined`, for each two of them, and then with 0x80
     //     added to the places of the bytes that they have
-    //   int32: where each window begins in the row
     int windows;
     bool fine_weights; // not every l is 0
-    int stride;
-    const uint8_t* blocks;
+    const int32_t* places;
+    const uint8_t* patterns;
+};
+
+// Of one block of lanes.
+struct Taps {
+    const uint8_t* pattern;
+    const int32_t* start;
+    int windows;
 };
 
 struct RowTap {
@@ -182,8 +191,9 @@ struct PreprocessTables {
     float high;
     int32_t zero_point;
 
-    // Padding, of each channel where they are separate; repeats after any number of columns.
-    alignas(64) uint8_t padding[kMaxLines][kPaddingBytes];
+    // Padding, of each channel where they are separate; repeats after any number of columns. Longer
+    // by a line of the cache, so that a copy of kPaddingBytes may begin anywhere in the first one.
+    alignas(64) uint8_t padding[kMaxLines][kPaddingTable];
 };
 
 } // namespace edgecore

@@ -10,6 +10,9 @@ namespace {
 constexpr uint8_t kElsewhere = 0x80;
 constexpr uint8_t kHere = 0x80;
 
+// Ratios of small numbers repeat after this many blocks or fewer.
+constexpr size_t kPatternsCompared = 64;
+
 // Weights in two signed bytes a lane each; preprocess_tables.h says how. 255 * fine fits int16.
 bool split_weights(const std::vector<int16_t>& weight, std::vector<int8_t>* coarse,
                    std::vector<int8_t>* fine) {
@@ -56,38 +59,49 @@ void lay_out_blocks(const Windows& windows, const std::vector<int16_t>& weight,
     const int bytes = 2 * shape.lanes * shape.together;
     const size_t blocks = windows.start.size() / count / shape.together;
     table->fine_weights = shape.paired && split_weights(weight, &out->coarse, &out->fine);
-    const int starts = count * shape.together * static_cast<int>(sizeof(int32_t));
     const int permutations = shape.joined ? (count + 1) / 2 : count;
-    table->stride = bytes * (1 + table->fine_weights + permutations) +
-                    (starts + bytes - 1) / bytes * bytes;
-    out->memory.resize((blocks * table->stride + sizeof(TapBlocks::Bytes) - 1) /
-                       sizeof(TapBlocks::Bytes));
-    auto* to = reinterpret_cast<uint8_t*>(out->memory.data());
-    table->blocks = to;
+    const int size = bytes * (1 + table->fine_weights + permutations);
+    const int starts = count * shape.together;
+    out->patterns.resize((blocks * size + sizeof(TapBlocks::Bytes) - 1) / sizeof(TapBlocks::Bytes));
+    out->places.resize(blocks * (1 + starts));
+    auto* const patterns = reinterpret_cast<uint8_t*>(out->patterns.data());
+    table->patterns = patterns;
+    table->places = out->places.data();
     const uint8_t* index = windows.index.data();
     const int32_t* start = windows.start.data();
-    for (size_t b = 0; b < blocks; ++b, to += table->stride) {
-        uint8_t* at = to;
-        const auto append = [&at](const void* from, size_t size) {
-            std::memcpy(at, from, size);
-            at += size;
+    int32_t* place = out->places.data();
+    size_t distinct = 0;
+    for (size_t b = 0; b < blocks; ++b) {
+        uint8_t* const pattern = patterns + distinct * size;
+        uint8_t* at = pattern;
+        const auto append = [&at, bytes](const void* from) {
+            std::memcpy(at, from, bytes);
+            at += bytes;
         };
-        if (shape.paired)
-            append(out->coarse.data() + b * bytes, bytes);
-        else
-            append(weight.data() + b * bytes / 2, bytes);
+        append(shape.paired ? static_cast<const void*>(out->coarse.data() + b * bytes)
+                            : weight.data() + b * bytes / 2);
         if (table->fine_weights)
-            append(out->fine.data() + b * bytes, bytes);
-        for (int k = 0; k < count; k += shape.joined ? 2 : 1, at += bytes) {
-            if (shape.joined)
-                join(index + k * bytes, k + 1 < count ? index + (k + 1) * bytes : nullptr,
-                     shape.bytes, bytes, at);
-            else
-                std::memcpy(at, index + k * bytes, bytes);
+            append(out->fine.data() + b * bytes);
+        for (int k = 0; k < count; k += shape.joined ? 2 : 1, index += bytes) {
+            if (!shape.joined) {
+                append(index);
+                continue;
+            }
+            const bool two = k + 1 < count;
+            join(index, two ? index + bytes : nullptr, shape.bytes, bytes, at);
+            index += two ? bytes : 0;
+            at += bytes;
         }
-        append(start, starts);
-        index += size_t{1} * count * bytes;
-        start += count * shape.together;
+        size_t same = 0;
+        const size_t compared = std::min(distinct, kPatternsCompared);
+        while (same < compared && std::memcmp(patterns + same * size, pattern, size) != 0)
+            ++same;
+        if (same == compared)
+            same = distinct++;
+        *place++ = static_cast<int32_t>(same * size);
+        std::copy_n(start, starts, place);
+        place += starts;
+        start += starts;
     }
 }
 

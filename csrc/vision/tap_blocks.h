@@ -1,5 +1,5 @@
-// The taps of a line in the form its kernel walks through: all that a block of lanes needs in one
-// piece of memory.
+// The taps of a line in the form its kernel walks through: where each block of lanes lies in a row,
+// and what to make of the bytes there, once for all blocks that make the same.
 #ifndef EDGECORE_VISION_TAP_BLOCKS_H
 #define EDGECORE_VISION_TAP_BLOCKS_H
 
@@ -15,7 +15,8 @@ struct TapBlocks {
     struct alignas(64) Bytes {
         uint8_t byte[64];
     };
-    std::vector<Bytes> memory;
+    std::vector<Bytes> patterns;
+    std::vector<int32_t> places;
     std::vector<int8_t> coarse;
     std::vector<int8_t> fine;
 };

@@ -96,7 +96,7 @@ void lay_out_padding(const ValueOptions& options, int bits, PreprocessTables* ou
             bytes[0] =
                 static_cast<uint8_t>(static_cast<int>(std::nearbyint(value)) + options.zero_point);
         }
-        for (int at = out->planar ? 0 : c * size; at < kPaddingBytes; at += step)
+        for (int at = out->planar ? 0 : c * size; at < kPaddingTable; at += step)
             std::memcpy(out->padding[out->planar ? c : 0] + at, bytes, size);
     }
 }
