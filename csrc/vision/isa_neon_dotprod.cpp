@@ -1,4 +1,6 @@
-// The kernels for 64-bit ARM with NEON and dot products of bytes.
+// The kernels for 64-bit ARM with NEON, compiled for processors with dot products of bytes. No word
+// of the vocabulary is one: weights have more than 7 bits, and sums of areas lie in 16; so what
+// differs from NEON alone is what the compiler makes of it.
 #include "vision/target.h"
 
 #if EDGECORE_ARM64

@@ -80,9 +80,10 @@ void PreprocessPlan::lay_out_taps(int index) {
     const LineShape& shape = own.shape;
     const Interpolation interpolation = options_.interpolation;
     if (by_area_) {
-        const Runs columns = area_runs(geometry_.columns, shape.group_x, options_.chroma);
-        const Runs rows = area_runs(geometry_.rows, shape.group_y, options_.chroma);
-        lay_out_area(columns, rows, shape.step, shape.offsets, shape.lanes, &areas_[index]);
+        AreaLine& line = areas_[index];
+        area_runs(geometry_.columns, shape.group_x, options_.chroma, &line.columns_covered);
+        area_runs(geometry_.rows, shape.group_y, options_.chroma, &line.rows_covered);
+        lay_out_area(shape.step, shape.offsets, shape.lanes, &line);
         return;
     }
     taps(geometry_.columns, shape.group_x, interpolation, options_.chroma, &own.columns);

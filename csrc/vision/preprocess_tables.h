@@ -72,8 +72,11 @@ struct RowTap {
     int16_t weight;
 };
 
-// Bytes of a row whose sums are held at a time.
+// Bytes of a row whose sums are held at a time, and how far windows may reach beyond them. Where a
+// block needs more windows, they cost more than sums one by one.
 constexpr int kAreaBytes = 16384;
+constexpr int kMostAreaWindows = 8;
+constexpr int kAreaReach = kMostAreaWindows * 64;
 
 // Rows an output row covers: `whole` of them, and shares of the one before and the one after, 0
 // where there is none.
@@ -86,27 +89,35 @@ struct AreaRow {
     int count() const noexcept { return whole + (head != 0) + (tail != 0); }
 };
 
+// How a line's sums of rows lie: one a byte; those of bytes at even places apart from those at odd
+// ones, or by the rest of their place modulo 4; or one for every two bytes.
+enum class SumOrder : uint8_t { bytes, halves, quarters, pairs };
+
 // Sums over rows and columns instead of taps. Rows: Q `row_bits` in int16, shares Q 8 finer.
-// Columns: shares Q `column_bits`, sums in int32. wide: both sums in int64, all shares as coarse.
+// Columns: shares Q `column_bits`, sums in int32. wide: both sums in int64, all shares as coarse,
+// and columns are counted in bytes of the row; otherwise in sums as they lie.
 struct AreaTable {
     bool wide;
+    SumOrder order;
     int row_bits;
     int column_bits;
     double norm; // from sums to Q7
     const AreaRow* rows;
 
-    int step;             // bytes from sample to sample
+    int step;             // from sample to sample
     int longest;          // samples of a lane
-    const int32_t* first; // of each lane, bytes
+    const int32_t* first; // of each lane
     const int32_t* count; // of its samples
     const int16_t* head;  // share of the first one
     const int16_t* tail;  // of the last one, if there are two
     const int32_t* begin; // of the bytes that kColumnPadding columns need
     const int32_t* end;
 
-    // For the kernels' windows: of each group of lanes, pairs of samples; shares of both.
+    // For the kernels' windows: of each block of lanes, where the first begins, which the others
+    // follow; of each group of blocks, pairs of samples, the place in each window, shares of both.
     int pairs;
     int windows;
+    int period; // groups after which places and shares repeat, 1 or 3; 0: they do not
     const int32_t* start;
     const uint16_t* index;
     const int16_t* weight;

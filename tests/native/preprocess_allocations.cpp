@@ -4,6 +4,7 @@
 
 #include "native/allocations.h"
 #include "vision/preprocess.h"
+#include "vision/preprocess_batch.h"
 
 namespace edgecore {
 
@@ -41,10 +42,17 @@ bool preprocessing_allocates_nothing(const char* isa) {
     // A helper takes memory for rows of a mosaic when it first gets a piece of one, and which piece
     // that is, is chance: mosaics are counted on the caller's thread alone.
     ThreadPool pool(3);
+    std::vector<std::unique_ptr<PreprocessBatch>> batches;
+    for (const auto& plan : plans)
+        batches.push_back(std::make_unique<PreprocessBatch>(*plan));
     return nothing_allocated("preprocessing", isa, [&](size_t i) {
         const bool is_mosaic = i % kPixelFormats >= static_cast<size_t>(PixelFormat::rggb);
         for (ThreadPool* threads : {static_cast<ThreadPool*>(nullptr), is_mosaic ? nullptr : &pool})
             if (plans[i]->run(views[i], out.data(), bytes[i], threads) != Status::ok)
+                std::abort();
+        const Region whole = plans[i]->region();
+        for (const Region& region : {whole, Region{0, 0, whole.x1 / 2, whole.y1 - 77}})
+            if (batches[i]->run(views[i], &region, 1, out.data(), bytes[i], nullptr) != Status::ok)
                 std::abort();
     });
 }

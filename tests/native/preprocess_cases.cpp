@@ -82,6 +82,18 @@ PreprocessOptions make_options(int largest, Dice& dice) {
     return out;
 }
 
+// Output pixels that cover whole pixels, which areas sum in ways of their own.
+void make_ratios_whole(FrameGeometry* frame, GeometryOptions* geometry, Dice& dice) {
+    const auto divide = [&dice](int* whole, int* part) {
+        *part = std::max(*whole / dice.between(1, 8), 1);
+        *whole -= *whole % *part;
+    };
+    const bool turned = geometry->quarter_turns % 2 != 0;
+    geometry->fit = Fit::stretch;
+    divide(&frame->width, turned ? &geometry->height : &geometry->width);
+    divide(&frame->height, turned ? &geometry->width : &geometry->height);
+}
+
 ThreadPool* pool() {
     static ThreadPool threads(3);
     return &threads;
@@ -95,8 +107,10 @@ bool preprocessing_agrees(Dice& dice, const LargestFrame& largest, Digest* resul
     frame.color = dice.pick<ColorSpace>(4);
     frame.width = dice.side(largest.width);
     frame.height = dice.side(largest.height);
+    PreprocessOptions options = make_options(largest.side, dice);
+    if (options.interpolation == Interpolation::area && dice.one_in(2))
+        make_ratios_whole(&frame, &options.geometry, dice);
     const Region region = make_region(frame, dice);
-    const PreprocessOptions options = make_options(largest.side, dice);
     const Picture picture = make_picture(frame, dice);
     const PreprocessPlan plan(frame, region, options);
     const size_t channels = options.channels == ChannelOrder::gray ? 1 : 3;
