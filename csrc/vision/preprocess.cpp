@@ -178,7 +178,8 @@ void PreprocessPlan::lay_out_lines() {
 }
 
 // Lanes in the order kernels sample them: as they come, or blocks of half of either twin.
-void PreprocessPlan::fill_table(int index, const WindowShape& shape, Prepared* out) const {
+void PreprocessPlan::fill_table(int index, const WindowShape& shape, bool fine,
+                                Prepared* out) const {
     const LineTaps& own = taps_[index];
     const Line& line = tables_.line[index];
     const std::vector<int32_t>* first = &own.first;
@@ -210,18 +211,22 @@ void PreprocessPlan::fill_table(int index, const WindowShape& shape, Prepared* o
     table.first = own.first.data();
     table.second = own.second.data();
     table.weight = own.weight.data();
-    lay_out_blocks(windows, weight, shape, &out->blocks[index], &table);
+    lay_out_blocks(windows, weight, fine, shape, &out->blocks[index], &table);
 }
 
 void PreprocessPlan::prepare(const Kernels& kernels, Prepared* out) const {
     out->kernels = &kernels;
     out->tables = tables_;
+    // Lines read together are read by one kernel, fine or not.
+    bool fine = false;
+    for (const LineTaps& own : taps_)
+        fine |= has_fine_weights(own.weight);
     for (int i = 0; i < 2; ++i) {
         if (by_area_)
             lay_out_area_windows(areas_[i], kernels.sum_windows, &out->area_windows[i],
                                  &out->area[i]);
         else
-            fill_table(i, kernels.windows, out);
+            fill_table(i, kernels.windows, fine, out);
     }
     for (int i = 0; i < tables_.line_count; ++i) {
         Line& line = out->tables.line[i];

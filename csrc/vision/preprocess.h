@@ -113,7 +113,7 @@ private:
     int strip_columns() const noexcept;
     int rows_together() const noexcept;
     void add_line(const ChannelSource& source, int table, int low_byte = 0) noexcept;
-    void fill_table(int index, const WindowShape& shape, Prepared* out) const;
+    void fill_table(int index, const WindowShape& shape, bool fine, Prepared* out) const;
     void prepare(const Kernels& kernels, Prepared* out) const;
     const Prepared* prepared_for(const Kernels& kernels) const;
     bool fill(const Kernels& kernels, const FrameView& frame, uint8_t* out, ThreadPool* pool) const;

@@ -48,13 +48,13 @@ struct LineTable {
     // each block of lanes the place of its pattern, then where each of its windows begins in the
     // row. A pattern has
     //   weights of the second taps; where windows are `paired`, in two signed bytes for each lane:
-    //     128 - h, h, and then, if any lane of the table has some, what h lacks: -l, l with
-    //     Q14 weight = 128 h + l; second tap equal to the first where the weight is 0
+    //     128 - h, h, and then, with `fine_weights`, what h lacks: -l, l with Q14 weight = 128 h +
+    //     l; second tap equal to the first where the weight is 0
     //   for each byte wanted its place in the window, 0x80 for one that another window has; window
     //     after window, or, where windows are `joined`, for each two of them, and then with 0x80
     //     added to the places of the bytes that they have
     int windows;
-    bool fine_weights; // not every l is 0
+    bool fine_weights; // of no line of the frame, or of all, if some l is not 0
     const int32_t* places;
     const uint8_t* patterns;
 };

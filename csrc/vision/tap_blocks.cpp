@@ -14,11 +14,10 @@ constexpr uint8_t kHere = 0x80;
 constexpr size_t kPatternsCompared = 64;
 
 // Weights in two signed bytes a lane each; preprocess_tables.h says how. 255 * fine fits int16.
-bool split_weights(const std::vector<int16_t>& weight, std::vector<int8_t>* coarse,
+void split_weights(const std::vector<int16_t>& weight, std::vector<int8_t>* coarse,
                    std::vector<int8_t>* fine) {
     coarse->resize(2 * weight.size());
     fine->resize(2 * weight.size());
-    bool any_fine = false;
     size_t to = 0;
     for (const int16_t doubled : weight) {
         const int exact = doubled / 2;
@@ -33,9 +32,7 @@ bool split_weights(const std::vector<int16_t>& weight, std::vector<int8_t>* coar
         (*fine)[to] = static_cast<int8_t>(-low);
         (*fine)[to + 1] = static_cast<int8_t>(low);
         to += 2;
-        any_fine |= low != 0;
     }
-    return any_fine;
 }
 
 // One permutation for two windows.
@@ -50,7 +47,11 @@ void join(const uint8_t* first, const uint8_t* second, int window, int bytes, ui
 
 } // namespace
 
-void lay_out_blocks(const Windows& windows, const std::vector<int16_t>& weight,
+bool has_fine_weights(const std::vector<int16_t>& weight) noexcept {
+    return std::any_of(weight.begin(), weight.end(), [](int16_t w) { return w / 2 % 128 != 0; });
+}
+
+void lay_out_blocks(const Windows& windows, const std::vector<int16_t>& weight, bool fine,
                     const WindowShape& shape, TapBlocks* out, LineTable* table) {
     table->windows = windows.count;
     if (windows.count == 0)
@@ -58,7 +59,9 @@ void lay_out_blocks(const Windows& windows, const std::vector<int16_t>& weight,
     const int count = windows.count;
     const int bytes = 2 * shape.lanes * shape.together;
     const size_t blocks = windows.start.size() / count / shape.together;
-    table->fine_weights = shape.paired && split_weights(weight, &out->coarse, &out->fine);
+    table->fine_weights = shape.paired && fine;
+    if (shape.paired)
+        split_weights(weight, &out->coarse, &out->fine);
     const int permutations = shape.joined ? (count + 1) / 2 : count;
     const int size = bytes * (1 + table->fine_weights + permutations);
     const int starts = count * shape.together;

@@ -21,8 +21,12 @@ struct TapBlocks {
     std::vector<int8_t> fine;
 };
 
-// Fills in what the table has for windows; `weight` is in the order of the blocks' lanes.
-void lay_out_blocks(const Windows& windows, const std::vector<int16_t>& weight,
+// Whether one signed byte is too coarse for some of these weights, Q14 doubled.
+bool has_fine_weights(const std::vector<int16_t>& weight) noexcept;
+
+// Fills in what the table has for windows; `weight` is in the order of the blocks' lanes. `fine`:
+// patterns of paired windows have fine weights, needed or not.
+void lay_out_blocks(const Windows& windows, const std::vector<int16_t>& weight, bool fine,
                     const WindowShape& shape, TapBlocks* out, LineTable* table);
 
 } // namespace edgecore

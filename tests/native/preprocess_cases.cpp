@@ -94,6 +94,15 @@ void make_ratios_whole(FrameGeometry* frame, GeometryOptions* geometry, Dice& di
     divide(&frame->height, turned ? &geometry->width : &geometry->height);
 }
 
+// 65 to 64 across: chroma is read at finer places than luma.
+void make_chroma_finer(FrameGeometry* frame, GeometryOptions* geometry) {
+    const bool turned = geometry->quarter_turns % 2 != 0;
+    const int cells = std::clamp(frame->width / 65, 1, 4);
+    geometry->fit = Fit::stretch;
+    frame->width = 65 * cells;
+    (turned ? geometry->height : geometry->width) = 64 * cells;
+}
+
 ThreadPool* pool() {
     static ThreadPool threads(3);
     return &threads;
@@ -110,6 +119,8 @@ bool preprocessing_agrees(Dice& dice, const LargestFrame& largest, Digest* resul
     PreprocessOptions options = make_options(largest.side, dice);
     if (options.interpolation == Interpolation::area && dice.one_in(2))
         make_ratios_whole(&frame, &options.geometry, dice);
+    if (options.interpolation == Interpolation::bilinear && dice.one_in(8))
+        make_chroma_finer(&frame, &options.geometry);
     const Region region = make_region(frame, dice);
     const Picture picture = make_picture(frame, dice);
     const PreprocessPlan plan(frame, region, options);

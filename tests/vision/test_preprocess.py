@@ -42,6 +42,17 @@ def test_camera_sized_frames_are_within_the_bound(
     assert_within_bound(make_frame(format, 2500, 7), (5, 1200), fit="stretch", **options)
 
 
+@pytest.mark.parametrize("format", YUV)
+@pytest.mark.parametrize("cells", [1, 2, 10, 16])
+def test_weights_of_chroma_may_be_finer_than_those_of_luma(format: PixelFormat, cells: int) -> None:
+    """65 to 64: luma is read at multiples of 1/128 of a pixel, chroma at multiples of 1/256."""
+    frame = make_frame(format, 65 * cells, 40 * cells)
+    assert_within_bound(frame, (16 * cells, 64 * cells), fit="stretch")
+    turned = make_frame(format, 40 * cells, 65 * cells)
+    assert_within_bound(turned, (64 * cells, 16 * cells), fit="stretch", rotate=180)
+    assert_within_bound(frame, (64 * cells, 16 * cells), fit="stretch", rotate=90)
+
+
 @pytest.mark.parametrize("shape", [(1, 32768), (32768, 1)])
 def test_the_longest_side_is_read_to_its_end(shape: tuple[int, int]) -> None:
     pixels = np.arange(32768, dtype=np.uint32).view(np.uint8)[::4].reshape(shape)

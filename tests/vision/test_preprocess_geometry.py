@@ -42,6 +42,21 @@ def test_padding_is_114_at_the_places_ultralytics_has_it() -> None:
     assert (out[360:] == 114 - 128).all()
 
 
+def test_padding_of_any_length_is_filled_wherever_it_begins() -> None:
+    """To the right of one pixel: runs around those of whole lines of the cache, and their ends."""
+    memory = np.empty(4 * 500 + 64, np.uint8)
+    for dtype, longest in (("uint8", 460), ("float32", 140)):
+        for columns in range(1, longest):
+            plan = Preprocessor((1, columns), anchor="top-left", channels="gray", dtype=dtype)
+            for start in range(0, 64, 7 if dtype == "uint8" else 12):
+                memory[:] = 0
+                out = memory[start : start + columns * plan.dtype.itemsize].view(plan.dtype)
+                plan(np.full((1, 1, 3), 9, np.uint8), out.reshape(plan.shape))
+                assert out[0] == 9
+                assert (out[1:] == 114).all()
+                assert not memory[start + out.nbytes :].any()
+
+
 def test_a_sliver_keeps_at_least_one_pixel() -> None:
     out = preprocess(np.full((1, 4000, 3), 9, np.uint8), (32, 32))
     assert (out == 9).any(axis=2).sum() == 32
