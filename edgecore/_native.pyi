@@ -9,9 +9,6 @@ from numpy.typing import NDArray
 MAX_SIDE: int
 SUBPIXELS: int
 
-def plane_shapes(format: str, width: int, height: int) -> list[tuple[int, int, int]]:
-    """Rows, columns and channels of each plane."""
-
 # Boxes, confidence, class ids, keypoints, and whether the bound left any out.
 _Found: TypeAlias = tuple[
     NDArray[np.float32],
@@ -36,6 +33,15 @@ def nms(
 def first_invalid_box(boxes: NDArray[np.float32]) -> int: ...
 
 class _Pybind11Type(type): ...
+
+class FrameLayout(metaclass=_Pybind11Type):
+    def __init__(self, format: str, width: int, height: int) -> None: ...
+    @property
+    def shapes(self) -> list[tuple[int, int, int]]:
+        """Rows, columns and channels of each plane."""
+
+    def packed(self, data: object) -> tuple[NDArray[np.uint8], ...] | None:
+        """Views of the planes in memory that has them without gaps; None for other data."""
 
 class BoundedSelection(metaclass=_Pybind11Type):
     def __init__(

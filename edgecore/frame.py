@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import Any, Final, Literal, TypeAlias, get_args
+from typing import Any, Final, Literal, NamedTuple, TypeAlias, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +34,7 @@ UInt8Array: TypeAlias = npt.NDArray[np.uint8]
 
 MAX_SIDE: Final = _native.MAX_SIDE
 Shape: TypeAlias = tuple[int, int, int]
+FrameKind: TypeAlias = tuple[PixelFormat, ColorSpace, int, int]
 
 
 class Frame:
@@ -64,6 +65,7 @@ class Frame:
         planes: uint8 views, one a plane: (rows, columns), or (rows, columns, channels) where a
             sample has more than one byte. A sample of yuyv and uyvy holds two pixels, one of p010
             the two bytes of a word, or the four of U and V.
+        kind: (format, color, width, height), all that a preprocessing plan depends on.
 
     Raises:
         TypeError: data is not uint8 (p010: nor uint16), or pixels of a row are not next to each
@@ -72,7 +74,7 @@ class Frame:
             or too short.
     """
 
-    __slots__ = ("color", "format", "height", "planes", "timestamp_ns", "width")
+    __slots__ = ("color", "format", "height", "kind", "planes", "timestamp_ns", "width")
 
     def __init__(
         self,
@@ -84,20 +86,30 @@ class Frame:
         color: ColorSpace = "bt601-limited",
         timestamp_ns: int | None = None,
     ) -> None:
-        self.width: Final = checked_side("width", width)
-        self.height: Final = checked_side("height", height)
-        self.format: Final[PixelFormat] = checked_choice("format", format, PixelFormat)
-        self.color: Final[ColorSpace] = checked_choice("color", color, ColorSpace)
+        try:
+            layout = _layout(format, color, width, height)
+        except TypeError:
+            layout = None
+        if layout is None:  # arguments of a wrong type, or without a hash
+            layout = _layout.__wrapped__(format, color, width, height)
+        kind, packed, shapes = layout
+        self.kind: Final = kind
+        self.format: Final = kind[0]
+        self.color: Final = kind[1]
+        self.width: Final = kind[2]
+        self.height: Final = kind[3]
         self.timestamp_ns: Final = None if timestamp_ns is None else operator.index(timestamp_ns)
-        shapes = _plane_shapes(format, self.width, self.height)
-        self.planes: Final = (
-            self._from_planes(data, shapes, strides)
-            if isinstance(data, tuple | list)
-            else self._from_whole(_as_array(data, format), shapes, strides)
-        )
+        planes = packed(data) if strides is None else None
+        if planes is None:
+            planes = (
+                self._from_planes(data, shapes, strides)
+                if isinstance(data, tuple | list)
+                else self._from_whole(_as_array(data, format), shapes, strides)
+            )
+        self.planes: Final[tuple[UInt8Array, ...]] = planes
 
     def __repr__(self) -> str:
-        return f"<Frame {self._kind} {self.color}>"
+        return f"<Frame {self._name} {self.color}>"
 
     def to_rgb(self) -> UInt8Array:
         """The picture as a new uint8 (height, width, 3) RGB array, for people to look at."""
@@ -107,20 +119,20 @@ class Frame:
         return rgb
 
     @property
-    def _kind(self) -> str:
+    def _name(self) -> str:
         return f"{self.format} {self.width}x{self.height}"
 
     def _from_planes(
         self, data: Sequence[Any], shapes: Sequence[Shape], strides: int | Sequence[int] | None
     ) -> tuple[UInt8Array, ...]:
         if len(data) != len(shapes):
-            raise ValueError(f"{self._kind} has {len(shapes)} planes, got {len(data)}")
+            raise ValueError(f"{self._name} has {len(shapes)} planes, got {len(data)}")
         steps: Sequence[int | None] = [None] * len(shapes)
         if strides is not None:
             steps = _checked_strides(strides, shapes)
         planes = []
         for i, (part, shape, stride) in enumerate(zip(data, shapes, steps, strict=True)):
-            array, name = _as_array(part, self.format), f"plane {i} of {self._kind}"
+            array, name = _as_array(part, self.format), f"plane {i} of {self._name}"
             if array.ndim > 1 and stride is None:
                 planes.append(_natural(array, shape, name))
             else:
@@ -133,14 +145,14 @@ class Frame:
     ) -> tuple[UInt8Array, ...]:
         if array.ndim > 1 and strides is None:
             if len(shapes) == 1:
-                return (_natural(array, shapes[0], self._kind),)
+                return (_natural(array, shapes[0], self._name),)
             if array.ndim == 2 and array.shape[1] > shapes[0][1] * shapes[0][2]:
                 strides = array.shape[1]
         if strides is None:
             steps: Sequence[int] = [columns * channels for _, columns, channels in shapes]
         else:
             steps = _checked_strides(strides, shapes)
-        return tuple(_carve(_flat(array, self._kind), shapes, steps, self._kind))
+        return tuple(_carve(_flat(array, self._name), shapes, steps, self._name))
 
 
 def checked_side(name: str, value: int) -> int:
@@ -162,9 +174,25 @@ def checked_choice(name: str, value: str, choices: Any) -> Any:
     return value
 
 
-@lru_cache(maxsize=64)
-def _plane_shapes(format: str, width: int, height: int) -> list[Shape]:
-    return _native.plane_shapes(format, width, height)
+class _Layout(NamedTuple):
+    kind: FrameKind
+    packed: Callable[[Any], tuple[UInt8Array, ...] | None]
+    shapes: list[Shape]
+
+
+# Typed, so that 4.0 is not taken for 4; an exception is not kept.
+@lru_cache(maxsize=64, typed=True)
+def _layout(format: PixelFormat, color: ColorSpace, width: int, height: int) -> _Layout:
+    """Checked arguments of frames of one kind, and where their planes lie."""
+    width, height = checked_side("width", width), checked_side("height", height)
+    kind = (
+        checked_choice("format", format, PixelFormat),
+        checked_choice("color", color, ColorSpace),
+        width,
+        height,
+    )
+    layout = _native.FrameLayout(format, width, height)
+    return _Layout(kind, layout.packed, layout.shapes)
 
 
 def _as_array(data: Any, format: str) -> UInt8Array:

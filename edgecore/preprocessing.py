@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgecore import _native
-from edgecore.frame import Frame, UInt8Array, checked_choice, checked_side
+from edgecore.frame import Frame, FrameKind, UInt8Array, checked_choice, checked_side
 from edgecore.regions import SUBPIXELS, check_inside, checked_regions
 
 __all__ = ["Preprocessor", "preprocess"]
@@ -25,7 +25,6 @@ DType: TypeAlias = Literal["uint8", "int8", "float32", "float16"]
 Layout: TypeAlias = Literal["nhwc", "nchw"]
 Channels: TypeAlias = Literal["rgb", "bgr", "gray"]
 Region: TypeAlias = tuple[float, float, float, float]
-_FrameKind: TypeAlias = tuple[str, str, int, int]
 _Kept = TypeVar("_Kept")
 
 PLANS_KEPT: Final = 8
@@ -127,8 +126,8 @@ class Preprocessor:
         }
         threads = _checked_integer("num_threads", num_threads, 1, MAX_THREADS)
         self._pool: Final = _native.ThreadPool(threads) if threads > 1 else None
-        self._plans: dict[_FrameKind, _native.PreprocessPlan] = {}
-        self._batches: dict[_FrameKind, _native.PreprocessBatch] = {}
+        self._plans: dict[FrameKind, _native.PreprocessPlan] = {}
+        self._batches: dict[FrameKind, _native.PreprocessBatch] = {}
 
     def __call__(self, frame: Frame | UInt8Array, out: npt.NDArray[Any] | None = None) -> Any:
         """The frame as a tensor.
@@ -148,7 +147,7 @@ class Preprocessor:
         """
         if type(frame) is not Frame:
             frame = as_frame(frame)
-        plan = self._plan(frame)
+        plan = self._plans.get(frame.kind) or self._plan(frame)
         if out is None:
             out = np.empty(self.shape, self.dtype)
         if not plan.run(frame.planes, out, self._pool):
@@ -227,23 +226,21 @@ class Preprocessor:
         return np.ascontiguousarray(clipped.reshape(-1, 4), np.float32)
 
     def _plan(self, frame: Frame) -> _native.PreprocessPlan:
-        key = (frame.format, frame.color, frame.width, frame.height)
-        plan = self._plans.get(key)
+        plan = self._plans.get(frame.kind)
         if plan is None:
             region = _whole(frame)
             if self._roi is not None:
                 check_inside(self._roi, frame)
                 region = self._roi[0].tolist()
             plan = self._new_plan(frame, region)
-            self._plans = _with_newest(self._plans, key, plan)
+            self._plans = _with_newest(self._plans, frame.kind, plan)
         return plan
 
     def _batch(self, frame: Frame) -> _native.PreprocessBatch:
-        key = (frame.format, frame.color, frame.width, frame.height)
-        batch = self._batches.get(key)
+        batch = self._batches.get(frame.kind)
         if batch is None:
             batch = _native.PreprocessBatch(self._new_plan(frame, _whole(frame)))
-            self._batches = _with_newest(self._batches, key, batch)
+            self._batches = _with_newest(self._batches, frame.kind, batch)
         return batch
 
     def _new_plan(self, frame: Frame, region: Sequence[int]) -> _native.PreprocessPlan:
@@ -329,8 +326,8 @@ def _whole(frame: Frame) -> list[int]:
 
 
 def _with_newest(
-    kept: dict[_FrameKind, _Kept], key: _FrameKind, newest: _Kept
-) -> dict[_FrameKind, _Kept]:
+    kept: dict[FrameKind, _Kept], key: FrameKind, newest: _Kept
+) -> dict[FrameKind, _Kept]:
     """A copy, so that other threads may go on reading the old one; the oldest give way."""
     return {**dict(list(kept.items())[1 - PLANS_KEPT :]), key: newest}
 

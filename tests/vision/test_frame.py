@@ -98,6 +98,21 @@ def test_words_are_viewed_as_their_bytes() -> None:
     assert np.array_equal(Frame((luma[::-1], chroma), 8, 6, "p010").planes[0][0], y[-1])
 
 
+@pytest.mark.parametrize("format", ODD)
+def test_planes_of_read_only_memory_are_read_only(format: str) -> None:
+    data = np.zeros(200, np.uint8)
+    assert all(plane.flags.writeable for plane in Frame(data, 7, 5, format).planes)
+    data.flags.writeable = False
+    frame = Frame(data, 7, 5, format)
+    assert not any(plane.flags.writeable for plane in frame.planes)
+
+
+def test_sides_are_ints_whatever_integers_they_come_as() -> None:
+    frame = Frame(np.zeros(24, np.uint8), np.int64(4), np.uint16(2), "rgb")
+    assert [type(side) for side in (frame.width, frame.height)] == [int, int]
+    assert frame.kind == Frame(bytes(24), 4, 2, "rgb").kind == ("rgb", "bt601-limited", 4, 2)
+
+
 def test_rows_may_run_upwards() -> None:
     data = np.random.default_rng(3).integers(0, 256, (4, 6, 3), np.uint8)
     assert np.array_equal(Frame(data[::-1], 6, 4, "rgb").planes[0], data[::-1])
@@ -159,6 +174,7 @@ def test_impossible_sizes_are_refused(side: int) -> None:
             r"needs 24 bytes, got 2",
         ),
         ({"color": "srgb"}, ValueError, r"color must be one of bt601-limited, .*; got 'srgb'"),
+        ({"format": ["rgb"]}, ValueError, r"format must be one of rgb, .*; got \['rgb'\]"),
         ({"width": 4.0}, TypeError, r"width must be an int, got float"),
         ({"data": np.zeros((2, 4, 3), np.float32)}, TypeError, r"must be uint8, got float32"),
         ({"data": "pixels"}, TypeError, r"must be a uint8 array .* got str"),
@@ -177,6 +193,7 @@ def test_wrong_arguments_say_expected_and_got(
     arguments: dict[str, object], error: type[Exception], text: str
 ) -> None:
     call = {"data": bytes(24), "width": 4, "height": 2, "format": "rgb", **arguments}
+    Frame(bytes(24), 4, 2, "rgb")  # what is remembered of it excuses nothing
     with pytest.raises(error, match=text):
         Frame(**call)
 
