@@ -52,7 +52,7 @@ def test_padding_of_any_length_is_filled_wherever_it_begins() -> None:
                 memory[:] = 0
                 out = memory[start : start + columns * plan.dtype.itemsize].view(plan.dtype)
                 plan(np.full((1, 1, 3), 9, np.uint8), out.reshape(plan.shape))
-                assert out[0] == 9
+                assert abs(out[0] - 9) < 0.1
                 assert (out[1:] == 114).all()
                 assert not memory[start + out.nbytes :].any()
 
