@@ -119,7 +119,7 @@ static ec_clock_point point_of(ec_clock* clock, uint64_t host_us, int64_t offset
     }
     ec_clock_point point = {(double)(int64_t)(host_us - clock->origin_us),
                             (double)(offset2 - 2 * clock->offset_us) / 2,
-                            (trip > 0 ? (double)trip / 2 : 0) + RESOLUTION_US};
+                            (trip > 0 ? (double)trip / 2 * (1 + DRIFT_MAX) : 0) + RESOLUTION_US};
     return point;
 }
 
