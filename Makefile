@@ -9,6 +9,7 @@
 #   make sanitize  the native code's tests under ASan and UBSan
 #   make native  the kernels' own tests: here, under sanitizers, and on ARM under qemu
 #   make fuzz    libFuzzer over kernels, heads, suppression and link; FUZZ_RUNS executions each
+#   make size    what the link costs a Cortex-M4: flash and RAM, by the compiler's own tools
 #   make system  installs, as root, the Debian packages that some tests need
 #   make clean   removes what the others made
 
@@ -24,15 +25,15 @@ NATIVE := $(shell find csrc firmware_bridge edgecore -name '*.c' -o -name '*.h' 
 C_FILES := $(shell find csrc tests -name '*.c' -o -name '*.h' -o -name '*.cpp' -o -name '*.inc')
 .NOTPARALLEL:
 
-# Compilers other than the system's own, that the native code is also held against, the emulator
+# Compilers other than the system's own, that the native code is also held against, the emulators
 # for what they make, and the fuzzer's runtime.
 SYSTEM_PACKAGES := ccache clang libclang-rt-dev gcc-arm-none-eabi libnewlib-arm-none-eabi \
-	g++-aarch64-linux-gnu g++-arm-linux-gnueabihf qemu-user-static
+	g++-aarch64-linux-gnu g++-arm-linux-gnueabihf qemu-user-static qemu-system-arm
 
 PIP := -m pip install --quiet --disable-pip-version-check
 
 .PHONY: run ready test test-litert test-tflite prove prove-tflite prove-fuzz lint format bench train sanitize \
-	native fuzz system clean
+	native fuzz size system clean
 
 run: .venv/ready
 	.venv/bin/edgecore run --out $(OUT) --duration $(DURATION)
@@ -123,6 +124,9 @@ FUZZ_RUNS ?= 20000
 
 fuzz:
 	$(MAKE) -C tests/fuzz run FUZZ_RUNS=$(FUZZ_RUNS)
+
+size: .venv/ready
+	.venv/bin/python -m bench.firmware_size
 
 system:
 	apt-get update -qq

@@ -51,7 +51,7 @@ class Port:
 
 
 def open_port(url: str, *, timeout_s: float, usb: UsbIdentity | None = None) -> Port:
-    """Opens `url`: serial:, a bare path under /dev, unix:, tcp:, sim:, or a pyserial URL.
+    """Opens `url`: serial:, a bare path under /dev, unix:, tcp:, sim:, qemu:, or pyserial's.
 
     `usb`: the device that a serial line led to before; it is opened wherever it is now.
 
@@ -76,6 +76,9 @@ def open_port(url: str, *, timeout_s: float, usb: UsbIdentity | None = None) -> 
             return _open_tcp(url, parts.hostname, parts.port or 0, timeout_s)
         if scheme == "sim":
             return _open_sim(options)
+        if scheme == "qemu":
+            _reject(url, options)
+            return _open_qemu(path)
         return _open_pyserial(url)
     except BridgeConnectionError:
         raise
@@ -194,6 +197,12 @@ def _open_sim(options: dict[str, str]) -> Port:
     )
 
 
+def _open_qemu(machine: str) -> Port:
+    from firmware_bridge.testing.qemu import open_machine  # for tests and rigs: seldom needed
+
+    return open_machine(machine)
+
+
 def _end(child: subprocess.Popen[bytes]) -> None:
     child.terminate()
     try:
@@ -210,7 +219,7 @@ def _open_pyserial(url: str) -> Port:
         port = serial.serial_for_url(url, baudrate=DEFAULT_BAUD, timeout=0.1)
     except ValueError as error:
         raise ValueError(
-            f"{url}: expected serial:, unix:, tcp:, sim:, a path or a pyserial URL ({error})"
+            f"{url}: expected serial:, unix:, tcp:, sim:, qemu:, a path or a pyserial URL ({error})"
         ) from None
     if type(port) is serial.Serial:  # hwgrep:// and the like: a port after all
         return _native(port, port.name or url, DEFAULT_BAUD)

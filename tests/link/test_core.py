@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 
 from firmware_bridge.schema import COMPILED
+from firmware_bridge.testing import image
+from firmware_bridge.testing.ports import machines
+from tests.link.targets import MACHINES, need_qemu
 from tests.reference import link_codec as reference
 
 ROOT = Path(__file__).parent.parent.parent
@@ -27,25 +30,48 @@ def compiler(name="cc"):
     return found
 
 
-@pytest.fixture(scope="module")
-def core(tmp_path_factory):
-    """Runs commands through core.c under AddressSanitizer and UndefinedBehaviorSanitizer."""
-    program = tmp_path_factory.mktemp("core") / "core"
+def native_core(folder, *flags):
+    """core.c under AddressSanitizer and UndefinedBehaviorSanitizer."""
+    program = folder / "core"
     subprocess.run(
         [
             compiler(),
             *("-std=c99", "-g", "-O1", "-Wall", "-Wextra", "-Werror"),
             *("-fsanitize=address,undefined", "-fno-sanitize-recover=all"),
-            *("-I", ROOT / "csrc", "-o", program),
+            *("-I", ROOT / "csrc", "-o", program, *flags),
             Path(__file__).parent / "core.c",
             *SOURCES,
         ],
         check=True,
     )
+    return [program]
+
+
+def emulated_core(machine):
+    """core.c as the image of a Cortex-M; its exit status is QEMU's."""
+    need_qemu()
+    here, startup = Path(__file__).parent, ROOT / "csrc/firmware/port/cortexm/startup.c"
+    units = [here / "core.c", here / "semihosted.c", startup, *SOURCES]
+    made = image.link(machines()[machine], units, ["--specs=rdimon.specs", "-Wl,--wrap=main"])
+    return [
+        *("qemu-system-arm", "-machine", machine, "-kernel", made, "-nodefaults"),
+        *("-display", "none", "-semihosting-config", "enable=on,target=native"),
+    ]
+
+
+@pytest.fixture(scope="module", params=["native", "bytewise", *MACHINES])
+def core(request, tmp_path_factory):
+    """Runs commands through core.c, on this machine and on every emulated one."""
+    if request.param == "native":
+        program = native_core(tmp_path_factory.mktemp("core"))
+    elif request.param == "bytewise":
+        program = native_core(tmp_path_factory.mktemp("core"), "-DEC_BYTEWISE")
+    else:
+        program = emulated_core(request.param)
 
     def run(*commands):
         done = subprocess.run(
-            [program], input="\n".join(commands) + "\n", capture_output=True, text=True, check=False
+            program, input="\n".join(commands) + "\n", capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, done.stderr
         answers = [[]]
@@ -105,10 +131,24 @@ def test_golden_bytes_decode_to_their_frames(core, step):
         assert answer == expected, vector["name"]
 
 
+def test_frames_encode_as_the_twin_does(core):
+    generator = random.Random(21)
+    frames = [
+        (bytes([1, 2, 3, 4]), generator.choice([generator.randbytes, bytes])(length))
+        for length in [0, 1, 7, 63, 64, *range(244, 256), 498, 499, 500, 501, 511, 512]
+    ]
+    frames += [(header, body.replace(b"\0", b"\1")) for header, body in frames]
+    answers = core(*(f"encode {(header + body).hex()}" for header, body in frames))
+    for (header, body), (idle, busy) in zip(frames, answers, strict=True):
+        expected = reference.encode(header[1], header[3], body, header[2], header[0])
+        assert bytes.fromhex(busy) == expected
+        assert bytes.fromhex(idle) == b"\0" + expected
+
+
 def test_hostile_bytes_decode_as_the_twin_says(core):
     generator = random.Random(20)
     streams = []
-    for _ in range(400):
+    for _ in range(200):
         stream = bytearray()
         for _ in range(generator.randint(1, 5)):
             payload = generator.randbytes(generator.choice([0, 3, 64, 250, 512, 600]))

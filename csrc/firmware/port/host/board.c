@@ -1,29 +1,11 @@
 #include "firmware/port/host/board.h"
 
-#include "firmware/core/scenario.h"
+#include "firmware/port/vehicle/drive.h"
 
 #include <string.h>
 
-#define GRAVITY_MPS2 9.81f
-#define ACCEL_NOISE_MPS2 0.03f
-#define GYRO_NOISE_RPS 0.002f
-#define SPEED_NOISE_MPS 0.02f
-
-/* Near-normal noise of standard deviation 1: the sum of twelve uniform values (Irwin-Hall). */
-static float noise(ec_board* board) {
-    float sum = -6.0f;
-    for (int i = 0; i < 12; i++) {
-        board->random = board->random * 6364136223846793005u + 1442695040888963407u;
-        sum += (float)(board->random >> 40) * 0x1p-24f;
-    }
-    return sum;
-}
-
-static ec_scene scene_now(const ec_board* board) {
-    int64_t t_us = board->scene_us + (int64_t)board->now_us;
-    ec_scene scene;
-    ec_scenario_at(t_us > 0 ? (uint64_t)t_us : 0, &scene);
-    return scene;
+static int64_t scene_us(const ec_board* board) {
+    return board->scene_us + (int64_t)board->now_us;
 }
 
 static uint64_t now_us(void* port) {
@@ -54,23 +36,13 @@ static void set_buzzer(void* port, bool on) {
 
 static bool read_imu(void* port, ec_imu_sample* sample) {
     ec_board* board = port;
-    ec_scene scene = scene_now(board);
-    sample->accel_mps2[0] = scene.ego_acceleration_mps2;
-    sample->accel_mps2[1] = scene.ego_speed_mps * scene.ego_yaw_rate_rps;
-    sample->accel_mps2[2] = GRAVITY_MPS2;
-    sample->gyro_rps[0] = 0.0f;
-    sample->gyro_rps[1] = 0.0f;
-    sample->gyro_rps[2] = scene.ego_yaw_rate_rps;
-    for (int axis = 0; axis < 3; axis++) {
-        sample->accel_mps2[axis] += ACCEL_NOISE_MPS2 * noise(board);
-        sample->gyro_rps[axis] += GYRO_NOISE_RPS * noise(board);
-    }
+    ec_drive_imu(scene_us(board), &board->random, sample);
     return true;
 }
 
 static bool read_speed(void* port, float* speed_mps) {
     ec_board* board = port;
-    *speed_mps = scene_now(board).ego_speed_mps + SPEED_NOISE_MPS * noise(board);
+    *speed_mps = ec_drive_speed_mps(scene_us(board), &board->random);
     return true;
 }
 
