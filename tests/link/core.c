@@ -3,7 +3,7 @@
  *
  *     layout            every struct of messages.inc: name size, then field offset size
  *     decode STEP HEX   frames and reasons of these bytes, fed STEP at a time
- *     record HEX        an ec_alert out of a record of another length, and whether it is valid
+ *     record HEX        an ec_alert out of a record of any length, or that it is refused
  */
 
 #include "link/crc32c.h"
@@ -81,9 +81,12 @@ int main(void) {
         } else if (strncmp(line, "record ", 7) == 0) {
             size_t length = parse(line + 7);
             ec_alert alert;
-            ec_record_read(&alert, sizeof alert, bytes, length);
-            printf("%u %u %u %d\n", alert.kind, alert.level, alert.duration_ms,
-                   ec_record_valid(ec_schema_find(&ec_messages, EC_TYPE_ALERT), &alert));
+            if (ec_record_read(ec_schema_find(&ec_messages, EC_TYPE_ALERT), &alert, bytes,
+                               length)) {
+                printf("%u %u %u\n", alert.kind, alert.level, alert.duration_ms);
+            } else {
+                printf("refused\n");
+            }
         }
         printf("end\n");
     }

@@ -143,8 +143,9 @@ def test_message_survives_packing(kind, level, duration_ms):
     assert fb.Alert.unpack(alert.pack()) == alert
 
 
-def test_message_of_another_length_is_filled_or_cut():
-    assert fb.Alert.unpack(b"\1\2") == fb.Alert(1, 2, 0)
+def test_message_of_another_length_is_cut_or_refused():
+    with pytest.raises(ValueError, match=r"Alert: expected 4 bytes up to duration_ms, got 3"):
+        fb.Alert.unpack(b"\1\2\3")
     assert fb.Alert.unpack(fb.Alert(1, 2, 3).pack() + b"newer") == fb.Alert(1, 2, 3)
 
 
