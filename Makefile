@@ -21,7 +21,7 @@ DURATION ?= 30
 
 NATIVE := $(shell find csrc firmware_bridge edgecore -name '*.c' -o -name '*.h' -o -name '*.inc' \
 	-o -name '*.cpp' -o -name '*.pyx' -o -name '*.pxd' | grep -v 'firmware_bridge/_.*\.c$$')
-C_FILES := $(shell find csrc tests -name '*.c' -o -name '*.h' -o -name '*.cpp' -o -name '*.inc')
+C_FILES := $(shell find csrc tests examples -name '*.c' -o -name '*.h' -o -name '*.cpp' -o -name '*.inc')
 .NOTPARALLEL:
 
 # Compilers other than the system's own, that the native code is also held against, the emulator

@@ -1,0 +1,68 @@
+"""examples/own_messages: a firmware with its own messages, a host that has never heard of them."""
+
+import subprocess
+import sys
+from contextlib import contextmanager
+
+import pytest
+
+import firmware_bridge as fb
+from tests.link.compiling import ROOT, program, tool
+
+EXAMPLE = ROOT / "examples" / "own_messages"
+
+
+@pytest.fixture(scope="module")
+def pump(tmp_path_factory):
+    to = tmp_path_factory.mktemp("pump") / "pump"
+    return program(to, EXAMPLE / "device.c", messages=EXAMPLE / "messages.inc")
+
+
+@contextmanager
+def running(device):
+    process = subprocess.Popen([device], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    try:
+        yield process.stdout.readline().strip()
+    finally:
+        process.terminate()
+        process.wait()
+        process.stdout.close()
+
+
+@pytest.fixture
+def port(pump):
+    with running(pump) as name:
+        yield name
+
+
+def test_host_script_runs_the_pump_by_names_it_got_from_the_device(port):
+    done = subprocess.run(
+        [sys.executable, EXAMPLE / "host.py", port],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    *_, last = done.stdout.splitlines()
+    level, unit, _, speed, rpm = last.split()
+    assert (unit, rpm) == ("mm", "rpm")
+    assert float(level) >= 5
+    assert 0 < int(speed) <= 2400
+
+
+def test_values_out_of_the_devices_bounds_are_refused_before_they_are_sent(port):
+    with fb.connect(port) as link:
+        with pytest.raises(ValueError, match=r"SetPump.speed must be in 0..3000, got 3001"):
+            link.message("SetPump")(speed=3001)
+        with pytest.raises(ValueError, match=r"the device has SetPump, tank, log"):
+            link.message("Alert")
+        with pytest.raises(ValueError, match=r"type 1 is SetPump on this device, not Alert"):
+            link.request(fb.Alert(kind=1, level=1))
+
+
+def test_makefile_builds_it(tmp_path):
+    subprocess.run([tool("make"), "-s", "-C", EXAMPLE, f"OUT={tmp_path}"], check=True)
+    with running(tmp_path / "pump") as port, fb.connect(port) as link:
+        assert link.info.name == "pump"
