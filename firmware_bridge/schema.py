@@ -64,6 +64,16 @@ class FieldInfo:
     high: int | None
     default: int | float | bytes | None = None
 
+    def physical(self, raw: Any) -> Any:
+        """The raw value of an element, or a list of them, in `unit`; text as text."""
+        if isinstance(raw, list | tuple):
+            return [self.physical(element) for element in raw]
+        if isinstance(raw, bytes):
+            return raw.decode("utf-8", "replace")
+        if self.dtype == np.float32:
+            raw = float(str(np.float32(raw)))
+        return raw if self.scale == 1 else float(f"{raw * self.scale:.12g}")
+
     @property
     def end(self) -> int:
         """Bytes from the start of the record to the end of the field."""
@@ -260,7 +270,7 @@ def _field(reader: _Reader) -> FieldInfo:
         offset=offset,
         count=1 if code == _TEXT else count,
         unit=unit,
-        scale=float(values[3]),
+        scale=float(str(np.float32(values[3]))),  # 0.1, not the 0.10000000149 that it is
         low=low if low < high else None,
         high=high if low < high else None,
         default=default,

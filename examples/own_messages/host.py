@@ -8,7 +8,7 @@ import sys
 
 import firmware_bridge as fb
 
-with fb.connect(sys.argv[1]) as link:
+with fb.connect(sys.argv[1], timeout=20) as link:
     tank = link.schema.by_name["tank"]
     level, unit = tank.field("level").scale, tank.field("level").unit
     SetPump = link.message("SetPump")
