@@ -110,7 +110,9 @@ class Interpreter:
                 yield Reading(None, None, data, error="cut")
 
     def _read(self, direction: Direction | None, t_ns: int | None, data: bytes) -> Reading:
-        decoder = self._decoders.setdefault(direction, Decoder())
+        decoder = self._decoders.get(direction)
+        if decoder is None:
+            decoder = self._decoders[direction] = Decoder()
         before = decoder.errors
         frames = decoder.feed(data)
         if not frames:
