@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from firmware_bridge._link import CHANNELS
 from firmware_bridge.codec import Decoder, Frame
+from firmware_bridge.errors import ProtocolError
 from firmware_bridge.events import Status
-from firmware_bridge.recording import Direction, Piece, Splitter
+from firmware_bridge.recording import Direction, Piece, Recording, Splitter
 from firmware_bridge.schema import MessageInfo, Schema
 
 KINDS = ("DATA", "REQUEST", "RESULT", "ACK", "HELLO", "HEARTBEAT", "PING", "PONG")
@@ -89,10 +91,19 @@ class Reading:
 
 
 class Interpreter:
-    """Reads both directions of a link; a decoder each."""
+    """Reads both directions of a link; a decoder each.
+
+    A device that says HELLO with another table is believed: its messages are bytes until the table
+    itself comes by on its way to the host.
+
+    Attributes:
+        schema: the messages as last known.
+    """
 
     def __init__(self, schema: Schema) -> None:
         self.schema = schema
+        self._said_hash = 0
+        self._overheard = _Overheard()
         self._decoders: dict[Direction | None, Decoder] = {}
 
     def read(self, piece: Piece) -> Reading:
@@ -121,41 +132,95 @@ class Interpreter:
             return Reading(direction, t_ns, data, error=reasons[0] if reasons else "cut")
         return self._explain(Reading(direction, t_ns, data, frames[0]), frames[0])
 
-    def _explain(self, bare: Reading, frame: Frame) -> Reading:
-        payload = frame.payload
-        facts: dict[str, Any] = {}
-        layout = LAYOUTS.get(frame.kind)
-        if layout is not None:
-            if len(payload) < layout.form.size:
-                facts["error"] = (
-                    f"{bare.kind} has at least {layout.form.size} bytes, got {len(payload)}"
-                )
-                return Reading(bare.direction, bare.t_ns, bare.data, frame, **facts)
-            head = dict(zip(layout.names, layout.form.unpack_from(payload), strict=True))
-            facts["units"] = dict(layout.units)
-            facts["head"] = head
-            payload = payload[layout.form.size :]
-            if frame.kind == HELLO:
-                name, version, *_ = [*payload.split(b"\0"), b"", b""]
-                head["name"] = name.decode("utf-8", "replace")
-                head["version"] = version.decode("utf-8", "replace")
-            elif frame.kind == RESULT and head["status"] in Status.__members__.values():
-                head["status"] = Status(head["status"]).name
-        info = self.schema.by_type.get(frame.type)
-        if frame.kind in (DATA, REQUEST) and info is not None:
-            facts["message"] = info.name
-            facts.setdefault("units", {}).update(
-                {each.name: each.unit for each in info.fields if each.unit}
-            )
-            try:
-                facts["records"] = records(info, payload, batch=frame.kind == DATA)
-            except ValueError as error:
-                facts["error"] = str(error)
-        elif frame.kind == RESULT and info is not None:
-            facts["message"] = info.name
-        elif frame.type == DESCRIBE and frame.kind in (REQUEST, RESULT):
-            facts["message"] = "descriptors"
-        return Reading(bare.direction, bare.t_ns, bare.data, frame, **facts)
+    def _explain(self, reading: Reading, frame: Frame) -> Reading:
+        try:
+            head, payload = _opened(frame)
+        except ValueError as error:
+            return replace(reading, error=str(error))
+        units = dict(LAYOUTS[frame.kind].units) if head else {}
+        reading = replace(reading, head=head, units=units)
+        self._notice(frame, head, payload)
+        if frame.kind not in (DATA, REQUEST, RESULT):
+            return reading
+        info = self._message(frame.type)
+        if info is None:
+            return replace(reading, message="descriptors" if frame.type == DESCRIBE else None)
+        reading = replace(reading, message=info.name)
+        if frame.kind == RESULT:
+            return reading
+        units.update({each.name: each.unit for each in info.fields if each.unit})
+        try:
+            return replace(reading, records=records(info, payload, batch=frame.kind == DATA))
+        except ValueError as error:
+            return replace(reading, error=str(error))
+
+    def _notice(self, frame: Frame, head: dict[str, Any], payload: bytes) -> None:
+        """Follows which table is in force."""
+        if frame.kind == HELLO:
+            self._said_hash = head["schema_hash"] or self._said_hash
+        elif frame.kind in (REQUEST, RESULT) and frame.type == DESCRIBE:
+            self.schema = self._overheard.take(frame.kind, head, payload) or self.schema
+
+    def _message(self, type: int) -> MessageInfo | None:
+        known = self._said_hash in (0, self.schema.hash)
+        return self.schema.by_type.get(type) if known else None
+
+
+def _opened(frame: Frame) -> tuple[dict[str, Any], bytes]:
+    """The fixed part of a body by name, and what follows it.
+
+    Raises:
+        ValueError: the body is too short.
+    """
+    layout = LAYOUTS.get(frame.kind)
+    if layout is None:
+        return {}, frame.payload
+    size = layout.form.size
+    if len(frame.payload) < size:
+        raise ValueError(f"{KINDS[frame.kind]} has at least {size} bytes, got {len(frame.payload)}")
+    head = dict(zip(layout.names, layout.form.unpack_from(frame.payload), strict=True))
+    payload = frame.payload[size:]
+    if frame.kind == HELLO:
+        name, version, *_ = [*payload.split(b"\0"), b"", b""]
+        head["name"] = name.decode("utf-8", "replace")
+        head["version"] = version.decode("utf-8", "replace")
+    elif frame.kind == RESULT and head["status"] in Status.__members__.values():
+        head["status"] = Status(head["status"]).name
+    return head, payload
+
+
+class _Overheard:
+    """A table that passes by in pieces, docs/protocol.md, "Descriptors"."""
+
+    def __init__(self) -> None:
+        self._asked: dict[tuple[int, int], int] = {}
+        self._pieces: dict[int, bytes] = {}
+
+    def take(self, kind: int, head: dict[str, Any], payload: bytes) -> Schema | None:
+        """The table, when this was the last piece of it that lacked."""
+        key = (head["session"], head["id"])
+        if kind == REQUEST and len(payload) >= 2:
+            self._asked[key] = int.from_bytes(payload[:2], "little")
+        elif kind == RESULT and len(payload) > 2 and key in self._asked:
+            offset = self._asked.pop(key)
+            if offset == 0:
+                self._pieces.clear()
+            self._pieces[offset] = payload[2:]
+            blob = b"".join(self._pieces[at] for at in sorted(self._pieces))
+            if len(blob) == int.from_bytes(payload[:2], "little"):
+                with suppress(ProtocolError):
+                    return Schema.parse(blob)
+        return None
+
+
+def readings(recording: Recording) -> Iterator[Reading]:
+    """What each piece of a recording says, by the tables in it."""
+    interpreter = Interpreter(recording.schema)
+    schema = recording.schema
+    for piece in recording:
+        if recording.schema is not schema:
+            interpreter.schema = schema = recording.schema
+        yield interpreter.read(piece)
 
 
 def records(info: MessageInfo, payload: bytes, *, batch: bool) -> list[dict[str, Any]]:

@@ -15,7 +15,7 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from firmware_bridge._link import Session
-from firmware_bridge.decoding import DATA, RESULT, Interpreter, Reading
+from firmware_bridge.decoding import DATA, RESULT, Reading, readings
 from firmware_bridge.download import CONTROL_CHANNEL
 from firmware_bridge.errors import RecordingError
 from firmware_bridge.events import Opened, Requested, Status
@@ -126,9 +126,7 @@ class Player:
 
 
 def _good(recording: Recording) -> Iterator[Reading]:
-    interpreter = Interpreter(recording.schema)
-    for piece in recording:
-        reading = interpreter.read(piece)
+    for reading in readings(recording):
         if reading.frame is not None and reading.error is None:
             yield reading
 

@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 from firmware_bridge import codec
-from firmware_bridge.decoding import KINDS, Interpreter
+from firmware_bridge.decoding import KINDS, readings
 from firmware_bridge.dissector import lua
 from firmware_bridge.recording import Recorder, Recording
 from firmware_bridge.schema import COMPILED, Schema
@@ -49,11 +49,10 @@ def recorded(folder):
 def test_every_frame_and_field_is_what_our_own_reading_says(folder, recorded):
     names = ["kind", "message", "imu.accel_z", "Alert.duration_ms", "vehicle.t_us", "hello.boot_id"]
     packets = dissect(folder, recorded, COMPILED, "error", *names)
-    interpreter = Interpreter(COMPILED)
-    readings = [interpreter.read(piece) for piece in Recording(recorded)]
-    assert len(packets) == len(readings)
+    said_by_us = list(readings(Recording(recorded)))
+    assert len(packets) == len(said_by_us)
     damaged = 0
-    for packet, reading in zip(packets, readings, strict=True):
+    for packet, reading in zip(packets, said_by_us, strict=True):
         error, kind, said, accel_z, duration, t_us, boot_id = packet
         if reading.frame is None:
             damaged += 1
@@ -68,16 +67,15 @@ def test_every_frame_and_field_is_what_our_own_reading_says(folder, recorded):
         assert bool(accel_z) == (reading.message == "imu")
         assert boot_id == (str(reading.head["boot_id"]) if reading.kind == "HELLO" else "")
     assert damaged > 0
-    assert {r.kind for r in readings} >= {"DATA", "REQUEST", "RESULT", "HELLO", "HEARTBEAT"}
+    assert {r.kind for r in said_by_us} >= {"DATA", "REQUEST", "RESULT", "HELLO", "HEARTBEAT"}
 
 
 def test_own_messages_are_dissected_with_scale_arrays_text_and_absent_fields(folder):
-    optional = struct.pack("<BHHfii", 0x92, 10, 1, 0.5, 0, 0) + b"\x08\0later\0s\0"
     own = message(
         field(0x12, 0, scale=0.01, name="angle", unit='"]] deg\n'),
         field(0x11, 2, 3, name="raw"),
         field(0x31, 5, 5, name="words"),
-        optional,
+        field(0x12, 10, scale=0.5, name="later", unit="s", default=b"\x08\0"),
         size=12,
         name="Own",
     )

@@ -1,5 +1,6 @@
 """examples/own_messages: a firmware with its own messages, a host that has never heard of them."""
 
+import os
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -7,6 +8,8 @@ from contextlib import contextmanager
 import pytest
 
 import firmware_bridge as fb
+from firmware_bridge.decoding import readings
+from firmware_bridge.recording import Recording
 from tests.link.compiling import ROOT, program, tool
 
 EXAMPLE = ROOT / "examples" / "own_messages"
@@ -60,6 +63,24 @@ def test_values_out_of_the_devices_bounds_are_refused_before_they_are_sent(port)
             link.message("Alert")
         with pytest.raises(ValueError, match=r"type 1 is SetPump on this device, not Alert"):
             link.request(fb.Alert(kind=1, level=1))
+
+
+def test_recording_of_it_holds_its_messages_and_replays_to_a_host_by_name(port, tmp_path):
+    def link_command(*arguments):
+        return [sys.executable, "-m", "edgecore.cli", "link", *arguments]
+
+    drive = tmp_path / "pump.pcapng"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    subprocess.run(link_command("record", port, drive, "-d", "1.5"), check=True, env=environment)
+    assert "tank" in {reading.message for reading in readings(Recording(drive))}
+    process = subprocess.Popen(
+        link_command("replay", drive), stdout=subprocess.PIPE, text=True, env=environment
+    )
+    with process, fb.connect(process.stdout.readline().strip(), reconnect=False) as link:
+        assert link.info.name == "pump"
+        assert link.schema.by_name["SetPump"].field("ramp").default == 20
+        with link.subscribe("tank") as tank:
+            assert set(tank.read(timeout=10).dtype.names) == {"t_us", "level", "speed", "t_ns"}
 
 
 def test_makefile_builds_it(tmp_path):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import firmware_bridge as fb
 from firmware_bridge.codec import Decoder
-from firmware_bridge.decoding import Interpreter
+from firmware_bridge.decoding import readings
 from firmware_bridge.doors import Door
 from firmware_bridge.recording import Recorder, Recording, Splitter
 from firmware_bridge.relay import Relay
@@ -59,13 +59,12 @@ def test_recording_explains_itself(recorded):
     assert recording.schema.hash == COMPILED.hash
     assert recording.device["name"] == "edgecore-reference"
     assert recording.url == "virtual"
-    interpreter = Interpreter(recording.schema)
-    readings = [interpreter.read(piece) for piece in recording]
+    said = list(readings(recording))
     assert recording.cut is None
-    assert all(reading.error is None for reading in readings)
-    kinds = {(reading.direction, reading.kind) for reading in readings}
+    assert all(reading.error is None for reading in said)
+    kinds = {(reading.direction, reading.kind) for reading in said}
     assert {("to_device", "REQUEST"), ("from_device", "RESULT"), ("from_device", "DATA")} <= kinds
-    times = [reading.t_ns for reading in readings if reading.direction == "from_device"]
+    times = [reading.t_ns for reading in said if reading.direction == "from_device"]
     assert times == sorted(times)
     assert 5_000_000_000_000 <= times[0] < times[-1] < 5_010_000_000_000
 
@@ -97,9 +96,7 @@ def test_damaged_file_is_read_or_refused(recorded, tmp_path_factory, data):
         recording = Recording(path)
     except fb.RecordingError:
         return
-    interpreter = Interpreter(recording.schema)
-    for piece in recording:
-        interpreter.read(piece)
+    assert all(reading.data for reading in readings(recording))
 
 
 @pytest.mark.parametrize(
@@ -197,15 +194,14 @@ def test_relay_is_a_line_like_any_other_and_keeps_every_byte(device, tmp_path, k
         assert relay.lost == 0
     for direction, data in seen.items():
         assert bytes_of(tmp_path / "a.pcapng", direction) == data
-    interpreter = Interpreter(COMPILED)
-    readings = [interpreter.read(piece) for piece in Recording(tmp_path / "a.pcapng")]
+    said = list(readings(Recording(tmp_path / "a.pcapng")))
     sent = {  # by id: on a busy machine a request may go out twice
         r.head["id"]: r.records[0]["value"]
-        for r in readings
+        for r in said
         if r.message == "SetOutput" and r.kind == "REQUEST"
     }
     assert list(sent.values()) == list(range(50))
-    assert [r.records[0]["accel_x"] for r in readings if r.message == "imu"] == list(range(20))
+    assert [r.records[0]["accel_x"] for r in said if r.message == "imu"] == list(range(20))
 
 
 def test_relay_outlives_its_device_and_its_hosts(device, tmp_path):
@@ -246,6 +242,5 @@ def test_killed_recorder_leaves_a_readable_file(tmp_path):
         process.kill()
         process.wait()
     recording = Recording(path)
-    interpreter = Interpreter(recording.schema)
-    messages = {interpreter.read(piece).message for piece in recording}
+    messages = {reading.message for reading in readings(recording)}
     assert {"imu", "vehicle", "status"} <= messages

@@ -6,7 +6,7 @@ import pytest
 
 import firmware_bridge as fb
 from firmware_bridge._link import Session
-from firmware_bridge.decoding import DATA, Interpreter
+from firmware_bridge.decoding import DATA, readings
 from firmware_bridge.events import Opened, Received, Resolved, Stamps
 from firmware_bridge.recording import Recorder, Recording
 from firmware_bridge.replay import Player
@@ -56,11 +56,9 @@ def path(tmp_path_factory):
 
 
 def published(path):
-    interpreter = Interpreter(Recording(path).schema)
-    readings = [interpreter.read(piece) for piece in Recording(path)]
     return [
         (r.frame.channel, r.frame.type, r.frame.payload)
-        for r in readings
+        for r in readings(Recording(path))
         if r.direction == "from_device" and r.frame is not None and r.frame.kind == DATA
     ]
 
@@ -122,8 +120,7 @@ def test_playing_waits_for_a_host(path):
 def test_noisy_recording_plays_what_got_through(tmp_path):
     path = tmp_path / "noisy.pcapng"
     drive.record(path, 2.0, alerts=1, bit_error=2e-4, seed=3)
-    interpreter = Interpreter(COMPILED)
-    assert any(interpreter.read(piece).error == "crc" for piece in Recording(path))
+    assert any(reading.error == "crc" for reading in readings(Recording(path)))
     stage = Stage(path).run(5)
     assert stage.player.played == len(published(path)) > 0
 

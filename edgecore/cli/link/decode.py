@@ -100,14 +100,11 @@ def _chunks(file: BinaryIO) -> Iterator[bytes]:
 
 
 def _of_recording(path: Path) -> Iterator[Reading]:
-    from firmware_bridge.decoding import Interpreter
+    from firmware_bridge.decoding import readings
     from firmware_bridge.recording import Recording
 
     recording = Recording(path)
-    interpreter = Interpreter(recording.schema)
-    for piece in recording:
-        interpreter.schema = recording.schema
-        yield interpreter.read(piece)
+    yield from readings(recording)
     if recording.cut is not None:
         print(
             f"edgecore: {path}: the file was cut; what is behind byte {recording.cut} is left out",
