@@ -2,8 +2,9 @@
  * and prints what the C makes of them.
  *
  *     layout            every struct of messages.inc: name size, then field offset size
+ *     table             the served table
  *     decode STEP HEX   frames and reasons of these bytes, fed STEP at a time
- *     record HEX        an ec_alert out of a record of any length, or that it is refused
+ *     record TYPE HEX   the whole record made of these bytes, or that they are refused
  */
 
 #include "link/crc32c.h"
@@ -42,6 +43,14 @@ static void layout(void) {
            ec_crc32c(0, served, length));
 }
 
+static void table(void) {
+    size_t length = ec_schema_read(&ec_messages, 0, bytes, sizeof bytes);
+    for (size_t i = 0; i < length; i++) {
+        printf("%02x", bytes[i]);
+    }
+    printf("\n");
+}
+
 static void decode(size_t step, size_t length) {
     static const char* const reasons[] = {"cobs", "short", "long", "crc"};
     uint8_t* buffer = malloc(EC_FRAME_MAX); /* exactly, so that a sanitizer sees one byte more */
@@ -69,24 +78,38 @@ static void decode(size_t step, size_t length) {
     free(buffer);
 }
 
+static void record(uint8_t type, size_t length) {
+    const ec_message_info* message = ec_schema_find(&ec_messages, type);
+    uint8_t* body = malloc(length > 0 ? length : 1); /* exactly, for the sanitizer again */
+    uint8_t* whole = malloc(message->size);
+    memcpy(body, bytes, length);
+    if (ec_record_read(message, whole, body, length)) {
+        for (size_t i = 0; i < message->size; i++) {
+            printf("%02x", whole[i]);
+        }
+        printf("\n");
+    } else {
+        printf("refused\n");
+    }
+    free(whole);
+    free(body);
+}
+
 int main(void) {
     static char line[2 * sizeof bytes + 64];
     while (fgets(line, sizeof line, stdin) != NULL) {
         if (strncmp(line, "layout", 6) == 0) {
             layout();
+        } else if (strncmp(line, "table", 5) == 0) {
+            table();
         } else if (strncmp(line, "decode ", 7) == 0) {
             char* hex = NULL;
             size_t step = strtoul(line + 7, &hex, 10);
             decode(step, parse(hex + 1));
         } else if (strncmp(line, "record ", 7) == 0) {
-            size_t length = parse(line + 7);
-            ec_alert alert;
-            if (ec_record_read(ec_schema_find(&ec_messages, EC_TYPE_ALERT), &alert, bytes,
-                               length)) {
-                printf("%u %u %u\n", alert.kind, alert.level, alert.duration_ms);
-            } else {
-                printf("refused\n");
-            }
+            char* hex = NULL;
+            uint8_t type = (uint8_t)strtoul(line + 7, &hex, 10);
+            record(type, parse(hex + 1));
         }
         printf("end\n");
     }
