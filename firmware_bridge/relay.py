@@ -1,7 +1,7 @@
 """Stands between a device and its host, copies bytes both ways, and shows them to a third.
 
-A relay is a program of its own beside the link, so a recording costs the link nothing but the way:
-one more read and write, some ten microseconds.
+A relay stands beside the link and hooks into nothing, so a recording costs the link one more read
+and write on the way, and no more.
 """
 
 from __future__ import annotations

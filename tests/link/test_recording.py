@@ -204,9 +204,10 @@ def test_relay_is_a_line_like_any_other_and_keeps_every_byte(device, tmp_path, k
     assert [r.records[0]["accel_x"] for r in said if r.message == "imu"] == list(range(20))
 
 
-def test_relay_outlives_its_device_and_its_hosts(device, tmp_path):
+@pytest.mark.parametrize("kind", ["pty", "unix"])
+def test_relay_outlives_its_device_and_its_hosts(device, tmp_path, kind):
     with (
-        Door(address=f"unix:{tmp_path}/door") as door,
+        Door(address=None if kind == "pty" else f"unix:{tmp_path}/door") as door,
         Relay(device.url, door, lambda *_: None) as relay,
     ):
         for _ in range(2):

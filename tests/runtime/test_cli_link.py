@@ -85,6 +85,13 @@ def test_decode_reads_bytes_from_the_command_line(tmp_path: Path) -> None:
     assert json.loads(done.stdout)["error"] == "crc"
 
 
+def test_json_of_a_value_that_is_no_number_is_null(tmp_path: Path) -> None:
+    wire = fb.codec.encode(2, 0x41, struct.pack("<Qf", 5, float("nan")))
+    done = edgecore(tmp_path, "link", "decode", "--hex", wire.hex(), "--json")
+    assert json.loads(done.stdout)["records"] == [{"t_us": 5, "speed_mps": None}]
+    assert "NaN" not in done.stdout
+
+
 def test_decode_reads_bytes_from_a_file_and_from_standard_input(tmp_path: Path) -> None:
     (tmp_path / "wire.bin").write_bytes(bytes.fromhex(ALERT) * 2 + b"\x07\x01")
     for file in ("wire.bin", "-"):

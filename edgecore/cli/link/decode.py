@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as notation
+import math
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -122,8 +123,17 @@ def document(reading: Reading) -> dict[str, Any]:
         **({} if frame is None else {"channel": reading.channel, "sequence": frame.sequence}),
         **({} if frame is None else {"type": frame.type, "message": reading.message}),
         "head": reading.head,
-        "records": reading.records,
+        "records": [
+            {name: _finite(value) for name, value in record.items()} for record in reading.records
+        ],
         "units": reading.units,
         "error": reading.error,
         "bytes": reading.data.hex(),
     }
+
+
+def _finite(value: Any) -> Any:
+    """JSON knows no NaN and no infinity: null."""
+    if isinstance(value, list):
+        return [_finite(element) for element in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

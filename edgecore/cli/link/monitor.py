@@ -161,8 +161,11 @@ class Watch:
             words.append(f"rtt {stats.srtt_us} us")
         if link.clock.error_ns is not None:
             words.append(f"clock ±{link.clock.error_ns / 1000:.0f} us")
-        gaps = sum(stats.gaps.values())
-        words.append(f"{stats.frames} frames, {sum(stats.errors.values())} damaged, {gaps} missing")
+        damaged, missing = sum(stats.errors.values()), sum(stats.gaps.values())
+        where = ", ".join(f"{name} {gaps}" for name, gaps in stats.gaps.items() if gaps)
+        words.append(f"{stats.frames} frames, {damaged} damaged, {missing} missing")
+        if missing:
+            words[-1] += f" ({where})"
         return "; ".join(words)
 
 
