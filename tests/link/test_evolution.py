@@ -144,7 +144,7 @@ def test_command_that_lacks_a_required_field_is_refused_on_both_sides(newer):
 
 def test_command_that_is_laid_out_otherwise_is_not_sent(newer):
     info = newer.schema.by_name["Alert"]
-    fields = (info.fields[0], fb.FieldInfo(**{**vars(info.fields[1]), "name": "urgency"}))
+    fields = (info.fields[0], dataclasses.replace(info.fields[1], name="urgency"))
     other = message_class(fb.MessageInfo("Alert", 1, 1, 2, fields))
     with pytest.raises(ValueError, match=r"Alert is another on this device: its field level is"):
         newer.request(other(kind=1, urgency=2))

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tty
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -20,10 +20,14 @@ from typer.testing import CliRunner
 
 import firmware_bridge as fb
 from edgecore.cli import app
+from firmware_bridge.decoding import readings
 from firmware_bridge.recording import Recording
 from tests.link import drive
-from tests.link.compiling import tool
+from tests.link import test_evolution as evolving
+from tests.link.compiling import program, tool
 from tests.link.device import Device
+from tests.link.test_evolution import VECTORS
+from tests.link.test_link import wait_until
 from tests.runtime.test_cli import command, complaints, edgecore, environment
 
 ALERT = "06 01 01 01 01 07 02 01 0b f4 01 01 02 dc 05 79 9a bd 14 00"
@@ -237,6 +241,39 @@ def test_record_stands_between_a_device_and_its_host(tmp_path: Path) -> None:
     assert "frames: between.pcapng" in complaints
     done = edgecore(tmp_path, "link", "decode", "between.pcapng")
     assert "Alert kind=1  level=3  duration_ms=250 ms" in done.stdout
+
+
+def test_record_follows_a_device_that_comes_back_with_other_messages(tmp_path: Path) -> None:
+    source = Path(evolving.__file__).with_name("evolving.c")
+    older = program(tmp_path / "older", source, messages=VECTORS / "messages_v1.inc")
+    newer = program(
+        tmp_path / "newer", source, messages=VECTORS / "messages_v2.inc", flags=("-DEC_TEST_NEWER",)
+    )
+    port, file = tmp_path / "tty", tmp_path / "updated.pcapng"
+
+    def temperatures() -> list[float]:
+        return [
+            record["temperature"]
+            for reading in readings(Recording(file))
+            for record in reading.records
+            if "temperature" in record
+        ]
+
+    with ExitStack() as stack:
+        with evolving.running(older) as url:
+            port.symlink_to(url.removeprefix("serial://"))
+            process = stack.enter_context(started(tmp_path, "record", port, file))
+            wait_until(lambda: file.exists() and file.stat().st_size > 20_000, 60)
+            port.unlink()
+        with evolving.running(newer) as url:
+            port.symlink_to(url.removeprefix("serial://"))
+            wait_until(temperatures, 60)
+        process.terminate()
+        _, complaints = process.communicate(timeout=30)
+    assert process.returncode == 0, complaints
+    assert set(temperatures()) == {31.25}
+    said = [reading for reading in readings(Recording(file)) if reading.message == "imu"]
+    assert "temperature" not in said[0].records[0]
 
 
 def test_record_on_a_full_disk_says_so_and_keeps_what_it_had(tmp_path: Path) -> None:

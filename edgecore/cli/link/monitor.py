@@ -98,7 +98,7 @@ class Message:
         if batch is None:
             return []
         self.count += len(batch)
-        fields = self.info.fields
+        fields = [field for field in self.info.fields if field.name in (batch.dtype.names or ())]
         wanted = batch if self.is_log else batch[-1:]
         taken = [{f.name: f.physical(one[f.name].tolist()) for f in fields} for one in wanted]
         self.last = taken[-1]

@@ -17,7 +17,7 @@ from edgecore.errors import ConfigError
 from .interruption import interruption
 
 if TYPE_CHECKING:
-    from firmware_bridge import LinkInfo, Schema, StateChange
+    from firmware_bridge import Link, LinkInfo, Schema, StateChange
     from firmware_bridge.doors import Door
     from firmware_bridge.recording import Recorder
     from firmware_bridge.relay import Relay
@@ -112,12 +112,14 @@ class _Host:
 
         self._recorder = recorder
         self._schema = schema
+        self._link: Link | None = None  # it tells of its state before it is ours
         self._link = fb.Link(url, on_state=self._note)
         stack.callback(self._link.close)
 
     def _note(self, change: StateChange) -> None:
-        if change.state == "open" and self._link.schema.hash != self._schema.hash:
-            self._schema = self._link.schema
+        link = self._link
+        if change.state == "open" and link is not None and link.schema.hash != self._schema.hash:
+            self._schema = link.schema
             self._recorder.table(self._schema)
 
 
