@@ -23,7 +23,7 @@ Tap = Callable[[Direction, int, bytes], None]
 _TURN_S = 0.02
 _RETRY_S = 0.5
 _TO_DEVICE_MAX = 512
-"""Read ahead of the line: little, so that a command still overtakes telemetry in the host."""
+"""Read ahead of the line: little, the rest waits with the host, where commands go first."""
 _TO_HOST_MAX = 1 << 16
 
 
