@@ -61,6 +61,7 @@ class Relay:
         self._to_device = b""
         self._to_host = b""
         self._port: Port | None = open_port(url, timeout_s=2.0)
+        self._usb = self._port.usb
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"relay {url}", daemon=True)
         self._thread.start()
@@ -167,7 +168,7 @@ class Relay:
 
     def _reopen(self) -> bool:
         with contextlib.suppress(BridgeConnectionError):
-            self._port = open_port(self._device_url, timeout_s=2.0)
+            self._port = open_port(self._device_url, timeout_s=2.0, usb=self._usb)
             self.reason = ""
             return True
         self._stop.wait(_RETRY_S)
