@@ -9,6 +9,7 @@ from firmware_bridge.errors import (
     LinkBusyError,
     LinkClosedError,
     ProtocolError,
+    RecordingError,
     RefusedError,
     UnknownOutcomeError,
 )
@@ -36,6 +37,7 @@ __all__ = [
     "Message",
     "MessageInfo",
     "ProtocolError",
+    "RecordingError",
     "RefusedError",
     "Result",
     "Schema",

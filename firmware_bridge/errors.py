@@ -48,3 +48,7 @@ class LinkClosedError(BridgeError):
 
 class ProtocolError(BridgeError):
     """The device speaks another protocol version, or serves a table that makes no sense."""
+
+
+class RecordingError(BridgeError):
+    """A recording cannot be written any further, or the file is none."""

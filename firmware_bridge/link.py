@@ -170,22 +170,29 @@ class Link:
         """Queues a request and returns at once; the future ends as `request` does.
 
         Requests of a link are executed in the order in which they were submitted.
-        """
-        info = self._sendable(message)
-        return self._requests.submit(info.name, info.channel, info.type, message.pack(), timeout)
 
-    def _sendable(self, message: Message) -> MessageInfo:
+        Raises:
+            ValueError: the device is older or newer than the message in a way that matters, see
+                `Message.pack_for`.
+        """
+        info, record = self._sendable(message)
+        return self._requests.submit(info.name, info.channel, info.type, record, timeout)
+
+    def _sendable(self, message: Message) -> tuple[MessageInfo, bytes]:
+        """The message, and its record as this device takes it: it may be older or newer than we."""
         if not isinstance(message, Message):
             raise TypeError(f"expected a message such as Alert, got {type(message).__name__}")
         self._here()
         info = message.info
         known = self._schema.by_type.get(info.type)
-        if known is not None and known.name != info.name:
+        if known is None or known is info:
+            return info, message.pack()
+        if known.name != info.name:
             raise ValueError(
                 f"type {info.type} is {known.name} on this device, not {info.name}; "
                 f"use link.message({info.name!r})"
             )
-        return info
+        return info, message.pack_for(known)
 
     def request(self, message: Message, timeout: float | None = 1.0) -> Result:
         """The device's answer to a request that it executed, exactly once.
@@ -203,14 +210,14 @@ class Link:
             RuntimeError: called in a callback of the link; `submit` may be.
         """
         self._refuse_own_thread("request")
-        info = self._sendable(message)
-        return self._requests.ask(info.name, info.channel, info.type, message.pack(), timeout)
+        info, record = self._sendable(message)
+        return self._requests.ask(info.name, info.channel, info.type, record, timeout)
 
     async def request_async(self, message: Message, timeout: float | None = 1.0) -> Result:
         """As `request`, for asyncio: other tasks run while it waits."""
-        info = self._sendable(message)
+        info, record = self._sendable(message)
         return await self._requests.ask_async(
-            info.name, info.channel, info.type, message.pack(), timeout, self._answers()
+            info.name, info.channel, info.type, record, timeout, self._answers()
         )
 
     def _answers(self) -> Answers:
@@ -277,7 +284,8 @@ class Link:
         info = message.info
         if info.channel < 2:
             raise ValueError(f"{info.name} is a command and needs request(), not publish()")
-        return self._here().publish(info.channel, info.type, message.pack())
+        info, record = self._sendable(message)
+        return self._here().publish(info.channel, info.type, record)
 
     def subscribe(
         self,

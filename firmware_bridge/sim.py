@@ -9,14 +9,12 @@ import contextlib
 import json
 import os
 import secrets
-import socket
-import stat
 import sys
-import tty
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from firmware_bridge import _sim
+from firmware_bridge.doors import listener, pty
 
 _EXAMPLES = """examples:
   python -m firmware_bridge.sim                              a pty; its name is printed
@@ -24,70 +22,6 @@ _EXAMPLES = """examples:
   python -m firmware_bridge.sim --listen unix:/run/fw.sock
   python -m firmware_bridge.sim --listen tcp:127.0.0.1:7000  port 0 takes a free one
 """
-
-
-@contextlib.contextmanager
-def _pty(link: Path | None) -> Iterator[tuple[int, str]]:
-    master, slave = os.openpty()
-    name = os.ttyname(slave)
-    tty.setraw(slave)
-    os.close(slave)
-    try:
-        if link is None:
-            yield master, f"serial://{name}"
-            return
-        if link.is_symlink():
-            link.unlink()
-        link.symlink_to(name)
-        try:
-            yield master, f"serial://{link.absolute()}"
-        finally:
-            if link.is_symlink() and os.readlink(link) == name:
-                link.unlink()
-    finally:
-        os.close(master)
-
-
-def _remove_stale_socket(path: str) -> None:
-    """Removes a socket nobody listens on any more; leaves all else alone."""
-    with contextlib.suppress(FileNotFoundError):
-        if stat.S_ISSOCK(os.stat(path).st_mode):
-            with socket.socket(socket.AF_UNIX) as probe:
-                try:
-                    probe.connect(path)
-                except ConnectionRefusedError:
-                    os.unlink(path)
-
-
-@contextlib.contextmanager
-def _unix(path: str) -> Iterator[tuple[int, str]]:
-    _remove_stale_socket(path)
-    with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(path)
-        try:
-            listener.listen()
-            yield listener.fileno(), f"unix://{os.path.abspath(path)}"
-        finally:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(path)
-
-
-@contextlib.contextmanager
-def _tcp(host: str, port: int) -> Iterator[tuple[int, str]]:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.create_server((host, port), family=family) as listener:
-        shown = f"[{host}]" if family == socket.AF_INET6 else host
-        yield listener.fileno(), f"tcp://{shown}:{listener.getsockname()[1]}"
-
-
-def _listener(address: str) -> contextlib.AbstractContextManager[tuple[int, str]]:
-    scheme, _, rest = address.partition(":")
-    if scheme == "unix" and rest:
-        return _unix(rest)
-    host, _, port = rest.rpartition(":")
-    if scheme == "tcp" and host and port.isdecimal() and int(port) < 65536:
-        return _tcp(host.strip("[]"), int(port))
-    raise ValueError(f"expected unix:PATH or tcp:HOST:PORT, got {address!r}")
 
 
 def _number(bits: int, least: int = 0) -> Callable[[str], int]:
@@ -138,9 +72,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             os.fstat(options.fd)
             kind, line = _sim.STREAM, contextlib.nullcontext((options.fd, f"fd:{options.fd}"))
         elif options.listen is not None:
-            kind, line = _sim.LISTENER, _listener(options.listen)
+            kind, line = _sim.LISTENER, listener(options.listen)
         else:
-            kind, line = _sim.PTY, _pty(options.pty_link)
+            kind, line = _sim.PTY, pty(options.pty_link)
         with line as (fd, address):
             listening = {"event": "listening", "t_us": 0, "address": address, "pid": os.getpid()}
             with contextlib.suppress(BrokenPipeError):

@@ -2,9 +2,10 @@
  * and prints what the C makes of them. newlib's printf knows no %zu.
  *
  *     layout            every struct of messages.inc: name size, then field offset size
+ *     table             the served table
  *     decode STEP HEX   frames and reasons of these bytes, fed STEP at a time
  *     encode HEX        four bytes of header and a body as one frame, after idle and not
- *     record HEX        an ec_alert out of a record of another length, and whether it is valid
+ *     record TYPE HEX   the whole record made of these bytes, or that they are refused
  */
 
 #include "link/crc32c.h"
@@ -43,6 +44,14 @@ static void layout(void) {
     size_t length = ec_schema_read(&ec_messages, 0, served, sizeof served);
     printf("served %u %08lx %08lx\n", (unsigned)length, (unsigned long)ec_schema_hash(&ec_messages),
            (unsigned long)ec_crc32c(0, served, length));
+}
+
+static void table(void) {
+    size_t length = ec_schema_read(&ec_messages, 0, bytes, sizeof bytes);
+    for (size_t i = 0; i < length; i++) {
+        printf("%02x", bytes[i]);
+    }
+    printf("\n");
 }
 
 static void decode(size_t step, size_t length) {
@@ -84,11 +93,30 @@ static void encode(size_t length) {
     }
 }
 
+static void record(uint8_t type, size_t length) {
+    const ec_message_info* message = ec_schema_find(&ec_messages, type);
+    uint8_t* body = malloc(length > 0 ? length : 1); /* exactly, for the sanitizer again */
+    uint8_t* whole = malloc(message->size);
+    memcpy(body, bytes, length);
+    if (ec_record_read(message, whole, body, length)) {
+        for (size_t i = 0; i < message->size; i++) {
+            printf("%02x", whole[i]);
+        }
+        printf("\n");
+    } else {
+        printf("refused\n");
+    }
+    free(whole);
+    free(body);
+}
+
 int main(void) {
     static char line[2 * sizeof bytes + 64];
     while (fgets(line, sizeof line, stdin) != NULL) {
         if (strncmp(line, "layout", 6) == 0) {
             layout();
+        } else if (strncmp(line, "table", 5) == 0) {
+            table();
         } else if (strncmp(line, "decode ", 7) == 0) {
             char* hex = NULL;
             size_t step = strtoul(line + 7, &hex, 10);
@@ -96,11 +124,9 @@ int main(void) {
         } else if (strncmp(line, "encode ", 7) == 0) {
             encode(parse(line + 7));
         } else if (strncmp(line, "record ", 7) == 0) {
-            size_t length = parse(line + 7);
-            ec_alert alert;
-            ec_record_read(&alert, sizeof alert, bytes, length);
-            printf("%u %u %u %d\n", alert.kind, alert.level, alert.duration_ms,
-                   ec_record_valid(ec_schema_find(&ec_messages, EC_TYPE_ALERT), &alert));
+            char* hex = NULL;
+            uint8_t type = (uint8_t)strtoul(line + 7, &hex, 10);
+            record(type, parse(hex + 1));
         }
         printf("end\n");
     }

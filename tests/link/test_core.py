@@ -1,17 +1,16 @@
 """csrc/link compiled by itself, as firmware does, and under sanitizers."""
 
 import json
-import os
 import random
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from firmware_bridge.schema import COMPILED
+from firmware_bridge.schema import COMPILED, Schema
 from firmware_bridge.testing import image
 from firmware_bridge.testing.ports import machines
+from tests.link.compiling import program, tool
 from tests.link.targets import MACHINES, need_qemu
 from tests.reference import link_codec as reference
 
@@ -21,37 +20,14 @@ FRAMES = json.loads((ROOT / "tests" / "vectors" / "frames.json").read_text())
 STRICT = ["-std=c99", "-pedantic", "-Wall", "-Wextra", "-Wconversion", "-Werror"]
 
 
-def compiler(name="cc"):
-    found = shutil.which(name)
-    if found is None:
-        if os.environ.get("CI"):
-            pytest.fail(f"no {name} here, and CI skips none of these tests")
-        pytest.skip(f"no {name} here; it comes with: sudo make system")
-    return found
+HERE = Path(__file__).parent
 
 
-def native_core(folder, *flags):
-    """core.c under AddressSanitizer and UndefinedBehaviorSanitizer."""
-    program = folder / "core"
-    subprocess.run(
-        [
-            compiler(),
-            *("-std=c99", "-g", "-O1", "-Wall", "-Wextra", "-Werror"),
-            *("-fsanitize=address,undefined", "-fno-sanitize-recover=all"),
-            *("-I", ROOT / "csrc", "-o", program, *flags),
-            Path(__file__).parent / "core.c",
-            *SOURCES,
-        ],
-        check=True,
-    )
-    return [program]
-
-
-def emulated_core(machine):
+def emulated(machine):
     """core.c as the image of a Cortex-M; its exit status is QEMU's."""
     need_qemu()
-    here, startup = Path(__file__).parent, ROOT / "csrc/firmware/port/cortexm/startup.c"
-    units = [here / "core.c", here / "semihosted.c", startup, *SOURCES]
+    startup = ROOT / "csrc/firmware/port/cortexm/startup.c"
+    units = [HERE / "core.c", HERE / "semihosted.c", startup, *SOURCES]
     made = image.link(machines()[machine], units, ["--specs=rdimon.specs", "-Wl,--wrap=main"])
     return [
         *("qemu-system-arm", "-machine", machine, "-kernel", made, "-nodefaults"),
@@ -59,19 +35,12 @@ def emulated_core(machine):
     ]
 
 
-@pytest.fixture(scope="module", params=["native", "bytewise", *MACHINES])
-def core(request, tmp_path_factory):
-    """Runs commands through core.c, on this machine and on every emulated one."""
-    if request.param == "native":
-        program = native_core(tmp_path_factory.mktemp("core"))
-    elif request.param == "bytewise":
-        program = native_core(tmp_path_factory.mktemp("core"), "-DEC_BYTEWISE")
-    else:
-        program = emulated_core(request.param)
+def runner(command):
+    """Runs commands through core.c."""
 
     def run(*commands):
         done = subprocess.run(
-            program, input="\n".join(commands) + "\n", capture_output=True, text=True, check=False
+            command, input="\n".join(commands) + "\n", capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, done.stderr
         answers = [[]]
@@ -83,6 +52,24 @@ def core(request, tmp_path_factory):
         return answers[:-1]
 
     return run
+
+
+@pytest.fixture(scope="module", params=["native", "bytewise", *MACHINES])
+def core(request, tmp_path_factory):
+    """core.c on this machine, under sanitizers, and on every emulated one."""
+    if request.param in MACHINES:
+        return runner(emulated(request.param))
+    flags = ("-DEC_BYTEWISE",) if request.param == "bytewise" else ()
+    to = tmp_path_factory.mktemp("core") / "core"
+    return runner([program(to, HERE / "core.c", flags=flags)])
+
+
+@pytest.fixture(scope="module")
+def newer_core(tmp_path_factory):
+    """The same, of a list with optional fields."""
+    messages = ROOT / "tests" / "vectors" / "messages_v2.inc"
+    to = tmp_path_factory.mktemp("newer") / "core"
+    return runner([program(to, HERE / "core.c", messages=messages)])
 
 
 def spoken(item):
@@ -97,7 +84,7 @@ def test_core_compiles_freestanding_without_a_warning(name, tmp_path):
     for source in SOURCES:
         subprocess.run(
             [
-                *(compiler(name), *STRICT, "-ffreestanding", "-Os"),
+                *(tool(name), *STRICT, "-ffreestanding", "-Os"),
                 *("-I", ROOT / "csrc", "-c", source, "-o", tmp_path / "object.o"),
             ],
             check=True,
@@ -110,11 +97,11 @@ def test_core_needs_nothing_but_copying_memory(tmp_path):
     for source in SOURCES:
         target = tmp_path / f"{source.stem}.o"
         subprocess.run(
-            [compiler(), "-std=c99", "-O2", "-I", ROOT / "csrc", "-c", source, "-o", target],
+            [tool("cc"), "-std=c99", "-O2", "-I", ROOT / "csrc", "-c", source, "-o", target],
             check=True,
         )
         listing = subprocess.run(
-            [compiler("nm"), "-P", target], check=True, capture_output=True, text=True
+            [tool("nm"), "-P", target], check=True, capture_output=True, text=True
         )
         for line in listing.stdout.splitlines():
             name, kind = line.split()[:2]
@@ -193,12 +180,60 @@ def test_dtypes_of_the_host_are_the_structs_of_the_firmware(core):
 @pytest.mark.parametrize(
     ("record", "expected"),
     [
-        ("0102f401", "1 2 500 1"),
-        ("0102", "1 2 0 1"),  # an older host knows no duration
-        ("", "0 0 0 0"),  # and kind 0 is out of bounds
-        ("0102f401ffffff", "1 2 500 1"),  # a newer host says more
-        ("0104f401", "1 4 500 0"),
+        ("0102f401", "0102f401"),
+        ("0102f4", "refused"),  # half a field is none, and this one is required
+        ("0102", "refused"),
+        ("", "refused"),
+        ("0102f401ffffff", "0102f401"),  # a newer host says more
+        ("0104f401", "refused"),  # out of bounds
     ],
 )
-def test_record_of_another_length_is_filled_or_cut(core, record, expected):
-    assert core(f"record {record}") == [[expected]]
+def test_record_of_another_length_is_cut_or_refused(core, record, expected):
+    assert core(f"record 1 {record}") == [[expected]]
+
+
+@pytest.mark.parametrize(
+    ("record", "expected"),
+    [
+        ("0102f401", "0102f40150fb03" + "00" * 9),
+        ("0102f401ff", "0102f40150fb03" + "00" * 9),
+        ("0102f4010000", "0102f401000003" + "00" * 9),
+        ("0102f401000009", "0102f401000009" + "00" * 9),
+        ("0102f40100000a", "refused"),  # present and out of bounds
+    ],
+)
+def test_absent_optional_fields_get_what_the_list_declares(newer_core, record, expected):
+    assert newer_core(f"record 1 {record}") == [[expected]]
+
+
+def twin(info, body):
+    """What the host's reading of the table makes of a record."""
+    try:
+        values = info.unpack(body)
+    except ValueError:
+        return "refused"
+    flat = []
+    for field in info.fields:
+        value = values[field.name]
+        if field.low is not None and not field.low <= value <= field.high:
+            return "refused"
+        flat += value if isinstance(value, list | tuple) else [value]
+    return info.packing.pack(*flat).hex()
+
+
+def test_firmware_and_host_read_any_record_alike(newer_core):
+    (lines,) = newer_core("table")
+    schema = Schema.parse(bytes.fromhex(lines[0]))
+    assert len(schema.messages) > len(COMPILED.messages)
+    generator = random.Random(21)
+    asked, expected = [], []
+    for _ in range(3000):
+        info = generator.choice(schema.messages)
+        # Often within the bounds; never a NaN, whose bits Python may change.
+        some = range(4) if generator.random() < 0.7 else [b for b in range(255) if b != 0x7F]
+        length = generator.randint(0, info.size + 3)
+        body = bytes(generator.choice(some) for _ in range(length))
+        asked.append(f"record {info.type} {body.hex()}")
+        expected.append(twin(info, body))
+    assert [answer for (answer,) in newer_core(*asked)] == expected
+    assert 500 < expected.count("refused") < 2500

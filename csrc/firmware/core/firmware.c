@@ -81,10 +81,12 @@ static void execute(ec_firmware* firmware, uint64_t now_us, const ec_event* even
 }
 
 static void note(ec_firmware* firmware, const ec_event* event) {
-    if (event->type != EC_TYPE_DETECTION_SUMMARY)
+    ec_detection_summary summary;
+    if (event->type != EC_TYPE_DETECTION_SUMMARY ||
+        !ec_record_read(ec_schema_find(&ec_messages, event->type), &summary, event->body,
+                        event->length))
         return;
-    ec_record_read(&firmware->records.last_summary, sizeof firmware->records.last_summary,
-                   event->body, event->length);
+    firmware->records.last_summary = summary;
     firmware->records.summaries++;
 }
 
