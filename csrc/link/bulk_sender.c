@@ -28,6 +28,7 @@ void ec_sender_restart(ec_sender* s) {
     s->status = EC_BULK_RECEIVING;
     s->flight_count = 0;
     s->next = s->stored = s->limit = 0;
+    s->since = s->stamp;
     s->due_us = 0;
     s->wait_us = WAIT_FIRST_US;
     memset(s->held, 0, sizeof s->held);
@@ -118,8 +119,8 @@ bool ec_sender_report(ec_sender* s, uint64_t now, const uint8_t* body, size_t le
     }
     uint16_t seen = ec_get_u16(body + AT_STAMP);
     uint32_t stored = ec_get_u32(body + AT_STORED), limit = ec_get_u32(body + AT_LIMIT);
-    if ((int16_t)(s->stamp - seen) < 0 || stored > s->length || limit < stored ||
-        (stored % EC_BULK_GRAIN != 0 && stored != s->length)) {
+    if ((int16_t)(seen - s->since) <= 0 || (int16_t)(s->stamp - seen) < 0 || stored > s->length ||
+        limit < stored || (stored % EC_BULK_GRAIN != 0 && stored != s->length)) {
         return false;
     }
     if (!s->answered || stored < s->stored) { /* it goes on from there, whatever was sent before */

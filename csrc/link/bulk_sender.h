@@ -31,6 +31,7 @@ typedef struct {
     uint32_t length, next; /* all of it; the first byte never sent since the last restart */
     uint32_t stored, limit;
     uint16_t transfer, stamp;   /* stamp: of the last frame sent */
+    uint16_t since;             /* the same at the last restart: no older report counts */
     uint16_t fragment, largest; /* length of the next fragment, and its bound */
     uint8_t status, flight_count;
     bool answered; /* a report has come since the last restart */
