@@ -218,3 +218,31 @@ def test_trial_image_that_rotted_is_not_begun() -> None:
     firmware = Firmware(flash=flash, boot_id=boot_id + 1)
     assert firmware.image["digest"] == manifest_of(OLD, 1).digest
     assert firmware.image["state"] == REVERTED
+
+
+def flipped(content: bytes, address: int, bit: int) -> bytearray:
+    memory = bytearray(content)
+    memory[address + bit // 8] ^= 1 << bit % 8
+    return memory
+
+
+def test_record_with_any_bit_flipped_is_not_believed() -> None:
+    """The older copy counts then: here that of the trial, which the boot ends."""
+    host = bench()
+    host.install(NEW, 2)
+    content, size = host.flash.content, SMALL["sector_bytes"]
+    sequences = [struct.unpack_from("<I", content, copy * size + 4)[0] for copy in (0, 1)]
+    newest = size * sequences.index(max(sequences))
+    for bit in range(8 * 32):
+        memory = flipped(content, newest, bit)
+        booted = Firmware(flash=Flash(verify=verify, memory=memory, **SMALL)).image
+        assert (booted["state"], booted["floor"]) == (REVERTED, 1)
+        assert booted["digest"] == manifest_of(OLD, 1).digest
+
+
+def test_label_with_any_bit_flipped_is_not_believed() -> None:
+    host = bench()
+    content, size = host.flash.content, SMALL["sector_bytes"]
+    for bit in range(8 * 128):
+        memory = flipped(content, 2 * size, bit)
+        assert Firmware(flash=Flash(verify=verify, memory=memory, **SMALL)).image["version"] == 0
