@@ -340,7 +340,7 @@ class Link:
     ) -> Transfer:
         """Sends a file to the device, which verifies and keeps it; `update.install` also runs it.
 
-        It goes on where it was: after a reconnection, after a reset of the device, and when a program
+        It goes on where it was: after a reconnection, a reset of the device, and when a program
         that died calls it again. Commands meanwhile wait for at most one of its fragments.
 
         Args:

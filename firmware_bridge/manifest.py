@@ -60,7 +60,11 @@ class Manifest:
     def signed(self) -> bytes:
         """The part that the signature signs."""
         return _SIGNED.pack(
-            _MAGIC, self.version, self.length, self.name.encode().ljust(NAME_BYTES, b"\0"), self.digest
+            _MAGIC,
+            self.version,
+            self.length,
+            self.name.encode().ljust(NAME_BYTES, b"\0"),
+            self.digest,
         )
 
     def pack(self) -> bytes:
@@ -74,9 +78,7 @@ class Manifest:
             ValueError: it describes another.
         """
         if len(image) != self.length:
-            raise ValueError(
-                f"the manifest is of {self.length} bytes, the image has {len(image)}"
-            )
+            raise ValueError(f"the manifest is of {self.length} bytes, the image has {len(image)}")
         if hashlib.sha256(image).digest() != self.digest:
             raise ValueError("the image's SHA-256 is not the manifest's")
 
@@ -128,14 +130,24 @@ def make_manifest(
     return dataclasses.replace(manifest, signature=sign(manifest.signed))
 
 
-def _ed25519() -> Any:
+def _key(path: str | os.PathLike[str], load: str, kind: str, *arguments: bytes | None) -> Any:
+    """An Ed25519 key of a PEM file, by that function of `cryptography`."""
     try:
+        from cryptography.exceptions import UnsupportedAlgorithm
+        from cryptography.hazmat.primitives import serialization
         from cryptography.hazmat.primitives.asymmetric import ed25519
     except ImportError as error:
         raise ModuleNotFoundError(
             "signatures need the package cryptography: pip install 'edgecore[security]'"
         ) from error
-    return ed25519
+    expected = f"{path}: expected an Ed25519 {kind} key in PEM form"
+    try:
+        key = getattr(serialization, load)(Path(path).read_bytes(), *arguments)
+    except (TypeError, ValueError, UnsupportedAlgorithm) as error:
+        raise ValueError(f"{expected}: {' '.join(str(error).split())}") from None
+    if not isinstance(key, (ed25519.Ed25519PrivateKey, ed25519.Ed25519PublicKey)):
+        raise ValueError(f"{expected}, got {type(key).__name__}")
+    return key
 
 
 def signer(path: str | os.PathLike[str], password: bytes | None = None) -> Sign:
@@ -146,15 +158,7 @@ def signer(path: str | os.PathLike[str], password: bytes | None = None) -> Sign:
         ValueError: it holds no such key, or its password is another.
         ModuleNotFoundError: the extra `security` is not installed.
     """
-    ed25519 = _ed25519()
-    from cryptography.hazmat.primitives.serialization import load_pem_private_key
-
-    try:
-        key = load_pem_private_key(Path(path).read_bytes(), password)
-    except TypeError as error:  # a password is missing, or there is none to give
-        raise ValueError(f"{path}: {error}") from None
-    if not isinstance(key, ed25519.Ed25519PrivateKey):
-        raise ValueError(f"{path}: expected an Ed25519 private key, got {type(key).__name__}")
+    key = _key(path, "load_pem_private_key", "private", password)
     return key.sign  # type: ignore[no-any-return]
 
 
@@ -164,15 +168,11 @@ def verifier(path: str | os.PathLike[str]) -> Verify:
     Raises:
         OSError, ValueError, ModuleNotFoundError: as `signer`.
     """
-    ed25519 = _ed25519()
-    from cryptography.exceptions import InvalidSignature
-    from cryptography.hazmat.primitives.serialization import load_pem_public_key
-
-    key = load_pem_public_key(Path(path).read_bytes())
-    if not isinstance(key, ed25519.Ed25519PublicKey):
-        raise ValueError(f"{path}: expected an Ed25519 public key, got {type(key).__name__}")
+    key = _key(path, "load_pem_public_key", "public")
 
     def verify(message: bytes, signature: bytes) -> bool:
+        from cryptography.exceptions import InvalidSignature
+
         try:
             key.verify(signature, message)
         except InvalidSignature:

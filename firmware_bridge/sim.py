@@ -1,8 +1,8 @@
 """The reference firmware as a process: ``python -m firmware_bridge.sim``.
 
 It prints one line of JSON per change of state: first where it listens, then boot, safe, active,
-alert, alert_end, output, refused, connected, disconnected, offered, stored, activated, confirmed, each
-with its time since boot.
+alert, alert_end, output, refused, connected, disconnected, offered, stored, activated, confirmed,
+each with its time since boot.
 """
 
 import argparse
@@ -112,9 +112,7 @@ def _flash(path: Path | None, verify: Verify | None) -> Iterator[_sim.Flash | No
             raise ValueError(f"{path}: no flash of this simulator: it has {size} bytes")
         # Not closed: the flash keeps the pages, which end with the process.
         pages = mmap.mmap(file.fileno(), size)
-        yield _sim.Flash(
-            sector_bytes=_SECTOR_BYTES, sectors=_SECTORS, memory=pages, verify=verify
-        )
+        yield _sim.Flash(sector_bytes=_SECTOR_BYTES, sectors=_SECTORS, memory=pages, verify=verify)
 
 
 def _number(bits: int, least: int = 0) -> Callable[[str], int]:

@@ -1,4 +1,4 @@
-"""Sends one image to the device: resumed where it was, verified by the device, in the caller's thread."""
+"""Sends an image to the device, which verifies it; in the caller's thread, resumed where it was."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ _REASONS = {
 
 @dataclass(frozen=True)
 class Transfer:
-    """A transfer that came to its end: the device holds the image, and it is what the manifest says.
+    """A transfer that came to its end: the device holds what the manifest says.
 
     Attributes:
         number: of the transfer, for `update.activate`.

@@ -85,10 +85,13 @@ def state(link: Link, timeout: float = 5.0) -> UpdateState:
     """What the device runs.
 
     Raises:
-        RefusedError: it cannot be updated.
+        UpdateError: it cannot be updated.
         BridgeTimeoutError, UnknownOutcomeError, LinkClosedError: it did not say.
     """
-    payload = link.request(_Ask(), timeout).payload
+    try:
+        payload = link.request(_Ask(), timeout).payload
+    except RefusedError as error:
+        raise UpdateError("the device cannot be updated over its link", old_active=True) from error
     boot, slot, verifies, version, floor, room, digest = _STATE.unpack_from(payload)
     return UpdateState(
         BootState(boot), None if slot == _NO_SLOT else slot, verifies, version, floor, room, digest
@@ -123,7 +126,7 @@ def install(
     progress: Progress | None = None,
     timeout: float = 30.0,
 ) -> Transfer:
-    """Makes the device run an image: transfers, activates and, once the link is up again, confirms it.
+    """Makes the device run an image: transfers, activates and, with the link up again, confirms it.
 
     Whatever goes wrong, the device boots the old image or the new one, and calling it again goes on
     from where it was.
@@ -140,9 +143,7 @@ def install(
         BridgeTimeoutError: no progress; the old image runs.
         OSError, ValueError: the files are not there, or do not belong together.
     """
-    brought = link.transfer(
-        "firmware", path, manifest=manifest, progress=progress, timeout=timeout
-    )
+    brought = link.transfer("firmware", path, manifest=manifest, progress=progress, timeout=timeout)
     wanted = brought.manifest
     if not brought.active:
         boot_id = link.info.boot_id

@@ -1,4 +1,4 @@
-"""The command line: `edgecore run | detect | inspect | bench | doctor`."""
+"""The command line: `edgecore run | detect | inspect | bench | doctor | link`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from edgecore.errors import EdgecoreError
 from . import bench as benching
 from . import detect as detection
 from . import inspect as inspection
+from . import link_update
 from . import run as running
 from .doctor import doctor
 
@@ -47,6 +48,11 @@ app.command(epilog=detection.EXAMPLES)(detection.detect)
 app.command(epilog=inspection.EXAMPLES)(inspection.inspect)
 app.command(epilog=benching.EXAMPLES)(benching.bench)
 app.command()(doctor)
+
+link = typer.Typer(help="Work with a device's firmware over its link.", no_args_is_help=True)
+link.command(epilog=link_update.UPDATE_EXAMPLES)(link_update.update)
+link.command(epilog=link_update.SIGN_EXAMPLES)(link_update.sign)
+app.add_typer(link, name="link")
 
 
 def main() -> None:

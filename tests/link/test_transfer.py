@@ -195,7 +195,7 @@ def test_fragments_follow_the_line() -> None:
 
 
 def test_command_waits_for_at_most_one_fragment() -> None:
-    """At 11520 bytes/s a fragment takes 43 ms; a command sent at any time comes after it at most."""
+    """At 11520 bytes/s a fragment takes 43 ms; a command comes after the one begun at most."""
     rate = 11_520
     host = Bench(Flash(verify=verify), bytes_per_s=rate, tick_us=100).connect()
     image = image_of(100_000)

@@ -166,9 +166,7 @@ def test_power_may_fail_at_every_write_of_an_update(seed: int) -> None:
 @settings(max_examples=60)
 @given(
     seed=st.integers(0, 2**32),
-    cuts=st.lists(
-        st.tuples(st.sampled_from(["update", "boot"]), st.integers(1, 130)), max_size=8
-    ),
+    cuts=st.lists(st.tuples(st.sampled_from(["update", "boot"]), st.integers(1, 130)), max_size=8),
 )
 def test_power_may_fail_again_and_again(seed: int, cuts: list[tuple[str, int]]) -> None:
     host = Bench(settled(seed)).connect()
