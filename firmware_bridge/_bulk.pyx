@@ -17,13 +17,13 @@ cdef class Sender:
     Args:
         transfer: number of the transfer, unlike those of others lately.
         length: bytes to send.
-        largest: bytes of a fragment at most, FRAGMENT_MIN..FRAGMENT_MAX.
+        byte_ns: of a byte on the line, ns; 0: not known.
     """
 
     cdef ec_sender sender
 
-    def __cinit__(self, uint16_t transfer, uint32_t length, uint16_t largest=EC_BULK_FRAGMENT_MAX):
-        ec_sender_init(&self.sender, transfer, length, largest)
+    def __cinit__(self, uint16_t transfer, uint32_t length, uint32_t byte_ns=0):
+        ec_sender_init(&self.sender, transfer, length, byte_ns)
 
     def restart(self):
         """A session began."""

@@ -25,7 +25,7 @@ cdef extern from "link/bulk_sender.h" nogil:
         uint16_t length, head_bytes
         uint8_t head[8]
 
-    void ec_sender_init(ec_sender *sender, uint16_t transfer, uint32_t length, uint16_t largest)
+    void ec_sender_init(ec_sender *sender, uint16_t transfer, uint32_t length, uint32_t byte_ns)
     void ec_sender_restart(ec_sender *sender)
     bint ec_sender_report(ec_sender *sender, uint64_t now_us, const uint8_t *body, size_t length)
     ec_send ec_sender_next(ec_sender *sender, uint64_t now_us)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
 
-from firmware_bridge._bulk import FRAGMENT_MAX, FRAGMENT_MIN, Sender
+from firmware_bridge._bulk import Sender
 from firmware_bridge.errors import BridgeError, BridgeTimeoutError, LinkBusyError, TransferError
 from firmware_bridge.manifest import SUFFIX, Manifest, load_manifest
 
@@ -22,8 +22,6 @@ OFFER, FRAGMENT, REPORT = 0xF1, 0xF2, 0xF3
 Progress = Callable[[int, int], object]
 """Called with the bytes that the device has stored, and with all of them."""
 
-_FRAGMENT_NS = 50_000_000
-"""A command waits for one fragment at most: none takes longer on the line, but for the shortest."""
 _LOOK_EVERY_S = 0.1
 _REPORTS_KEPT = 64
 
@@ -127,11 +125,8 @@ class Transfers:
     ) -> Transfer:
         """Sends the image; see `Link.transfer`."""
         started = time.monotonic_ns()
-        largest = FRAGMENT_MAX
-        if byte_ns:
-            largest = max(FRAGMENT_MIN, min(FRAGMENT_MAX, _FRAGMENT_NS // byte_ns))
         number = secrets.randbelow(1 << 16)
-        sender = Sender(number, manifest.length, largest)
+        sender = Sender(number, manifest.length, byte_ns)
         resumed_from, stored, moved = -1, -1, time.monotonic()
         sessions = self._sessions
         with self._inbox() as reports:

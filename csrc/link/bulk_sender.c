@@ -10,10 +10,13 @@ enum { AT_TRANSFER = 0, AT_STAMP = 2, AT_STATUS = 4, AT_OFFSET = 4, AT_STORED = 
 #define WAIT_LEAST_US 20000u
 #define WAIT_MOST_US 1000000u
 
-void ec_sender_init(ec_sender* s, uint16_t transfer, uint32_t length, uint16_t largest) {
+void ec_sender_init(ec_sender* s, uint16_t transfer, uint32_t length, uint32_t byte_ns) {
     memset(s, 0, sizeof *s);
     s->transfer = transfer;
     s->length = length;
+    s->byte_ns = byte_ns;
+    s->shortest_us = UINT32_MAX;
+    uint32_t largest = byte_ns != 0 ? EC_BULK_LONGEST_NS / byte_ns : EC_BULK_FRAGMENT_MAX;
     largest = largest < EC_BULK_FRAGMENT_MIN   ? EC_BULK_FRAGMENT_MIN
               : largest > EC_BULK_FRAGMENT_MAX ? EC_BULK_FRAGMENT_MAX
                                                : largest;
@@ -99,6 +102,7 @@ static void sample(ec_sender* s, uint64_t now, uint16_t seen) {
         uint32_t rtt = elapsed < WAIT_MOST_US ? (uint32_t)elapsed : WAIT_MOST_US;
         uint32_t off = rtt > s->srtt_us ? rtt - s->srtt_us : s->srtt_us - rtt;
         bool first = s->srtt_us == 0;
+        s->shortest_us = rtt < s->shortest_us ? rtt : s->shortest_us;
         s->rttvar_us = first ? rtt / 2u : (3u * s->rttvar_us + off) / 4u;
         s->srtt_us = first ? rtt + 1u : (7u * s->srtt_us + rtt) / 8u + 1u;
         s->timing = false;
@@ -187,11 +191,24 @@ static bool resend(ec_sender* s, uint64_t now, ec_send* send) {
     return true;
 }
 
+/* Whether the line has enough to do until the next report. */
+static bool is_busy(const ec_sender* s) {
+    if (s->byte_ns == 0) {
+        return false;
+    }
+    uint32_t under_way = 0;
+    for (uint8_t i = 0; i < s->flight_count; i++) {
+        under_way += s->flights[i].lost ? 0 : s->flights[i].length;
+    }
+    uint64_t round_trip = (uint64_t)s->shortest_us * 1000u / s->byte_ns;
+    return under_way >= 2u * s->largest + round_trip;
+}
+
 static bool send_new(ec_sender* s, uint64_t now, ec_send* send) {
     while (s->next < s->limit && is_held(s, s->next)) {
         s->next += s->limit - s->next < EC_BULK_GRAIN ? s->limit - s->next : EC_BULK_GRAIN;
     }
-    if (s->next >= s->limit || s->flight_count == EC_BULK_FLIGHTS) {
+    if (s->next >= s->limit || s->flight_count == EC_BULK_FLIGHTS || is_busy(s)) {
         return false;
     }
     uint32_t room = s->limit - s->next, take = s->fragment / EC_BULK_GRAIN * EC_BULK_GRAIN;

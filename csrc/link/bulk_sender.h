@@ -9,14 +9,18 @@
  * a stamp, a report names the last one seen, and what was sent before it and is not held is lost.
  * Nothing is sent again for another reason; when no report comes in time, the offer asks for one.
  *
+ * On a line of known pace no more is under way than two fragments and what the shortest round trip
+ * carries: enough to keep it busy, and so little that a lost fragment's next try comes soon.
+ *
  * A fragment's length follows the line: a quarter less for a loss, EC_BULK_GROWTH more for an
  * arrival. With h bytes of overhead a frame and bit errors at rate e the best length is
  * sqrt(h / 8e), and these two steps balance at sqrt(4 EC_BULK_GROWTH / 8e). */
 
 #include "link/bulk.h"
 
+#define EC_BULK_LONGEST_NS 50000000u
 /* A quarter of the overhead: delimiter, COBS, header, CRC, head of the fragment. */
-#define EC_BULK_GROWTH 4u
+#define EC_BULK_GROWTH 5u
 #define EC_BULK_FRAGMENT_MIN (2u * EC_BULK_GRAIN)
 /* Enough for a whole window of the shortest. */
 #define EC_BULK_FLIGHTS (EC_BULK_WINDOW_MAX / EC_BULK_FRAGMENT_MIN)
@@ -38,7 +42,8 @@ typedef struct {
     bool timing;   /* timed_stamp is out, to measure a round trip */
     uint16_t timed_stamp;
     uint64_t timed_us, due_us; /* due_us: when to ask again */
-    uint32_t srtt_us, rttvar_us, wait_us;
+    uint32_t srtt_us, rttvar_us, wait_us, shortest_us;
+    uint32_t byte_ns;                /* of a byte on the line; 0: not known */
     uint32_t resent;                 /* fragments */
     uint8_t held[EC_BULK_MAP_BYTES]; /* of the last report */
     ec_flight flights[EC_BULK_FLIGHTS];
@@ -57,9 +62,10 @@ typedef struct {
     uint8_t head[EC_BULK_HEAD_BYTES];
 } ec_send;
 
-/* `transfer` differs from those of other senders lately; fragments are at most `largest` bytes,
- * EC_BULK_FRAGMENT_MIN .. EC_BULK_FRAGMENT_MAX, cut to whole grains. */
-void ec_sender_init(ec_sender* sender, uint16_t transfer, uint32_t length, uint16_t largest);
+/* `transfer` differs from those of other senders lately. `byte_ns` is the time of a byte on the
+ * line, 0 when it is not known: no fragment takes longer than EC_BULK_LONGEST_NS there, but for the
+ * shortest. */
+void ec_sender_init(ec_sender* sender, uint16_t transfer, uint32_t length, uint32_t byte_ns);
 
 /* A session began: nothing of the last one is under way, and the receiver may have been reset. */
 void ec_sender_restart(ec_sender* sender);

@@ -214,7 +214,7 @@ def test_command_waits_for_at_most_one_fragment() -> None:
     assert not sender.over
     fragment_s = (FRAGMENT_MAX + 8 + 12) / rate
     command_s = (4 + 6 + 12) / rate
-    ahead_s = 64 / rate  # the bench hands the line 64 bytes at a time
+    ahead_s = 64 / rate + 1e-4  # the bench hands the line 64 bytes at a time, a tick early
     assert max(waits) <= fragment_s + command_s + ahead_s + 0.002
     assert max(waits) > 0.5 * fragment_s  # the line was never idle meanwhile
 

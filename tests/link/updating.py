@@ -51,12 +51,14 @@ class Bench:
     """Runs both ends tick by tick; everything the host hears collects in `events`."""
 
     def __init__(
-        self, flash: Flash | None = None, *, tick_us: int = 500, largest: int = 480, **faults: Any
+        self, flash: Flash | None = None, *, tick_us: int = 500, **faults: Any
     ) -> None:
         self.flash = flash
         self.firmware = Firmware(flash=flash)
         self.up, self.down = LossyChannel(**faults), LossyChannel(**faults)
-        self.tick_us, self.largest = tick_us, largest
+        self.tick_us = tick_us
+        pace = faults.get("bytes_per_s", 0)
+        self.byte_ns = 10**9 // pace if pace else 0
         self.now_us = 0
         self.plugged = True
         self.events: list[Any] = []
@@ -80,7 +82,7 @@ class Bench:
     def offer(self, image: bytes, manifest: Manifest) -> Sender:
         self._transfer += 1
         self.image, self.manifest = image, manifest
-        self.sender = Sender(self._transfer, len(image), self.largest)
+        self.sender = Sender(self._transfer, len(image), self.byte_ns)
         return self.sender
 
     def _bulk(self, events: list[Any]) -> None:
@@ -107,7 +109,7 @@ class Bench:
         events = self.host.input(self.now_us, arrived if self.plugged else b"")
         self.events += events
         self._bulk(events)
-        while self.up.free_us <= self.now_us:
+        while self.up.free_us < self.now_us + self.tick_us:
             data = self.host.output(self.now_us, CHUNK)
             if not data:
                 break
