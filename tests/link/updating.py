@@ -50,9 +50,7 @@ def manifest_of(image: bytes, version: int, **other: Any) -> Manifest:
 class Bench:
     """Runs both ends tick by tick; everything the host hears collects in `events`."""
 
-    def __init__(
-        self, flash: Flash | None = None, *, tick_us: int = 500, **faults: Any
-    ) -> None:
+    def __init__(self, flash: Flash | None = None, *, tick_us: int = 500, **faults: Any) -> None:
         self.flash = flash
         self.firmware = Firmware(flash=flash)
         self.up, self.down = LossyChannel(**faults), LossyChannel(**faults)
