@@ -1,8 +1,8 @@
 """Goodput of a transfer: bytes of an image stored, over what the line carries or the wall's clock.
 
-The lines are in virtual time, with the reference firmware and bit errors both ways, over eight seeds:
-their figures are the same on every machine. The pty is real, with the firmware in a process of its
-own, and its figure counts everything from the call to the verified image.
+The lines are in virtual time, with the reference firmware and bit errors both ways, over eight
+seeds: their figures are the same on every machine. The pty is real, with the firmware in a process
+of its own, and its figure counts everything from the call to the verified image.
 """
 
 from __future__ import annotations
