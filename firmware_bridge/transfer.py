@@ -13,6 +13,7 @@ from enum import IntEnum
 from pathlib import Path
 
 from firmware_bridge._bulk import Sender
+from firmware_bridge._carrier import Carrier, Inbox
 from firmware_bridge.errors import BridgeError, BridgeTimeoutError, LinkBusyError, TransferError
 from firmware_bridge.manifest import SUFFIX, Manifest, load_manifest
 
@@ -106,11 +107,11 @@ class Transfers:
         if not self._busy.acquire(blocking=False):
             raise LinkBusyError("another transfer runs on this link")
         try:
-            self._reports = reports = Inbox(self._carrier, _REPORTS_KEPT, 0, notes=False)
+            reports = Inbox(self._carrier, _REPORTS_KEPT, 0, notes=False)
             reports.bind(REPORT, 0)
+            self._reports = reports
             yield reports
         finally:
-            reports.close()
             self._reports = None
             self._busy.release()
 
