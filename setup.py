@@ -140,6 +140,7 @@ setup(
                 cython_extension("_codec", ["ec_link"]),
                 cython_extension("_link", ["ec_link"]),
                 cython_extension("_carrier", ["ec_host", "ec_link"]),
+                cython_extension("_bulk", ["ec_link"]),
                 cython_extension("_sim", ["ec_firmware", "ec_link"]),
             ],
             language_level=3,

@@ -1,6 +1,6 @@
 """The link between a host and its device's firmware, over serial or local IPC."""
 
-from firmware_bridge import codec
+from firmware_bridge import codec, update
 from firmware_bridge.clock import Clock
 from firmware_bridge.errors import (
     BridgeConnectionError,
@@ -11,15 +11,19 @@ from firmware_bridge.errors import (
     ProtocolError,
     RecordingError,
     RefusedError,
+    TransferError,
     UnknownOutcomeError,
+    UpdateError,
 )
 from firmware_bridge.events import Status
 from firmware_bridge.facts import LinkInfo, LinkStats, StateChange
 from firmware_bridge.link import Link, connect
+from firmware_bridge.manifest import Manifest, load_manifest, make_manifest, signer, verifier
 from firmware_bridge.messages import Alert, DetectionSummary, Message, SetOutput
 from firmware_bridge.requests import Result
 from firmware_bridge.schema import FieldInfo, MessageInfo, Schema
 from firmware_bridge.subscription import Subscription
+from firmware_bridge.transfer import Transfer, TransferStatus
 
 __all__ = [
     "Alert",
@@ -34,6 +38,7 @@ __all__ = [
     "LinkClosedError",
     "LinkInfo",
     "LinkStats",
+    "Manifest",
     "Message",
     "MessageInfo",
     "ProtocolError",
@@ -45,7 +50,16 @@ __all__ = [
     "StateChange",
     "Status",
     "Subscription",
+    "Transfer",
+    "TransferError",
+    "TransferStatus",
     "UnknownOutcomeError",
+    "UpdateError",
     "codec",
     "connect",
+    "load_manifest",
+    "make_manifest",
+    "signer",
+    "update",
+    "verifier",
 ]

@@ -38,11 +38,13 @@ from firmware_bridge.events import (
     Stamps,
 )
 from firmware_bridge.facts import LinkInfo, LinkStats, State, StateChange
+from firmware_bridge.manifest import Manifest
 from firmware_bridge.messages import Message, message_class
 from firmware_bridge.requests import Outcomes, Requests, Result
 from firmware_bridge.schema import COMPILED, MessageInfo, Schema
 from firmware_bridge.serial_port import UsbIdentity
 from firmware_bridge.subscription import Records, Subscription, Subscriptions
+from firmware_bridge.transfer import Progress, Transfer, Transfers, read
 from firmware_bridge.transport import Port, open_port
 
 if TYPE_CHECKING:
@@ -100,6 +102,8 @@ class Link:
         self.clock = Clock(self._carrier)
         self._subscriptions = Subscriptions(self._carrier, self.clock)
         self._requests = Requests(self._carrier)
+        self._transfers = Transfers(self._carrier)
+        self._byte_ns = 0
         self._answers_by_loop: WeakKeyDictionary[AbstractEventLoop, Answers] = WeakKeyDictionary()
         self._thread = threading.Thread(target=self._run, name=f"link {url}", daemon=True)
         self._thread.start()
@@ -333,6 +337,43 @@ class Link:
         assert isinstance(stamps, Stamps)
         return max(0, (stamps.t4 - stamps.t1) - (stamps.t3 - stamps.t2)) * 1000
 
+    def transfer(
+        self,
+        name: str,
+        path: str | os.PathLike[str],
+        *,
+        manifest: Manifest | str | os.PathLike[str] | None = None,
+        progress: Progress | None = None,
+        timeout: float = 30.0,
+    ) -> Transfer:
+        """Sends a file to the device, which verifies and keeps it; `update.install` also runs it.
+
+        It goes on where it was: after a reconnection, a reset of the device, and when a program
+        that died calls it again. Commands meanwhile wait for at most one of its fragments.
+
+        Args:
+            name: what it is for: "firmware".
+            path: the file.
+            manifest: its manifest or the file that holds it; None: the file `path` + ".manifest".
+            progress: called in this thread with the bytes stored and all bytes.
+            timeout: the longest without progress, s.
+
+        Raises:
+            TransferError: the device refused; `.status` says why, and the old image still runs.
+            BridgeTimeoutError: no progress; the old image still runs.
+            LinkBusyError: another transfer runs on this link.
+            LinkClosedError: the link was closed.
+            OSError: a file cannot be read.
+            ValueError: image, manifest and name do not belong together.
+            RuntimeError: called in a callback of the link.
+        """
+        self._refuse_own_thread("transfer")
+        self._here()
+        image, described = read(name, path, manifest)
+        return self._transfers.run(
+            image, described, byte_ns=self._byte_ns, progress=progress, timeout_s=timeout
+        )
+
     def keep_alive(self, lease: float = 1.0) -> None:
         """The application's own sign of life: call it once per finished frame.
 
@@ -395,6 +436,7 @@ class Link:
             self._stop.set()
             self._carrier.stop()
             self._requests.close(error)
+            self._transfers.close(error)
             self._subscriptions.close()
             self._become("closed", str(error))
             self._settled.set()
@@ -457,6 +499,7 @@ class Link:
         self._broken = None
         self._line = port.description
         self._usb = port.usb or self._usb
+        self._byte_ns = port.byte_ns
         self._carrier.attach(port.fd, port.byte_ns)
         last_open = time.monotonic()
         while not self._stop.is_set():
@@ -501,6 +544,7 @@ class Link:
         self._requests.pump()
 
     def _opened(self) -> None:
+        self._transfers.opened()
         peer = self._carrier.peer
         if self._download is not None:
             self._download.abandon()

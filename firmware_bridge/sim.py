@@ -1,12 +1,14 @@
 """The reference firmware as a process: ``python -m firmware_bridge.sim``.
 
 It prints one line of JSON per change of state: first where it listens, then boot, safe, active,
-alert, alert_end, output, refused, connected, disconnected, each with its time since boot.
+alert, alert_end, output, refused, connected, disconnected, offered, stored, activated, confirmed,
+each with its time since boot.
 """
 
 import argparse
 import contextlib
 import json
+import mmap
 import os
 import secrets
 import sys
@@ -15,13 +17,36 @@ from pathlib import Path
 
 from firmware_bridge import _sim
 from firmware_bridge.doors import listener, pty
+from firmware_bridge.manifest import Verify, verifier
 
 _EXAMPLES = """examples:
   python -m firmware_bridge.sim                              a pty; its name is printed
   python -m firmware_bridge.sim --pty-link /tmp/ttyFIRMWARE  a pty with a name that stays
   python -m firmware_bridge.sim --listen unix:/run/fw.sock
   python -m firmware_bridge.sim --listen tcp:127.0.0.1:7000  port 0 takes a free one
+  python -m firmware_bridge.sim --flash /tmp/flash --public-key author.pem   can be updated
 """
+
+
+_SECTOR_BYTES, _SECTORS = 4096, 258
+"""Of the flash: room for images of half a megabyte."""
+
+
+@contextlib.contextmanager
+def _flash(path: Path | None, verify: Verify | None) -> Iterator[_sim.Flash | None]:
+    """A flash whose content is a file's, so that it outlives the process."""
+    if path is None:
+        yield None
+        return
+    size = _SECTOR_BYTES * _SECTORS
+    if not path.exists():
+        path.write_bytes(b"\xff" * size)
+    with path.open("r+b") as file:
+        if os.fstat(file.fileno()).st_size != size:
+            raise ValueError(f"{path}: no flash of this simulator: it has {size} bytes")
+        # Not closed: the flash keeps the pages, which end with the process.
+        pages = mmap.mmap(file.fileno(), size)
+        yield _sim.Flash(sector_bytes=_SECTOR_BYTES, sectors=_SECTORS, memory=pages, verify=verify)
 
 
 def _number(bits: int, least: int = 0) -> Callable[[str], int]:
@@ -59,6 +84,15 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--boot-id", type=_number(32, least=1), help="default: one at random, as on a real boot"
     )
+    parser.add_argument(
+        "--flash", type=Path, metavar="FILE", help="content of the flash; made when it is not there"
+    )
+    parser.add_argument(
+        "--public-key",
+        type=Path,
+        metavar="PEM",
+        help="Ed25519 key of who may sign images; without one it takes none",
+    )
     return parser.parse_args(arguments)
 
 
@@ -75,7 +109,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             kind, line = _sim.LISTENER, listener(options.listen)
         else:
             kind, line = _sim.PTY, pty(options.pty_link)
-        with line as (fd, address):
+        verify = None if options.public_key is None else verifier(options.public_key)
+        with line as (fd, address), _flash(options.flash, verify) as flash:
             listening = {"event": "listening", "t_us": 0, "address": address, "pid": os.getpid()}
             with contextlib.suppress(BrokenPipeError):
                 os.write(1, (json.dumps(listening) + "\n").encode())
@@ -87,8 +122,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 boot_id=options.boot_id or secrets.randbelow(2**32 - 1) + 1,
                 seed=options.seed,
                 epoch_ns=options.epoch_ns,
+                flash=flash,
             )
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, ModuleNotFoundError) as error:
         print(f"firmware_bridge.sim: {error}", file=sys.stderr)
         return 1
     return 0

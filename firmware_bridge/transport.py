@@ -157,15 +157,17 @@ def _open_tcp(url: str, host: str | None, number: int, timeout_s: float) -> Port
 
 _SIM_OPTIONS = {"epoch_ns": range(2**63), "seed": range(2**64), "boot_id": range(1, 2**32)}
 
+_SIM_FILES = ("flash", "public_key")
+
 
 def _open_sim(options: dict[str, str]) -> Port:
     """Starts the host build of the firmware; it dies with this process."""
     report = options.pop("report", None)
+    files_named = [(name, options.pop(name)) for name in _SIM_FILES if name in options]
     unknown = set(options) - set(_SIM_OPTIONS)
     if unknown:
-        raise ValueError(
-            f"sim: expected report, {', '.join(_SIM_OPTIONS)}; got {', '.join(unknown)}"
-        )
+        known = ", ".join(["report", *_SIM_FILES, *_SIM_OPTIONS])
+        raise ValueError(f"sim: expected {known}; got {', '.join(unknown)}")
     for name, value in options.items():
         allowed = _SIM_OPTIONS[name]
         if not value.isdecimal() or int(value) not in allowed:
@@ -175,7 +177,7 @@ def _open_sim(options: dict[str, str]) -> Port:
             )
     ours, theirs = socket.socketpair()
     command = [sys.executable, "-m", "firmware_bridge.sim", "--fd", str(theirs.fileno())]
-    for name, value in options.items():
+    for name, value in [*options.items(), *files_named]:
         command += [f"--{name.replace('_', '-')}", value]
     with theirs, contextlib.ExitStack() as files:
         output: Any = subprocess.DEVNULL

@@ -1,5 +1,6 @@
 #include "firmware/port/host/board.h"
 
+#include "firmware/core/boot.h"
 #include "firmware/port/vehicle/drive.h"
 
 #include <string.h>
@@ -60,8 +61,44 @@ static void trace(void* port, const ec_trace* entry) {
     board->traces[(board->trace_head + board->trace_used++) % EC_TRACES] = *entry;
 }
 
+static bool read_flash(void* port, uint32_t address, uint8_t* data, size_t length) {
+    return ec_flash_sim_read(((ec_board*)port)->flash, address, data, length);
+}
+
+static bool erase_flash(void* port, uint32_t address) {
+    return ec_flash_sim_erase(((ec_board*)port)->flash, address);
+}
+
+static bool program_flash(void* port, uint32_t address, const uint8_t* data, size_t length) {
+    return ec_flash_sim_program(((ec_board*)port)->flash, address, data, length);
+}
+
+static bool verify(void* port, const uint8_t* message, size_t length, const uint8_t* signature) {
+    const ec_flash_sim* flash = ((ec_board*)port)->flash;
+    return flash->verify(flash->verifier, message, length, signature);
+}
+
+static void reset(void* port) {
+    ((ec_board*)port)->reset_wanted = true;
+}
+
 void ec_board_init(ec_board* board, uint32_t boot, uint64_t seed, int64_t scene_us) {
+    ec_flash_sim* flash = board->flash;
+    void* owner = board->owner;
     memset(board, 0, sizeof *board);
+    board->flash = flash;
+    board->owner = owner;
+    if (flash != NULL) {
+        ec_flash hal = {flash->sector_bytes,
+                        flash->unit_bytes,
+                        flash->sectors,
+                        read_flash,
+                        erase_flash,
+                        program_flash,
+                        flash->verify != NULL ? verify : NULL,
+                        reset};
+        board->flash_hal = hal;
+    }
     board->boot_id = boot;
     board->random = seed;
     board->scene_us = scene_us;
@@ -69,9 +106,16 @@ void ec_board_init(ec_board* board, uint32_t boot, uint64_t seed, int64_t scene_
 }
 
 ec_hal ec_board_hal(ec_board* board) {
-    ec_hal hal = {board,      now_us,   boot_id,    receive,       transmit, set_led,
-                  set_buzzer, read_imu, read_speed, kick_watchdog, trace};
+    ec_hal hal = {board,         now_us,   boot_id,
+                  receive,       transmit, set_led,
+                  set_buzzer,    read_imu, read_speed,
+                  kick_watchdog, trace,    board->flash != NULL ? &board->flash_hal : NULL};
     return hal;
+}
+
+void ec_board_boot(ec_board* board) {
+    if (board->flash != NULL)
+        (void)ec_boot_select(&board->flash_hal, board);
 }
 
 bool ec_board_take_trace(ec_board* board, ec_trace* entry) {

@@ -137,18 +137,38 @@ static void wait_until(ec_process* process, uint64_t due_us, const sigset_t* sig
         accept_client(process);
 }
 
+/* Power-on, or a reset that the firmware wanted: the line stays as it is. False when the firmware
+ * does not boot. */
+static bool boot(ec_process* process, uint32_t boot_id) {
+    process->start_ns = monotonic_ns();
+    ec_board_init(&process->board, boot_id, process->options.seed,
+                  ((int64_t)process->start_ns - (int64_t)process->options.epoch_ns) / 1000);
+    ec_board_boot(&process->board);
+    process->hal = ec_board_hal(&process->board);
+    process->hal.receive = receive;
+    process->hal.transmit = transmit;
+    return ec_firmware_init(&process->firmware, &process->hal);
+}
+
+static bool reset_if_wanted(ec_process* process) {
+    uint32_t next = process->board.boot_id + 1u;
+    return process->board.reset_wanted && boot(process, next != 0 ? next : 1u);
+}
+
 /* One turn of the main loop; false when the process is over. */
-static bool turn(ec_process* process, uint64_t start_ns, const sigset_t* signals) {
+static bool turn(ec_process* process, const sigset_t* signals) {
     if (process->client < 0 && process->options.line == EC_LINE_PTY &&
         !hung_up(process->options.fd))
         welcome(process, process->options.fd);
-    process->board.now_us = (monotonic_ns() - start_ns) / 1000u;
+    process->board.now_us = (monotonic_ns() - process->start_ns) / 1000u;
     uint64_t due_us = ec_firmware_step(&process->firmware);
     if (process->lost && process->client >= 0) {
         part(process);
         due_us = process->board.now_us;
     }
     report(process);
+    if (reset_if_wanted(process))
+        due_us = 0;
     if (process->client < 0 && process->options.line == EC_LINE_STREAM)
         return false;
     if (asked_to_stop == 0)
@@ -158,26 +178,22 @@ static bool turn(ec_process* process, uint64_t start_ns, const sigset_t* signals
 
 static int run(ec_process* process, const sigset_t* signals) {
     const ec_process_options* options = &process->options;
-    uint64_t start_ns = monotonic_ns();
-    uint64_t epoch_ns = options->epoch_ns == 0 ? start_ns : options->epoch_ns;
+    if (options->epoch_ns == 0)
+        process->options.epoch_ns = monotonic_ns();
     pid_t parent = getppid();
     if (options->dies_with_parent && prctl(PR_SET_PDEATHSIG, SIGUSR1) != 0)
         return errno;
 
-    ec_board_init(&process->board, options->boot_id, options->seed,
-                  ((int64_t)start_ns - (int64_t)epoch_ns) / 1000);
     process->board.owner = process;
-    process->hal = ec_board_hal(&process->board);
-    process->hal.receive = receive;
-    process->hal.transmit = transmit;
+    process->board.flash = options->flash;
     process->client = -1;
     set_nonblocking(options->fd);
     if (options->line == EC_LINE_STREAM)
         welcome(process, options->fd);
-    if (!ec_firmware_init(&process->firmware, &process->hal))
+    if (!boot(process, options->boot_id))
         return EINVAL;
 
-    while (turn(process, start_ns, signals)) {
+    while (turn(process, signals)) {
         /* The signal comes when the thread ends that started us; the parent itself may live on. */
         if (parent_signalled && getppid() != parent)
             break;
