@@ -12,7 +12,7 @@ import mmap
 import os
 import secrets
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from firmware_bridge import _sim
