@@ -7,9 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.link.test_core import compiler
-
-ROOT = Path(__file__).parent.parent.parent
+from tests.link.compiling import program as compiled
 
 # FIPS 180-4's examples, as NIST publishes them (SHA256.pdf and SHA2_Additional.pdf).
 VECTORS = [
@@ -36,17 +34,7 @@ VECTORS = [
 @pytest.fixture(scope="module")
 def digest(tmp_path_factory):
     program = tmp_path_factory.mktemp("digest") / "digest"
-    subprocess.run(
-        [
-            compiler(),
-            *("-std=c99", "-g", "-O1", "-Wall", "-Wextra", "-Werror"),
-            *("-fsanitize=address,undefined", "-fno-sanitize-recover=all"),
-            *("-I", ROOT / "csrc", "-o", program),
-            Path(__file__).parent / "digest.c",
-            ROOT / "csrc" / "link" / "sha256.c",
-        ],
-        check=True,
-    )
+    compiled(program, Path(__file__).parent / "digest.c")
 
     def run(data, step):
         done = subprocess.run([program, str(step)], input=data, capture_output=True, check=True)
