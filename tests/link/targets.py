@@ -39,16 +39,22 @@ class Debugger:
         self._line = socket.socket(socket.AF_UNIX)
         self._line.settimeout(PATIENCE_S)
         self._line.connect(str(path))
+        self._read = b""
         self._ask("qXfer:features:read:target.xml:0,ffb")  # before it, QEMU sets no register
 
     def _ask(self, command: str) -> str:
         data = command.encode()
         self._line.sendall(b"+$" + data + b"#%02x" % (sum(data) & 0xFF))
-        answer = b""
-        while (found := re.search(rb"\$([^#]*)#..", answer)) is None:
+        while (answer := self._packet())[:1] in "TS":
+            pass  # it also says, unasked, that the machine has stopped
+        return answer
+
+    def _packet(self) -> str:
+        while (found := re.search(rb"\$([^#]*)#..", self._read)) is None:
             piece = self._line.recv(4096)
             assert piece, "QEMU closed its debugger"
-            answer += piece
+            self._read += piece
+        self._read = self._read[found.end() :]
         return found[1].decode()
 
     def write_halfword(self, address: int, value: int) -> None:
