@@ -534,7 +534,7 @@ def slow_to_reopen(monkeypatch):
             held.wait(30)
         return transport.open_port(url, **how)
 
-    monkeypatch.setattr("firmware_bridge.link.open_port", open_port)
+    monkeypatch.setattr("firmware_bridge.connection.open_port", open_port)
     return opened, held
 
 
