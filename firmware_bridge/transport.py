@@ -6,6 +6,7 @@ import contextlib
 import errno
 import fcntl
 import os
+import shlex
 import socket
 import subprocess
 import sys
@@ -51,7 +52,7 @@ class Port:
 
 
 def open_port(url: str, *, timeout_s: float, usb: UsbIdentity | None = None) -> Port:
-    """Opens `url`: serial:, a bare path under /dev, unix:, tcp:, sim:, qemu:, or pyserial's.
+    """Opens `url`: serial:, a bare path under /dev, unix:, tcp:, exec:, sim:, qemu:, or pyserial's.
 
     `usb`: the device that a serial line led to before; it is opened wherever it is now.
 
@@ -76,6 +77,8 @@ def open_port(url: str, *, timeout_s: float, usb: UsbIdentity | None = None) -> 
             return _open_tcp(url, parts.hostname, parts.port or 0, timeout_s)
         if scheme == "sim":
             return _open_sim(options)
+        if scheme == "exec":
+            return _open_program(url)
         if scheme == "qemu":
             _reject(url, options)
             return _open_qemu(path)
@@ -205,6 +208,26 @@ def _open_qemu(machine: str) -> Port:
     return open_machine(machine)
 
 
+def _open_program(url: str) -> Port:
+    """Starts a program whose standard input and output are the line; it dies with the link."""
+    try:
+        command = shlex.split(url.partition(":")[2])
+    except ValueError as error:
+        raise ValueError(f"{url}: {error}") from None
+    if not command:
+        raise ValueError(f"{url}: expected exec:COMMAND with its arguments")
+    ours, theirs = socket.socketpair()
+    with theirs:
+        try:
+            child = subprocess.Popen(command, stdin=theirs, stdout=theirs, start_new_session=True)
+        except OSError:
+            ours.close()
+            raise
+    ours.setblocking(False)
+    description = f"{command[0]}, process {child.pid}"
+    return Port(ours.fileno(), 0, description, [lambda: _end(child), ours.close])
+
+
 def _end(child: subprocess.Popen[bytes]) -> None:
     child.terminate()
     try:
@@ -221,7 +244,7 @@ def _open_pyserial(url: str) -> Port:
         port = serial.serial_for_url(url, baudrate=DEFAULT_BAUD, timeout=0.1)
     except ValueError as error:
         raise ValueError(
-            f"{url}: expected serial:, unix:, tcp:, sim:, qemu:, a path or a pyserial URL ({error})"
+            f"{url}: expected serial:, unix:, tcp:, exec:, sim:, qemu:, a path or a pyserial URL ({error})"
         ) from None
     if type(port) is serial.Serial:  # hwgrep:// and the like: a port after all
         return _native(port, port.name or url, DEFAULT_BAUD)

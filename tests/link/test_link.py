@@ -377,7 +377,7 @@ def test_tcp_port_nobody_listens_on_is_one_clear_error():
         ("sim:?color=red", "sim: expected .* got color"),
         ("sim:?epoch_ns=now", "epoch_ns must be a whole number from 0 to .* got 'now'"),
         ("sim:?boot_id=0", "boot_id must be a whole number from 1 to 4294967295, got '0'"),
-        ("carrier-pigeon:coop", "expected serial:, unix:, tcp:, sim:, qemu:, a path"),
+        ("carrier-pigeon:coop", "expected serial:, unix:, tcp:, exec:, sim:, qemu:, a path"),
     ],
 )
 def test_url_that_makes_no_sense_is_refused(url, text):
