@@ -244,7 +244,8 @@ def _open_pyserial(url: str) -> Port:
         port = serial.serial_for_url(url, baudrate=DEFAULT_BAUD, timeout=0.1)
     except ValueError as error:
         raise ValueError(
-            f"{url}: expected serial:, unix:, tcp:, exec:, sim:, qemu:, a path or a pyserial URL ({error})"
+            f"{url}: expected serial:, unix:, tcp:, exec:, sim:, qemu:, a path or a pyserial URL "
+            f"({error})"
         ) from None
     if type(port) is serial.Serial:  # hwgrep:// and the like: a port after all
         return _native(port, port.name or url, DEFAULT_BAUD)
