@@ -23,6 +23,7 @@ from firmware_bridge.errors import (
 )
 from firmware_bridge.events import Event, Incompatible, Opened, Ready, Resolved, Silent
 from firmware_bridge.facts import State, StateChange
+from firmware_bridge.line_speed import LineSpeed
 from firmware_bridge.requests import Requests
 from firmware_bridge.schema import COMPILED, Schema
 from firmware_bridge.serial_port import UsbIdentity
@@ -72,6 +73,8 @@ class Connection:
         self._reconnect = reconnect
         self._settled = threading.Event()
         self._failure: BridgeError | ValueError | None = None
+        self._opened_line = ""
+        self._speed: LineSpeed | None = None
         self._usb: UsbIdentity | None = None
         self._download: Download | None = None
         self._broken: BridgeError | None = None
@@ -177,7 +180,8 @@ class Connection:
     def _use(self, port: Port) -> str:
         """Gives out what comes until the line ends; returns why it did."""
         self._broken = None
-        self.line = port.description
+        self.line = self._opened_line = port.description
+        self._speed = port.speed
         self._usb = port.usb or self._usb
         self.byte_ns = port.byte_ns
         self.carrier.attach(port.fd, port.byte_ns)
@@ -238,6 +242,18 @@ class Connection:
             return
         self.schema = outcome
         self.subscriptions.bind(outcome)
+        speed = self._speed
+        if speed is None:
+            self._ready()
+        else:
+            speed.hasten(self.carrier, self.requests, self._hastened)
+
+    def _hastened(self, what: str) -> None:
+        self.line = self._opened_line + what
+        if self.carrier.open:
+            self._ready()
+
+    def _ready(self) -> None:
         peer = self.carrier.peer
         self._become("open", f"{peer['name']} {peer['version']}, boot {peer['boot_id']:08x}")
         self._settled.set()
@@ -246,6 +262,8 @@ class Connection:
         if self._download is not None:
             self._download.abandon()
             self._download = None
+        if self._speed is not None:
+            self._speed.go_back(self.carrier)
         if self.change.state == "open":
             self._lose(f"{self.url}: no sign of the device")
 

@@ -20,9 +20,9 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 import serial
 
 from firmware_bridge.errors import BridgeConnectionError
+from firmware_bridge.line_speed import LineSpeed, byte_time_ns
 from firmware_bridge.serial_port import UsbIdentity, ask_low_latency
 
-_BITS_PER_BYTE = 10
 DEFAULT_BAUD = 921600
 
 
@@ -35,6 +35,7 @@ class Port:
         byte_ns: time of a byte on a serial line, ns; 0: not a serial line.
         description: for people.
         usb: what is on the other end, if it is a USB device.
+        speed: of a serial line that may be made quicker once its device agrees; None: no such line.
     """
 
     fd: int
@@ -42,6 +43,7 @@ class Port:
     description: str
     _closers: list[Callable[[], object]] = field(default_factory=list)
     usb: UsbIdentity | None = None
+    speed: LineSpeed | None = None
 
     def close(self) -> None:
         """Closes the line and everything behind it; a second call does nothing."""
@@ -101,8 +103,13 @@ def _open_serial(path: str, options: dict[str, str], usb: UsbIdentity | None) ->
     low_latency = options.pop("low_latency", "0")
     if low_latency not in ("0", "1"):
         raise ValueError(f"{path}: low_latency must be 0 or 1, got {low_latency!r}")
+    quicker = options.pop("quicker", "0")
+    if not quicker.isdecimal():
+        raise ValueError(f"{path}: quicker must be a baud rate, got {quicker!r}")
     if options:
-        raise ValueError(f"{path}: expected baud and low_latency only, got {', '.join(options)}")
+        raise ValueError(
+            f"{path}: expected baud, quicker and low_latency only, got {', '.join(options)}"
+        )
     baud = int(given)
     path = path if usb is None else usb.find(path)
     try:
@@ -112,6 +119,8 @@ def _open_serial(path: str, options: dict[str, str], usb: UsbIdentity | None) ->
     opened = _native(port, path, baud)
     if low_latency == "1":
         opened.description += ask_low_latency(opened.fd)
+    if int(quicker):
+        opened.speed = LineSpeed(port, baud, int(quicker))
     return opened
 
 
@@ -119,7 +128,7 @@ def _native(port: Any, path: str, baud: int) -> Port:
     with contextlib.suppress(OSError):
         fcntl.ioctl(port.fileno(), termios.TIOCEXCL)
     os.set_blocking(port.fileno(), False)
-    byte_ns = _BITS_PER_BYTE * 1_000_000_000 // baud
+    byte_ns = byte_time_ns(baud)
     identity = UsbIdentity.of(path)
     return Port(port.fileno(), byte_ns, f"{path} at {baud} baud", [port.close], identity)
 
@@ -219,7 +228,9 @@ def _open_program(url: str) -> Port:
     ours, theirs = socket.socketpair()
     with theirs:
         try:
-            child = subprocess.Popen(command, stdin=theirs, stdout=theirs, start_new_session=True)
+            child = subprocess.Popen(
+                command, stdin=theirs.fileno(), stdout=theirs.fileno(), start_new_session=True
+            )
         except OSError:
             ours.close()
             raise

@@ -84,6 +84,11 @@ typedef struct {
 
     /* NULL on a port that cannot be updated. */
     const ec_flash* flash;
+
+    /* Sets the line's speed, baud, once all that `transmit` took has left; 0: as it began. NULL on a
+     * port whose line has one speed, or none. */
+    void (*set_line_speed)(void* port, uint32_t baud);
+    uint32_t line_speed_max;
 } ec_hal;
 
 #endif

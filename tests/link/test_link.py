@@ -372,7 +372,7 @@ def test_tcp_port_nobody_listens_on_is_one_clear_error():
     [
         ("tcp://host", "expected tcp://host:port"),
         ("serial:///dev/null?baud=fast", "baud must be a positive integer, got 'fast'"),
-        ("serial:///dev/null?speed=9600", "expected baud and low_latency only, got speed"),
+        ("serial:///dev/null?speed=9600", "expected baud, quicker and low_latency only, got speed"),
         ("unix:///run/x.sock?baud=1", "takes no options, got baud"),
         ("sim:?color=red", "sim: expected .* got color"),
         ("sim:?epoch_ns=now", "epoch_ns must be a whole number from 0 to .* got 'now'"),

@@ -65,6 +65,7 @@ bool ec_firmware_init(ec_firmware* firmware, const ec_hal* hal) {
     ec_indicator_init(&firmware->indicator);
     ec_telemetry_init(&firmware->telemetry, now_us);
     ec_update_init(&firmware->update, hal);
+    ec_line_speed_init(&firmware->line_speed, hal);
     hal->set_led(hal->port, false);
     hal->set_buzzer(hal->port, false);
     ec_firmware_trace(firmware, now_us, EC_TRACE_BOOT, firmware->boot_id, 0, 0);
@@ -76,7 +77,9 @@ bool ec_firmware_init(ec_firmware* firmware, const ec_hal* hal) {
 static void execute(ec_firmware* firmware, uint64_t now_us, const ec_event* event) {
     uint8_t answer[EC_UPDATE_STATE_BYTES], status;
     size_t length = 0;
-    if (event->channel == EC_CHANNEL_BULK)
+    if (event->channel == EC_CHANNEL_BULK && event->type == EC_LINE_SPEED)
+        status = ec_line_speed_execute(&firmware->line_speed, event, answer, &length);
+    else if (event->channel == EC_CHANNEL_BULK)
         status = ec_update_execute(&firmware->update, now_us, event, answer, &length);
     else
         status = ec_firmware_execute(firmware, now_us, event->type, event->body, event->length);
@@ -185,6 +188,8 @@ uint64_t ec_firmware_step(ec_firmware* firmware) {
     firmware->hal->kick_watchdog(firmware->hal->port);
     receive(firmware, now_us);
     handle_events(firmware, now_us);
+    if (ec_line_speed_given_up(&firmware->line_speed, &firmware->session, now_us))
+        ec_firmware_line_lost(firmware);
     if (ec_indicator_expire(&firmware->indicator, now_us))
         ec_firmware_trace(firmware, now_us, EC_TRACE_ALERT_END, 0, 0, 0);
     drive_lamps(firmware, now_us);
@@ -193,13 +198,16 @@ uint64_t ec_firmware_step(ec_firmware* firmware) {
     uint64_t due_us = earlier(ec_telemetry_next_us(&firmware->telemetry),
                               ec_indicator_next_us(&firmware->indicator, now_us));
     due_us = earlier(due_us, update_us);
-    if (transmit(firmware, now_us)) /* a full line calls the port back by itself */
+    if (transmit(firmware, now_us)) { /* a full line calls the port back by itself */
+        ec_line_speed_sent(&firmware->line_speed, &firmware->session, now_us);
         due_us = earlier(due_us, ec_session_due(&firmware->session, now_us));
-    return due_us;
+    }
+    return earlier(due_us, ec_line_speed_next_us(&firmware->line_speed));
 }
 
 void ec_firmware_line_lost(ec_firmware* firmware) {
     firmware->output_length = 0;
     firmware->output_at = 0;
+    ec_line_speed_line_lost(&firmware->line_speed);
     ec_session_reopen(&firmware->session, firmware->hal->now_us(firmware->hal->port));
 }

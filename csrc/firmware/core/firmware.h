@@ -6,6 +6,7 @@
  * fills an ec_hal and calls ec_firmware_step in its main loop; nothing here blocks or allocates. */
 
 #include "firmware/core/indicator.h"
+#include "firmware/core/line_speed.h"
 #include "firmware/core/telemetry.h"
 #include "firmware/core/update.h"
 #include "firmware/hal.h"
@@ -42,6 +43,7 @@ typedef struct {
     ec_indicator indicator;
     ec_telemetry telemetry;
     ec_update update;
+    ec_line_speed line_speed;
     ec_firmware_records records;
     ec_lamps lamps;
     bool safe;

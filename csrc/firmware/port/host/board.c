@@ -106,10 +106,18 @@ void ec_board_init(ec_board* board, uint32_t boot, uint64_t seed, int64_t scene_
 }
 
 ec_hal ec_board_hal(ec_board* board) {
-    ec_hal hal = {board,         now_us,   boot_id,
-                  receive,       transmit, set_led,
-                  set_buzzer,    read_imu, read_speed,
-                  kick_watchdog, trace,    board->flash != NULL ? &board->flash_hal : NULL};
+    ec_hal hal = {.port = board,
+                  .now_us = now_us,
+                  .boot_id = boot_id,
+                  .receive = receive,
+                  .transmit = transmit,
+                  .set_led = set_led,
+                  .set_buzzer = set_buzzer,
+                  .read_imu = read_imu,
+                  .read_speed = read_speed,
+                  .kick_watchdog = kick_watchdog,
+                  .trace = trace,
+                  .flash = board->flash != NULL ? &board->flash_hal : NULL};
     return hal;
 }
 

@@ -19,6 +19,7 @@
 /* A pty without a client cannot be waited for: it is looked at so often. */
 #define HANG_UP_LOOK_US 20000u
 #define LONGEST_WAIT_US 1000000u
+#define LINE_SPEED_MAX 3000000u
 
 static volatile sig_atomic_t asked_to_stop;
 static volatile sig_atomic_t parent_signalled;
@@ -48,8 +49,10 @@ static size_t receive(void* port, uint8_t* data, size_t capacity) {
     if (process->client < 0 || process->lost)
         return 0;
     ssize_t count = read(process->client, data, capacity);
-    if (count > 0)
+    if (count > 0) {
+        ec_uart_spoil(&process->uart, data, (size_t)count);
         return (size_t)count;
+    }
     if (count == 0 || !would_block())
         process->lost = true;
     return 0;
@@ -59,12 +62,21 @@ static size_t transmit(void* port, const uint8_t* data, size_t length) {
     ec_process* process = ((ec_board*)port)->owner;
     if (process->client < 0 || process->lost)
         return 0;
-    ssize_t count = write(process->client, data, length);
+    uint8_t sent[512];
+    length = length < sizeof sent ? length : sizeof sent;
+    memcpy(sent, data, length);
+    ec_uart_spoil(&process->uart, sent, length);
+    ssize_t count = write(process->client, sent, length);
     if (count < 0 && !would_block())
         process->lost = true;
     size_t taken = count > 0 ? (size_t)count : 0;
     process->full = taken < length;
     return taken;
+}
+
+static void set_line_speed(void* port, uint32_t baud) {
+    ec_process* process = ((ec_board*)port)->owner;
+    ec_uart_set_speed(&process->uart, baud);
 }
 
 static void report(ec_process* process) {
@@ -147,6 +159,11 @@ static bool boot(ec_process* process, uint32_t boot_id) {
     process->hal = ec_board_hal(&process->board);
     process->hal.receive = receive;
     process->hal.transmit = transmit;
+    process->uart.fd = process->options.line == EC_LINE_PTY ? process->options.fd : -1;
+    if (process->uart.fd >= 0) {
+        process->hal.set_line_speed = set_line_speed;
+        process->hal.line_speed_max = LINE_SPEED_MAX;
+    }
     return ec_firmware_init(&process->firmware, &process->hal);
 }
 

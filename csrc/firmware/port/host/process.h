@@ -6,6 +6,7 @@
 
 #include "firmware/core/firmware.h"
 #include "firmware/port/host/board.h"
+#include "firmware/port/host/uart.h"
 
 typedef enum {
     EC_LINE_STREAM,  /* connected; when the other end leaves, the process is over */
@@ -29,6 +30,7 @@ typedef struct {
     ec_board board;
     ec_hal hal;
     ec_firmware firmware;
+    ec_uart uart;
     uint64_t start_ns; /* CLOCK_MONOTONIC at boot */
     int client;        /* -1 while there is none */
     bool lost;         /* the client left, or its line failed */
