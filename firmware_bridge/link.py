@@ -368,10 +368,10 @@ def connect(
     Args:
         url: serial:///dev/ttyACM0?baud=921600 (&quicker=3000000 goes on at that speed if the
             device agrees, &low_latency=1 asks the driver to hold nothing back: `Link.line` says
-            what became of either; a USB device is found again wherever it is plugged in), a path under /dev, unix:///run/fw.sock, tcp://host:port, exec:COMMAND
-            (its standard input and output), sim: (the firmware as a process of its own),
-            qemu:[machine] (on an emulated microcontroller; the first use compiles it), or any
-            pyserial URL.
+            what became of either; a USB device is found again wherever it is plugged in), a path
+            under /dev, unix:///run/fw.sock, tcp://host:port, exec:COMMAND (its standard input and
+            output), sim: (the firmware as a process of its own), qemu:[machine] (on an emulated
+            microcontroller; the first use compiles it), or any pyserial URL.
         timeout: how long to wait for the device, s.
         on_state: called with every change of state, in the link's thread; it must not block.
         reconnect: False ends the link with its first line.
