@@ -136,7 +136,7 @@ def test_command_that_lacks_a_required_field_is_refused_on_both_sides(newer):
     shorter = message_class(fb.MessageInfo("Alert", 1, 1, 2, info.fields[:2]))
     with pytest.raises(ValueError, match=r"Alert also needs duration_ms on this device"):
         newer.request(shorter(kind=1, level=2))
-    future = newer._requests.submit("Alert", 1, 1, b"\1\2", 1.0)
+    future = newer._connection.requests.submit("Alert", 1, 1, b"\1\2", 1.0)
     with pytest.raises(fb.RefusedError) as caught:
         future.result()
     assert caught.value.status == fb.Status.BAD_ARGUMENT
