@@ -5,10 +5,12 @@
 #   make prove   the long tier; writes docs/proof/
 #   make lint    ruff, mypy --strict, stubtest, clang-format
 #   make bench   the measured tables, beside their peers; PEERS=1 for the heavy ones too
+#   make schema  accepts what was appended to the link's messages
 #   make train   the embedded model anew, from rendered scenes
 #   make sanitize  the native code's tests under ASan and UBSan
 #   make native  the kernels' own tests: here, under sanitizers, and on ARM under qemu
 #   make fuzz    libFuzzer over kernels, heads, suppression and link; FUZZ_RUNS executions each
+#   make size    what the link costs a Cortex-M4: flash and RAM, by the compiler's own tools
 #   make system  installs, as root, the Debian packages that some tests need
 #   make clean   removes what the others made
 
@@ -21,18 +23,18 @@ DURATION ?= 30
 
 NATIVE := $(shell find csrc firmware_bridge edgecore -name '*.c' -o -name '*.h' -o -name '*.inc' \
 	-o -name '*.cpp' -o -name '*.pyx' -o -name '*.pxd' | grep -v 'firmware_bridge/_.*\.c$$')
-C_FILES := $(shell find csrc tests -name '*.c' -o -name '*.h' -o -name '*.cpp' -o -name '*.inc')
+C_FILES := $(shell find csrc tests examples -name '*.c' -o -name '*.h' -o -name '*.cpp' -o -name '*.inc')
 .NOTPARALLEL:
 
-# Compilers other than the system's own, that the native code is also held against, the emulator
-# for what they make, and the fuzzer's runtime.
+# Compilers other than the system's own, that the native code is also held against, the emulators
+# for what they make, the fuzzer's runtime, and Wireshark, which reads recordings.
 SYSTEM_PACKAGES := ccache clang libclang-rt-dev gcc-arm-none-eabi libnewlib-arm-none-eabi \
-	g++-aarch64-linux-gnu g++-arm-linux-gnueabihf qemu-user-static
+	g++-aarch64-linux-gnu g++-arm-linux-gnueabihf qemu-user-static qemu-system-arm tshark
 
 PIP := -m pip install --quiet --disable-pip-version-check
 
-.PHONY: run ready test test-litert test-tflite prove prove-tflite prove-fuzz lint format bench train sanitize \
-	native fuzz system clean
+.PHONY: run ready test test-litert test-tflite prove prove-tflite prove-fuzz lint format schema bench \
+	train sanitize native fuzz size system clean
 
 run: .venv/ready
 	.venv/bin/edgecore run --out $(OUT) --duration $(DURATION)
@@ -74,13 +76,16 @@ lint: .venv/ready .venv/tools
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
-	.venv/bin/python -m mypy.stubtest --mypy-config-file pyproject.toml edgecore._native firmware_bridge._carrier firmware_bridge._codec firmware_bridge._link firmware_bridge._sim
+	.venv/bin/python -m mypy.stubtest --mypy-config-file pyproject.toml edgecore._native firmware_bridge._carrier firmware_bridge._codec firmware_bridge._link firmware_bridge._bulk firmware_bridge._sim
 	.venv/bin/clang-format --dry-run --Werror $(C_FILES)
 
 format: .venv/tools
 	.venv/bin/ruff check --fix .
 	.venv/bin/ruff format .
 	.venv/bin/clang-format -i $(C_FILES)
+
+schema: .venv/ready
+	.venv/bin/python -m firmware_bridge.evolution tests/vectors/schema.json --accept
 
 # PEERS=1 adds the heavy peers (torch and what builds on it) in an environment of their own.
 BENCH_ENV := $(if $(PEERS),.venv-bench,.venv)
@@ -123,6 +128,9 @@ FUZZ_RUNS ?= 20000
 
 fuzz:
 	$(MAKE) -C tests/fuzz run FUZZ_RUNS=$(FUZZ_RUNS)
+
+size: .venv/ready
+	.venv/bin/python -m bench.firmware_size
 
 system:
 	apt-get update -qq

@@ -8,11 +8,13 @@ Environment switches, for developers and CI:
 
 import os
 from glob import glob
+from pathlib import Path
 
 from Cython.Build import cythonize
 from pybind11.setup_helpers import Pybind11Extension
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
+from setuptools.command.build_py import build_py
 
 
 def switched(name: str) -> bool:
@@ -74,6 +76,23 @@ def cython_extension(name: str, libraries: list[str]) -> Extension:
     )
 
 
+class BuildPy(build_py):
+    """Ships the C that firmware is made of: `qemu:` builds its images from it on first use."""
+
+    shipped = files("csrc/link/*", "csrc/firmware/**/*.*")
+
+    def run(self) -> None:
+        super().run()
+        if not self.editable_mode:
+            for path in self.shipped:
+                target = Path(self.build_lib, "firmware_bridge", path)
+                self.mkpath(str(target.parent))
+                self.copy_file(path, str(target))
+
+    def get_source_files(self) -> list[str]:
+        return [*super().get_source_files(), *self.shipped]
+
+
 class BuildExt(build_ext):
     """The C libraries first, so that `setup.py build_ext --inplace` alone is a whole rebuild."""
 
@@ -86,12 +105,16 @@ class BuildExt(build_ext):
 
 
 setup(
-    cmdclass={"build_ext": BuildExt},
+    cmdclass={"build_ext": BuildExt, "build_py": BuildPy},
     libraries=[
         (
             "ec_firmware",
             c_library(
-                files("csrc/firmware/core/*.c", "csrc/firmware/port/host/*.c"),
+                files(
+                    "csrc/firmware/core/*.c",
+                    "csrc/firmware/port/host/*.c",
+                    "csrc/firmware/port/vehicle/*.c",
+                ),
                 LINK_HEADERS + FIRMWARE_HEADERS,
             ),
         ),
@@ -117,6 +140,7 @@ setup(
                 cython_extension("_codec", ["ec_link"]),
                 cython_extension("_link", ["ec_link"]),
                 cython_extension("_carrier", ["ec_host", "ec_link"]),
+                cython_extension("_bulk", ["ec_link"]),
                 cython_extension("_sim", ["ec_firmware", "ec_link"]),
             ],
             language_level=3,

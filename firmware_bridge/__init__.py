@@ -1,6 +1,6 @@
 """The link between a host and its device's firmware, over serial or local IPC."""
 
-from firmware_bridge import codec
+from firmware_bridge import codec, update
 from firmware_bridge.clock import Clock
 from firmware_bridge.errors import (
     BridgeConnectionError,
@@ -9,16 +9,21 @@ from firmware_bridge.errors import (
     LinkBusyError,
     LinkClosedError,
     ProtocolError,
+    RecordingError,
     RefusedError,
+    TransferError,
     UnknownOutcomeError,
+    UpdateError,
 )
 from firmware_bridge.events import Status
 from firmware_bridge.facts import LinkInfo, LinkStats, StateChange
 from firmware_bridge.link import Link, connect
+from firmware_bridge.manifest import Manifest, load_manifest, make_manifest, signer, verifier
 from firmware_bridge.messages import Alert, DetectionSummary, Message, SetOutput
 from firmware_bridge.requests import Result
 from firmware_bridge.schema import FieldInfo, MessageInfo, Schema
 from firmware_bridge.subscription import Subscription
+from firmware_bridge.transfer import Transfer, TransferStatus
 
 __all__ = [
     "Alert",
@@ -33,9 +38,11 @@ __all__ = [
     "LinkClosedError",
     "LinkInfo",
     "LinkStats",
+    "Manifest",
     "Message",
     "MessageInfo",
     "ProtocolError",
+    "RecordingError",
     "RefusedError",
     "Result",
     "Schema",
@@ -43,7 +50,16 @@ __all__ = [
     "StateChange",
     "Status",
     "Subscription",
+    "Transfer",
+    "TransferError",
+    "TransferStatus",
     "UnknownOutcomeError",
+    "UpdateError",
     "codec",
     "connect",
+    "load_manifest",
+    "make_manifest",
+    "signer",
+    "update",
+    "verifier",
 ]

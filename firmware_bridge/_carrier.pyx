@@ -80,6 +80,10 @@ cdef class Carrier:
         with nogil:
             ec_carrier_detach(self.carrier)
 
+    def set_pace(self, uint32_t byte_ns):
+        """The attached line's speed was changed; `byte_ns` as in `attach`."""
+        ec_carrier_set_pace(self.carrier, byte_ns)
+
     def stop(self):
         """Ends the thread."""
         with nogil:

@@ -34,11 +34,14 @@ cdef class Session:
     cdef ec_memory memory
     cdef bytes name
     cdef bytes version
+    cdef bytes served
+    cdef ec_schema schema
 
     def __cinit__(self, *, bint device, uint32_t boot_id, str name="", str version="",
                   uint8_t window=EC_WINDOW_MAX, uint16_t slot_bytes=EC_PAYLOAD_MAX,
                   size_t ring_bytes=16384, uint32_t rto_floor_us=0, uint32_t silence_ms=0,
-                  uint32_t lease_max_ms=0, uint32_t heartbeat_ms=0, uint64_t now_us=0):
+                  uint32_t lease_max_ms=0, uint32_t heartbeat_ms=0, uint64_t now_us=0,
+                  bytes schema=None):
         cdef ec_config config
         self.name = name.encode()
         self.version = version.encode()
@@ -49,7 +52,14 @@ cdef class Session:
         config.boot_id = boot_id
         config.name = self.name
         config.version = self.version
-        config.schema = &ec_messages if device else NULL
+        self.schema = ec_messages
+        if schema is not None:
+            if not 0 < len(schema) <= 65535:
+                raise ValueError(f"schema must be 1 to 65535 bytes, got {len(schema)}")
+            self.served = schema
+            self.schema.served = self.served
+            self.schema.served_bytes = <uint16_t>len(schema)
+        config.schema = &self.schema if device else NULL
         config.rto_floor_us = rto_floor_us
         config.silence_ms = silence_ms
         config.lease_max_ms = lease_max_ms

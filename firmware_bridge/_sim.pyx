@@ -37,43 +37,138 @@ cdef object trace_dict(const ec_trace *trace):
     return entry
 
 
+cdef c_bool ask_verifier(void *verifier, const uint8_t *message, size_t length,
+                         const uint8_t *signature) noexcept with gil:
+    return bool((<Flash>verifier).verify((<const char *>message)[:length],
+                                         (<const char *>signature)[:64]))
+
+
+@cython.final
+cdef class Flash:
+    """NOR flash for a simulated board: two sectors of boot record, then two slots of equal size.
+
+    Args:
+        sector_bytes: erased at once; a power of two, 256 or more.
+        sectors: of all of it, 6 or more.
+        unit_bytes: programmed at once; a power of two, at most 32.
+        memory: its content, writable and of its size; kept. None: erased, in memory.
+        verify: (message, signature) -> whether it is to be trusted; None: a port that cannot tell.
+        seed: of what a torn write leaves.
+
+    Raises:
+        ValueError: a size that no flash has, or memory of another size.
+    """
+
+    cdef ec_flash_sim sim
+    cdef uint8_t[::1] memory
+    cdef object verify
+
+    def __cinit__(self, *, uint32_t sector_bytes=4096, uint32_t sectors=66, uint32_t unit_bytes=8,
+                  memory=None, verify=None, uint64_t seed=0):
+        cdef uint64_t size = <uint64_t>sector_bytes * sectors
+        if (sector_bytes < 256 or sector_bytes & (sector_bytes - 1) or unit_bytes == 0
+                or unit_bytes > 32 or unit_bytes & (unit_bytes - 1) or sectors < 6
+                or size > 1 << 28):
+            raise ValueError(
+                f"no flash has {sectors} sectors of {sector_bytes} bytes in units of {unit_bytes}")
+        self.memory = bytearray(b"\xff" * size) if memory is None else memory
+        if <uint64_t>self.memory.shape[0] != size:
+            raise ValueError(f"memory must hold {size} bytes, got {self.memory.shape[0]}")
+        self.verify = verify
+        self.sim.bytes = &self.memory[0]
+        self.sim.sector_bytes = sector_bytes
+        self.sim.sectors = sectors
+        self.sim.unit_bytes = unit_bytes
+        self.sim.random = seed
+        if verify is not None:
+            self.sim.verify = ask_verifier
+            self.sim.verifier = <void *>self
+
+    def cut_power_in(self, uint64_t writes):
+        """The power fails in the write that is so many from now; 1 is the next."""
+        self.sim.cut_at = self.sim.writes + writes
+
+    def power_on(self):
+        """Ends a power cut, and forgets one that has not come."""
+        self.sim.off = False
+        self.sim.cut_at = 0
+
+    @property
+    def writes(self):
+        return self.sim.writes
+
+    @property
+    def misuses(self):
+        return self.sim.misuses
+
+    @property
+    def off(self):
+        return bool(self.sim.off)
+
+    @property
+    def content(self):
+        return bytes(self.memory)
+
+
 @cython.final
 cdef class Firmware:
     """The reference firmware on a board in memory, under a clock that the caller turns.
 
     It boots at once, in its safe state. Bytes from the host go in with feed(), its own come out with
-    take(); nothing happens between calls.
+    take(); nothing happens between calls, and nothing at all while its flash has no power.
 
     Args:
         boot_id: not 0; a power cycle takes another.
         seed: of the sensors' noise.
         scene_us: scenario time at boot.
+        flash: kept over power cycles; None: this board cannot be updated.
     """
 
     cdef ec_board board
     cdef ec_hal hal
     cdef ec_firmware firmware
+    cdef Flash flash
 
-    def __cinit__(self, *, uint32_t boot_id=1, uint64_t seed=0, int64_t scene_us=0):
+    def __cinit__(self, *, uint32_t boot_id=1, uint64_t seed=0, int64_t scene_us=0,
+                  Flash flash=None):
         if boot_id == 0:
             raise ValueError("boot_id must not be 0")
+        self.flash = flash
+        if flash is not None:
+            self.board.flash = &flash.sim
         self._boot(boot_id, seed, scene_us)
+
+    cdef bint off(self) noexcept nogil:
+        return self.board.flash != NULL and self.board.flash.off
 
     cdef int _boot(self, uint32_t boot_id, uint64_t seed, int64_t scene_us) except -1:
         ec_board_init(&self.board, boot_id, seed, scene_us)
+        ec_board_boot(&self.board)
+        if self.off():
+            return 0
         self.hal = ec_board_hal(&self.board)
         if not ec_firmware_init(&self.firmware, &self.hal):
             raise ValueError(f"the firmware does not boot with boot id {boot_id}")
         ec_firmware_step(&self.firmware)
         return 0
 
+    cdef int _reset(self, uint32_t boot_id) except -1:
+        cdef int64_t scene_us = self.board.scene_us + <int64_t>self.board.now_us
+        return self._boot(boot_id or self.board.boot_id + 1, self.board.random, scene_us)
+
     def advance(self, uint64_t duration_us):
         """Lets so many microseconds pass, doing all that falls due in them."""
         cdef uint64_t end_us = self.board.now_us + duration_us
-        cdef uint64_t due_us
+        cdef uint64_t due_us, left_us
         with nogil:
-            while True:
+            while not self.off():
                 due_us = ec_firmware_step(&self.firmware)
+                if self.board.reset_wanted:
+                    left_us = end_us - self.board.now_us
+                    with gil:
+                        self._reset(0)
+                    end_us = left_us
+                    continue
                 if self.board.now_us >= end_us:
                     break
                 self.board.now_us = min(end_us, max(due_us, self.board.now_us + 1))
@@ -88,7 +183,7 @@ cdef class Firmware:
                 f"{length} bytes at once, the line holds {EC_QUEUE_BYTES}: feed fewer at a time"
             )
         ec_queue_put(&self.board.to_device, &data[0], length)
-        while self.board.to_device.used > 0:
+        while self.board.to_device.used > 0 and not self.off():
             ec_firmware_step(&self.firmware)
 
     def take(self):
@@ -99,8 +194,9 @@ cdef class Firmware:
 
     def power_cycle(self, uint32_t boot_id=0):
         """Off and on again: a new boot id (0: the next), all state lost, the line empty."""
-        cdef int64_t scene_us = self.board.scene_us + <int64_t>self.board.now_us
-        self._boot(boot_id or self.board.boot_id + 1, self.board.random, scene_us)
+        if self.flash is not None:
+            self.flash.power_on()
+        self._reset(boot_id)
 
     def line_lost(self):
         """The line closes and opens again."""
@@ -115,6 +211,33 @@ cdef class Firmware:
         while ec_board_take_trace(&self.board, &trace):
             entries.append(trace_dict(&trace))
         return entries
+
+    @property
+    def image(self):
+        """What the flash boots: slot (None: what the board came with), version, digest, state, and
+        whether it is whole."""
+        cdef ec_boot boot
+        cdef ec_manifest manifest
+        cdef uint8_t slot
+        if self.board.flash == NULL:
+            return None
+        ec_boot_read(&self.board.flash_hal, &self.board, &boot)
+        slot = ec_boot_running(&boot)
+        image = {"slot": slot, "state": boot.state, "floor": boot.floor, "version": 0,
+                 "digest": b"", "intact": slot == EC_SLOT_NONE}
+        if slot == EC_SLOT_NONE:
+            image["slot"] = None
+        elif ec_slot_manifest(&self.board.flash_hal, &self.board, slot, &manifest, NULL):
+            image["version"] = manifest.version
+            image["digest"] = (<const char *>manifest.digest)[:32]
+            image["intact"] = bool(
+                ec_slot_intact(&self.board.flash_hal, &self.board, slot, &manifest))
+        return image
+
+    @property
+    def image_bytes_max(self):
+        """Room for an image; 0 on a board that cannot be updated."""
+        return ec_slot_capacity(&self.board.flash_hal) if self.board.flash != NULL else 0
 
     @property
     def now_us(self):
@@ -344,7 +467,7 @@ def catch_signals():
 
 def run_process(
     int fd, int line, *, int report_fd, bint dies_with_parent, uint32_t boot_id, uint64_t seed,
-    uint64_t epoch_ns,
+    uint64_t epoch_ns, Flash flash=None,
 ):
     """Runs the firmware on that line until SIGTERM, SIGINT or a stream's end; after catch_signals.
 
@@ -367,6 +490,7 @@ def run_process(
     options.boot_id = boot_id
     options.seed = seed
     options.epoch_ns = epoch_ns
+    options.flash = NULL if flash is None else &flash.sim
     with nogil:
         failure = ec_process_run(process, &options)
     free(process)

@@ -96,6 +96,7 @@ cdef extern from "host/carrier.h" nogil:
     void ec_carrier_destroy(ec_carrier *carrier)
     void ec_carrier_attach(ec_carrier *carrier, int fd, uint32_t byte_ns)
     void ec_carrier_detach(ec_carrier *carrier)
+    void ec_carrier_set_pace(ec_carrier *carrier, uint32_t byte_ns)
     const ec_mailbox *ec_carrier_mail(ec_carrier *carrier, uint64_t timeout_us, int *broken)
     void ec_carrier_wake(ec_carrier *carrier)
     ec_accepted ec_carrier_request(ec_carrier *carrier, uint8_t channel, uint8_t type,

@@ -48,3 +48,34 @@ class LinkClosedError(BridgeError):
 
 class ProtocolError(BridgeError):
     """The device speaks another protocol version, or serves a table that makes no sense."""
+
+
+class RecordingError(BridgeError):
+    """A recording cannot be written any further, or the file is none."""
+
+
+class TransferError(BridgeError):
+    """The device did not take what was sent to it.
+
+    Attributes:
+        status: see `firmware_bridge.transfer.TransferStatus`.
+        old_active: whether the image that ran before still runs; it always does.
+    """
+
+    old_active = True
+
+    def __init__(self, text: str, *, status: int) -> None:
+        super().__init__(text)
+        self.status = status
+
+
+class UpdateError(BridgeError):
+    """The image was transferred and is not, or not surely, the one that stays.
+
+    Attributes:
+        old_active: whether the image that ran before still runs; None: unknown.
+    """
+
+    def __init__(self, text: str, *, old_active: bool | None) -> None:
+        super().__init__(text)
+        self.old_active = old_active

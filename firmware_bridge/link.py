@@ -1,16 +1,12 @@
-"""The host's end of a link: finds the line, again if need be, and gives out what comes."""
+"""The host's end of a link, as programs use it."""
 
 from __future__ import annotations
 
-import logging
 import os
-import secrets
-import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from types import TracebackType
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -18,48 +14,21 @@ import numpy as np
 from firmware_bridge._carrier import Carrier
 from firmware_bridge._codec import BODY_MAX
 from firmware_bridge._link import PAYLOAD_MAX
-from firmware_bridge.aside import aside
-from firmware_bridge.clock import Clock
-from firmware_bridge.download import Download
-from firmware_bridge.errors import (
-    BridgeConnectionError,
-    BridgeError,
-    BridgeTimeoutError,
-    LinkClosedError,
-    ProtocolError,
-)
-from firmware_bridge.events import (
-    Event,
-    Incompatible,
-    Opened,
-    Ready,
-    Resolved,
-    Silent,
-    Stamps,
-)
+from firmware_bridge.connection import Connection
+from firmware_bridge.errors import BridgeConnectionError, BridgeTimeoutError, LinkClosedError
+from firmware_bridge.events import Stamps
 from firmware_bridge.facts import LinkInfo, LinkStats, State, StateChange
+from firmware_bridge.manifest import Manifest
 from firmware_bridge.messages import Message, message_class
-from firmware_bridge.requests import Outcomes, Requests, Result
-from firmware_bridge.schema import COMPILED, MessageInfo, Schema
-from firmware_bridge.serial_port import UsbIdentity
-from firmware_bridge.subscription import Records, Subscription, Subscriptions
-from firmware_bridge.transport import Port, open_port
+from firmware_bridge.requests import Outcomes, Result
+from firmware_bridge.schema import MessageInfo, Schema
+from firmware_bridge.subscription import Records, Subscription
+from firmware_bridge.transfer import Progress, Transfer, read
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
 
     from firmware_bridge.answers import Answers
-
-T = TypeVar("T")
-
-_log = logging.getLogger("firmware_bridge")
-
-_TURN_US = 50_000
-"""The longest the thread waits for mail when nothing happens."""
-_RETRY_FIRST_S = 0.1
-_RETRY_LAST_S = 1.0
-_REOPEN_AFTER_S = 5.0
-"""A line that carries no session for so long is closed and opened again."""
 
 
 class Link:
@@ -85,51 +54,34 @@ class Link:
             raise TypeError(f"expected a URL as text, got {type(url).__name__}")
         self.url = url
         self._process = os.getpid()
-        self._on_state = on_state
-        self._reconnect = reconnect
-        self._change = StateChange("connecting", "", time.monotonic_ns())
-        self._settled = threading.Event()
-        self._failure: BridgeError | ValueError | None = None
-        self._line = ""
-        self._usb: UsbIdentity | None = None
-        self._schema: Schema = COMPILED
-        self._download: Download | None = None
-        self._broken: BridgeError | None = None
-        self._stop = threading.Event()
-        self._carrier = Carrier(boot_id=secrets.randbelow(2**32 - 1) + 1, name="edgecore")
-        self.clock = Clock(self._carrier)
-        self._subscriptions = Subscriptions(self._carrier, self.clock)
-        self._requests = Requests(self._carrier)
+        self._connection = Connection(url, on_state=on_state, reconnect=reconnect)
+        self.clock = self._connection.clock
         self._answers_by_loop: WeakKeyDictionary[AbstractEventLoop, Answers] = WeakKeyDictionary()
-        self._thread = threading.Thread(target=self._run, name=f"link {url}", daemon=True)
-        self._thread.start()
-
-    # What users see.
 
     @property
     def state(self) -> State:
         """ "connecting" at first, "open", "lost" while reconnecting, "closed" for good."""
-        return self._change.state
+        return self._connection.change.state
 
     @property
     def state_reason(self) -> str:
         """Why the link is in its state."""
-        return self._change.reason
+        return self._connection.change.reason
 
     @property
     def line(self) -> str:
         """What carries the link, with what its driver granted; that of before while it is lost."""
-        return self._line
+        return self._connection.line
 
     @property
     def schema(self) -> Schema:
         """The device's messages; this package's own before the first connection."""
-        return self._schema
+        return self._connection.schema
 
     @property
     def info(self) -> LinkInfo:
         """What the device said of itself when the link was last opened."""
-        peer = self._carrier.peer
+        peer = self._connection.carrier.peer
         return LinkInfo(
             protocol=min(1, peer["protocol_max"]),
             name=peer["name"],
@@ -144,7 +96,9 @@ class Link:
     @property
     def stats(self) -> LinkStats:
         """Counters since the link was made."""
-        return LinkStats(**self._carrier.stats, undelivered=self._carrier.undelivered)
+        return LinkStats(
+            **self._connection.carrier.stats, undelivered=self._connection.carrier.undelivered
+        )
 
     def message(self, name: str) -> type[Message]:
         """A class for a message of the device's, also one that this package does not know.
@@ -152,40 +106,47 @@ class Link:
         Raises:
             ValueError: the device has no such message.
         """
-        info = self._schema.by_name.get(name)
+        info = self._connection.schema.by_name.get(name)
         if info is None:
             raise ValueError(f"no message {name!r}; the device has {self._names()}")
         return message_class(info)
 
     def _names(self) -> str:
-        return ", ".join(self._schema.by_name)
+        return ", ".join(self._connection.schema.by_name)
 
     def _here(self) -> Carrier:
         """The carrier, in the process that made the link: a fork has no thread to carry it."""
         if os.getpid() != self._process:
             raise LinkClosedError(f"{self.url}: the link stayed in the process that was forked")
-        return self._carrier
+        return self._connection.carrier
 
     def submit(self, message: Message, timeout: float | None = 1.0) -> Future[Result]:
         """Queues a request and returns at once; the future ends as `request` does.
 
         Requests of a link are executed in the order in which they were submitted.
-        """
-        info = self._sendable(message)
-        return self._requests.submit(info.name, info.channel, info.type, message.pack(), timeout)
 
-    def _sendable(self, message: Message) -> MessageInfo:
+        Raises:
+            ValueError: the device is older or newer than the message in a way that matters, see
+                `Message.pack_for`.
+        """
+        info, record = self._sendable(message)
+        return self._connection.requests.submit(info.name, info.channel, info.type, record, timeout)
+
+    def _sendable(self, message: Message) -> tuple[MessageInfo, bytes]:
+        """The message, and its record as this device takes it: it may be older or newer than we."""
         if not isinstance(message, Message):
             raise TypeError(f"expected a message such as Alert, got {type(message).__name__}")
         self._here()
         info = message.info
-        known = self._schema.by_type.get(info.type)
-        if known is not None and known.name != info.name:
+        known = self._connection.schema.by_type.get(info.type)
+        if known is None or known is info:
+            return info, message.pack()
+        if known.name != info.name:
             raise ValueError(
                 f"type {info.type} is {known.name} on this device, not {info.name}; "
                 f"use link.message({info.name!r})"
             )
-        return info
+        return info, message.pack_for(known)
 
     def request(self, message: Message, timeout: float | None = 1.0) -> Result:
         """The device's answer to a request that it executed, exactly once.
@@ -203,14 +164,14 @@ class Link:
             RuntimeError: called in a callback of the link; `submit` may be.
         """
         self._refuse_own_thread("request")
-        info = self._sendable(message)
-        return self._requests.ask(info.name, info.channel, info.type, message.pack(), timeout)
+        info, record = self._sendable(message)
+        return self._connection.requests.ask(info.name, info.channel, info.type, record, timeout)
 
     async def request_async(self, message: Message, timeout: float | None = 1.0) -> Result:
         """As `request`, for asyncio: other tasks run while it waits."""
-        info = self._sendable(message)
-        return await self._requests.ask_async(
-            info.name, info.channel, info.type, message.pack(), timeout, self._answers()
+        info, record = self._sendable(message)
+        return await self._connection.requests.ask_async(
+            info.name, info.channel, info.type, record, timeout, self._answers()
         )
 
     def _answers(self) -> Answers:
@@ -246,7 +207,7 @@ class Link:
         """
         self._refuse_own_thread("request_many")
         self._here()
-        info = self._schema.by_name.get(name)
+        info = self._connection.schema.by_name.get(name)
         if info is None:
             raise ValueError(f"no message {name!r}; the device has {self._names()}")
         if info.channel >= 2:
@@ -255,10 +216,10 @@ class Link:
             got = f"{records.dtype} {records.shape}" if hasattr(records, "dtype") else type(records)
             raise TypeError(f"expected records (n,) of {info.dtype}, got {got}")
         rows = np.ascontiguousarray(records).view(np.uint8).reshape(len(records), info.size)
-        return self._requests.ask_many(name, info.channel, info.type, rows, timeout)
+        return self._connection.requests.ask_many(name, info.channel, info.type, rows, timeout)
 
     def _refuse_own_thread(self, method: str) -> None:
-        if threading.current_thread() is self._thread:
+        if self._connection.is_this_thread:
             raise RuntimeError(
                 f"{method}() waits for the link's thread and cannot be called in it; "
                 "in a callback use submit()"
@@ -277,7 +238,8 @@ class Link:
         info = message.info
         if info.channel < 2:
             raise ValueError(f"{info.name} is a command and needs request(), not publish()")
-        return self._here().publish(info.channel, info.type, message.pack())
+        info, record = self._sendable(message)
+        return self._here().publish(info.channel, info.type, record)
 
     def subscribe(
         self,
@@ -298,12 +260,12 @@ class Link:
             ValueError: the device has no such message, or it is empty.
         """
         self._here()
-        info = self._schema.by_name.get(name)
+        info = self._connection.schema.by_name.get(name)
         if info is None:
             raise ValueError(f"no message {name!r}; the device has {self._names()}")
         if info.size == 0:
             raise ValueError(f"{name} has no fields, so there are no records of it")
-        return self._subscriptions.add(name, frames, self._schema, callback)
+        return self._connection.subscriptions.add(name, frames, self._connection.schema, callback)
 
     def ping(self, size: int = 32, timeout: float = 1.0) -> int:
         """Round trip of a frame with a body of `size` bytes, without the device's own time, ns.
@@ -317,13 +279,50 @@ class Link:
         if not 24 <= size <= BODY_MAX:
             raise ValueError(f"size must be in 24..{BODY_MAX} bytes, got {size}")
         answered = self._here().ask_ping(size).wait(timeout)
-        if self._stop.is_set():
+        if self._connection.stop.is_set():
             raise LinkClosedError(f"{self.url}: the link was closed")
         if answered is None:
             raise BridgeTimeoutError(f"ping: no answer within {timeout} s", may_run=False)
         stamps, _ = answered
         assert isinstance(stamps, Stamps)
         return max(0, (stamps.t4 - stamps.t1) - (stamps.t3 - stamps.t2)) * 1000
+
+    def transfer(
+        self,
+        name: str,
+        path: str | os.PathLike[str],
+        *,
+        manifest: Manifest | str | os.PathLike[str] | None = None,
+        progress: Progress | None = None,
+        timeout: float = 30.0,
+    ) -> Transfer:
+        """Sends a file to the device, which verifies and keeps it; `update.install` also runs it.
+
+        It goes on where it was: after a reconnection, a reset of the device, and when a program
+        that died calls it again. Commands meanwhile wait for at most one of its fragments.
+
+        Args:
+            name: what it is for: "firmware".
+            path: the file.
+            manifest: its manifest or the file that holds it; None: the file `path` + ".manifest".
+            progress: called in this thread with the bytes stored and all bytes.
+            timeout: the longest without progress, s.
+
+        Raises:
+            TransferError: the device refused; `.status` says why, and the old image still runs.
+            BridgeTimeoutError: no progress; the old image still runs.
+            LinkBusyError: another transfer runs on this link.
+            LinkClosedError: the link was closed.
+            OSError: a file cannot be read.
+            ValueError: image, manifest and name do not belong together.
+            RuntimeError: called in a callback of the link.
+        """
+        self._refuse_own_thread("transfer")
+        self._here()
+        image, described = read(name, path, manifest)
+        return self._connection.transfers.run(
+            image, described, byte_ns=self._connection.byte_ns, progress=progress, timeout_s=timeout
+        )
 
     def keep_alive(self, lease: float = 1.0) -> None:
         """The application's own sign of life: call it once per finished frame.
@@ -340,10 +339,7 @@ class Link:
         """Ends the link, and what waits with LinkClosedError. A second call does nothing."""
         if os.getpid() != self._process:
             return
-        self._stop.set()
-        self._carrier.wake()
-        if threading.current_thread() is not self._thread:
-            self._thread.join()
+        self._connection.close()
 
     def __enter__(self) -> Link:
         return self
@@ -359,182 +355,6 @@ class Link:
     def __repr__(self) -> str:
         return f"<Link {self.url} {self.state}>"
 
-    def wait_open(self, timeout: float | None = None) -> bool:
-        """Whether the link is open, after waiting up to `timeout` s for its first opening.
-
-        Raises:
-            BridgeError, ValueError: it can never open: what is wrong.
-        """
-        self._settled.wait(timeout)
-        if self._failure is not None:
-            raise self._failure
-        return self.state == "open"
-
-    # The thread.
-
-    def _run(self) -> None:
-        error: BridgeError = LinkClosedError(f"{self.url}: the link was closed")
-        try:
-            self._carry_on()
-        except (BridgeError, ValueError) as failure:
-            self._failure = failure
-            if isinstance(failure, BridgeError):
-                error = failure
-        except BaseException:
-            self._failure = BridgeError(f"{self.url}: the link's thread failed")
-            _log.exception("%s: the link's thread failed", self.url)
-        finally:
-            self._stop.set()
-            self._carrier.stop()
-            self._requests.close(error)
-            self._subscriptions.close()
-            self._become("closed", str(error))
-            self._settled.set()
-
-    def _carry_on(self) -> None:
-        """Connections, one after the other, until closed."""
-        wait_s = _RETRY_FIRST_S
-        while not self._stop.is_set():
-            opens = self._carrier.stats["opens"]
-            try:
-                port = self._open()
-            except BridgeConnectionError as error:
-                if not self._settled.is_set() or not self._reconnect:
-                    raise
-                reason = str(error)
-            else:
-                if port is None:
-                    return
-                try:
-                    reason = self._use(port)
-                    if self._stop.is_set():
-                        return
-                    self._lose(reason)
-                finally:
-                    self._carrier.detach()
-                    self._meanwhile(aside(port.close))
-            never = isinstance(self._broken, ProtocolError) and not self._settled.is_set()
-            if never or not self._reconnect:
-                raise self._broken or BridgeConnectionError(f"{self.url}: {reason}")
-            self._lose(reason)
-            wait_s = _RETRY_FIRST_S if self._carrier.stats["opens"] > opens else wait_s
-            self._rest(wait_s)
-            wait_s = min(2 * wait_s, _RETRY_LAST_S)
-
-    def _open(self) -> Port | None:
-        """The line, once it is open; None when the link is closed before."""
-        opening = aside(lambda: open_port(self.url, timeout_s=2.0, usb=self._usb))
-        if self._meanwhile(opening, until=self._stop):
-            return opening.result()
-        opening.add_done_callback(_close_late)
-        return None
-
-    def _meanwhile(self, work: Future[T], until: threading.Event | None = None) -> bool:
-        """Gives out what comes until the work is done; False: `until` came first."""
-        work.add_done_callback(lambda _: self._carrier.wake())
-        while not work.done():
-            if until is not None and until.is_set():
-                return False
-            self._take_mail(_TURN_US)
-        return True
-
-    def _rest(self, seconds: float) -> None:
-        """Waits, and gives out what comes meanwhile."""
-        until = time.monotonic() + seconds
-        while not self._stop.is_set() and (left := until - time.monotonic()) > 0:
-            self._take_mail(min(_TURN_US, round(left * 1e6)))
-
-    def _use(self, port: Port) -> str:
-        """Gives out what comes until the line ends; returns why it did."""
-        self._broken = None
-        self._line = port.description
-        self._usb = port.usb or self._usb
-        self._carrier.attach(port.fd, port.byte_ns)
-        last_open = time.monotonic()
-        while not self._stop.is_set():
-            number = self._take_mail(_TURN_US)
-            if number:
-                return f"{port.description}: {os.strerror(number)}"
-            broken = self._broken_now()
-            if broken is not None:
-                return str(broken)
-            now = time.monotonic()
-            if self._carrier.open:
-                last_open = now
-            elif now - last_open > _REOPEN_AFTER_S:
-                return f"{port.description}: no answer for {_REOPEN_AFTER_S:.0f} s"
-        return "closed"
-
-    def _take_mail(self, timeout_us: int) -> int:
-        """Handles what comes within the time; returns the errno of a broken line, or 0."""
-        events, number = self._carrier.mail(timeout_us)
-        self._handle(events)
-        return number
-
-    def _broken_now(self) -> BridgeError | None:
-        return self._broken
-
-    def _handle(self, events: list[Event]) -> None:
-        for event in events:
-            if isinstance(event, Resolved):
-                self._requests.resolved(event)
-            elif isinstance(event, Ready):
-                self._subscriptions.call_back(event.inbox)
-            elif isinstance(event, Opened):
-                self._opened()
-            elif isinstance(event, Silent):
-                self._silent()
-            elif isinstance(event, Incompatible):
-                peer = self._carrier.peer
-                self._broken = ProtocolError(
-                    f"{self.url}: the device speaks protocol {peer['protocol_min']} to "
-                    f"{peer['protocol_max']}, this side 1"
-                )
-        self._requests.pump()
-
-    def _opened(self) -> None:
-        peer = self._carrier.peer
-        if self._download is not None:
-            self._download.abandon()
-        self._download = Download(self._requests, peer["schema_hash"], self._described)
-        self._download.start()
-
-    def _described(self, outcome: Schema | BridgeError) -> None:
-        self._download = None
-        if isinstance(outcome, BridgeError):
-            self._broken = outcome
-            return
-        self._schema = outcome
-        self._subscriptions.bind(outcome)
-        peer = self._carrier.peer
-        self._become("open", f"{peer['name']} {peer['version']}, boot {peer['boot_id']:08x}")
-        self._settled.set()
-
-    def _silent(self) -> None:
-        if self._download is not None:
-            self._download.abandon()
-            self._download = None
-        if self.state == "open":
-            self._lose(f"{self.url}: no sign of the device")
-
-    def _lose(self, reason: str) -> None:
-        self._become("lost" if self._settled.is_set() else "connecting", reason)
-
-    def _become(self, state: State, reason: str) -> None:
-        if (state, reason) == self._change[:2]:
-            return
-        self._change = StateChange(state, reason, time.monotonic_ns())
-        if self._on_state is not None:
-            try:
-                self._on_state(self._change)
-            except Exception:
-                _log.exception("%s: on_state failed", self.url)
-
-
-def _close_late(opening: Future[Port]) -> None:
-    if opening.exception() is None:
-        opening.result().close()
-
 
 def connect(
     url: str,
@@ -546,10 +366,12 @@ def connect(
     """An open link to firmware.
 
     Args:
-        url: serial:///dev/ttyACM0?baud=921600 (with &low_latency=1 the driver is asked to hold
-            nothing back: `Link.line` says whether it does; a USB device is found again wherever it
-            is plugged in), a path under /dev, unix:///run/fw.sock, tcp://host:port, sim: (the
-            firmware as a process of its own), or any pyserial URL.
+        url: serial:///dev/ttyACM0?baud=921600 (&quicker=3000000 goes on at that speed if the
+            device agrees, &low_latency=1 asks the driver to hold nothing back: `Link.line` says
+            what became of either; a USB device is found again wherever it is plugged in), a path
+            under /dev, unix:///run/fw.sock, tcp://host:port, exec:COMMAND (its standard input and
+            output), sim: (the firmware as a process of its own), qemu:[machine] (on an emulated
+            microcontroller; the first use compiles it), or any pyserial URL.
         timeout: how long to wait for the device, s.
         on_state: called with every change of state, in the link's thread; it must not block.
         reconnect: False ends the link with its first line.
@@ -561,7 +383,7 @@ def connect(
     """
     link = Link(url, on_state=on_state, reconnect=reconnect)
     try:
-        if link.wait_open(timeout):
+        if link._connection.wait_open(timeout):
             return link
         reason = link.state_reason
         raise BridgeConnectionError(

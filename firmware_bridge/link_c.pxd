@@ -52,6 +52,8 @@ cdef extern from "link/schema.h" nogil:
 
     ctypedef struct ec_schema:
         uint8_t count
+        const uint8_t *served
+        uint16_t served_bytes
 
     const ec_schema ec_messages
     size_t ec_schema_bytes(const ec_schema *schema)

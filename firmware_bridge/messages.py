@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, make_dataclass
+from dataclasses import field as declared
 from numbers import Integral, Real
 from typing import Any, ClassVar, TypeVar
-
-import numpy as np
 
 from firmware_bridge.schema import COMPILED, FieldInfo, MessageInfo
 
@@ -72,12 +71,43 @@ class Message:
         packed: bytes = self._packed  # type: ignore[attr-defined]
         return packed
 
+    def pack_for(self, device: MessageInfo) -> bytes:
+        """The record for a device whose table has this entry, older or newer than the message.
+
+        Raises:
+            ValueError: the device lays the record out otherwise, requires a field that the message
+                lacks, or lacks a field whose value is not the one that its absence means.
+        """
+        ours, theirs = self.info.fields, device.fields
+        for mine, its in zip(ours, theirs, strict=False):
+            if mine.layout != its.layout:
+                raise ValueError(
+                    f"{device.name} is another on this device: its field {its.name} is "
+                    f"{its.layout}, here {mine.name} is {mine.layout}"
+                )
+        needed = [field.name for field in theirs[len(ours) :] if field.default is None]
+        if needed:
+            raise ValueError(
+                f"{device.name} also needs {', '.join(needed)} on this device; "
+                f"use link.message({device.name!r})"
+            )
+        for field in ours[len(theirs) :]:
+            raw = self._raw(field)
+            if raw != [field.default] * len(raw):
+                raise ValueError(
+                    f"{device.name} has no {field.name} on this device, which is older; "
+                    f"expected {field.default!r}, which its absence means, got {raw[0]!r}"
+                )
+        return self.pack()[: device.size]
+
     @classmethod
     def unpack(cls: type[_M], data: bytes) -> _M:
-        """The message of these bytes: fields a shorter record lacks are 0, a longer one is cut."""
-        size = cls.info.size
-        record = np.frombuffer(data[:size].ljust(size, b"\0"), dtype=cls.info.dtype)[0]
-        return cls(**{field.name: record[field.name].item() for field in cls.info.fields})
+        """The message of these bytes: a longer record is cut, optional fields may be absent.
+
+        Raises:
+            ValueError: a required field is not wholly there, or a value is out of its bounds.
+        """
+        return cls(**cls.info.unpack(data))
 
 
 @dataclass(frozen=True)
@@ -124,10 +154,16 @@ class DetectionSummary(Message):
 
 
 def message_class(info: MessageInfo) -> type[Message]:
-    """A class for a message that this package was not built with; every field has to be given."""
+    """A class for a message that this package was not built with; optional fields have defaults."""
+    defaults = info.defaults
     made: Any = make_dataclass(
         info.name,
-        [(field.name, Any) for field in info.fields],
+        [
+            (each.name, Any, declared(default=defaults[each.name]))
+            if each.name in defaults
+            else (each.name, Any)
+            for each in info.fields
+        ],
         bases=(_Made,),
         frozen=True,
     )

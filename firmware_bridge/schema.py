@@ -5,7 +5,9 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from keyword import iskeyword
+from typing import Any
 
 import numpy as np
 
@@ -31,6 +33,8 @@ _DTYPES = {
     0x28: "<f8",
 }
 _TEXT = 0x31
+_OPTIONAL = 0x80
+"""Bit of a field's code: the bytes of its default follow."""
 _CHARS = dict(zip(_DTYPES.values(), "BHIQbhiqfd", strict=True))
 
 
@@ -46,6 +50,8 @@ class FieldInfo:
         unit: unit of raw * scale, e.g. "m/s2"; empty: unitless.
         scale: value in `unit` = raw * scale.
         low, high: bounds of the raw value, both inclusive, or None: as the type.
+        default: raw value that a record without the field means, for an array of each element,
+            for text b""; None: the field is required.
     """
 
     name: str
@@ -56,6 +62,29 @@ class FieldInfo:
     scale: float
     low: int | None
     high: int | None
+    default: int | float | bytes | None = None
+
+    def physical(self, raw: Any) -> Any:
+        """The raw value of an element, or a list of them, in `unit`; text as text."""
+        if isinstance(raw, list | tuple):
+            return [self.physical(element) for element in raw]
+        if isinstance(raw, bytes):
+            return raw.decode("utf-8", "replace")
+        if self.dtype == np.float32:
+            raw = float(str(np.float32(raw)))
+        return raw if self.scale == 1 else float(f"{raw * self.scale:.12g}")
+
+    @property
+    def end(self) -> int:
+        """Bytes from the start of the record to the end of the field."""
+        return self.offset + self.dtype.itemsize * self.count
+
+    @property
+    def layout(self) -> str:
+        """What must never change of a released field, for people."""
+        array = f"[{self.count}]" if self.count > 1 else ""
+        unit = f" in {self.scale:g} {self.unit}".rstrip() if self.unit or self.scale != 1 else ""
+        return f"{self.name} {self.dtype.str.lstrip('<|')}{array} at {self.offset}{unit}"
 
     @cached_property
     def bounds(self) -> tuple[int, int] | None:
@@ -106,6 +135,32 @@ class MessageInfo:
             at = field.offset + field.dtype.itemsize * field.count
         return struct.Struct(form + "x" * (self.size - at))
 
+    def unpack(self, data: bytes) -> dict[str, Any]:
+        """Raw values of a record by field: a longer one is cut, optional fields may be absent.
+
+        Raises:
+            ValueError: a required field is not wholly there.
+        """
+        record = np.frombuffer(data[: self.size].ljust(self.size, b"\0"), dtype=self.dtype)[0]
+        values = dict(self.defaults)
+        for field in self.fields:
+            if field.end <= len(data):
+                values[field.name] = record[field.name].tolist()
+            elif field.default is None:
+                raise ValueError(
+                    f"{self.name}: expected {field.end} bytes up to {field.name}, got {len(data)}"
+                )
+        return {field.name: values[field.name] for field in self.fields}
+
+    @cached_property
+    def defaults(self) -> dict[str, Any]:
+        """Raw values of the optional fields, by name: those a record without them means."""
+        return {
+            field.name: field.default if field.count == 1 else (field.default,) * field.count
+            for field in self.fields
+            if field.default is not None
+        }
+
     def field(self, name: str) -> FieldInfo:
         """The field of this name; KeyError names the message."""
         for field in self.fields:
@@ -119,7 +174,7 @@ class _Reader:
         self._blob = blob
         self.at = 0
 
-    def take(self, form: str) -> tuple[int | float, ...]:
+    def take(self, form: str) -> tuple[Any, ...]:
         values = struct.unpack_from(form, self._blob, self.at)
         self.at += struct.calcsize(form)
         return values
@@ -144,13 +199,15 @@ class Schema:
         messages: in the device's order.
         by_name, by_type: the same, for looking up.
         hash: CRC-32C of the served bytes, as the device names it in its HELLO.
+        blob: the served bytes.
     """
 
-    def __init__(self, messages: tuple[MessageInfo, ...], schema_hash: int) -> None:
+    def __init__(self, messages: tuple[MessageInfo, ...], blob: bytes) -> None:
         self.messages = messages
         self.by_name = {message.name: message for message in messages}
         self.by_type = {message.type: message for message in messages}
-        self.hash = schema_hash
+        self.hash = crc32c(blob)
+        self.blob = blob
 
     @classmethod
     def parse(cls, blob: bytes) -> Schema:
@@ -165,7 +222,7 @@ class Schema:
             messages = tuple(_message(reader) for _ in range(int(count)))
         except (struct.error, ValueError, KeyError, UnicodeDecodeError) as error:
             raise ProtocolError(f"the device's table of {len(blob)} bytes: {error}") from None
-        schema = cls(messages, crc32c(blob))
+        schema = cls(messages, blob)
         if reader.at != len(blob) or len(schema.by_type) != len(messages):
             raise ProtocolError(
                 f"the device's table: {count} messages should end it, but it has "
@@ -179,16 +236,25 @@ def _message(reader: _Reader) -> MessageInfo:
     name = reader.name()
     info = MessageInfo(name, kind, channel, size, tuple(_field(reader) for _ in range(fields)))
     for field in info.fields:
-        if field.offset + field.dtype.itemsize * field.count > size:
+        if field.end > size:
             raise ValueError(f"{name}.{field.name} ends past the record's {size} bytes")
     if info.dtype.itemsize != info.packing.size:
         raise ValueError(f"{name}: fields overlap")
+    for before, after in pairwise(info.fields):
+        if before.default is not None and after.default is None:
+            raise ValueError(f"{name}: {after.name} is required, {before.name} before it is not")
     return info
 
 
 def _field(reader: _Reader) -> FieldInfo:
     values = reader.take("<BHHfii")
     code, offset, count, low, high = (int(values[i]) for i in (0, 1, 2, 4, 5))
+    optional, code = code & _OPTIONAL, code & ~_OPTIONAL
+    default: int | float | bytes | None = None
+    dtype = np.dtype(f"S{count}") if code == _TEXT else np.dtype(_DTYPES[code])
+    if optional:
+        (default,) = reader.take("<s" if code == _TEXT else "<" + _CHARS[_DTYPES[code]])
+        default = b"" if code == _TEXT else default
     name, unit = reader.name(), reader.text()
     if name == HOST_TIME:
         raise ValueError(f"{name} is added by the host and cannot be a field")
@@ -196,16 +262,18 @@ def _field(reader: _Reader) -> FieldInfo:
         raise ValueError(f"{name} has no elements")
     if name == DEVICE_TIME and (code not in (0x04, 0x08) or count != 1):
         raise ValueError(f"{name} must be one unsigned integer of 4 or 8 bytes")
-    dtype = np.dtype(f"S{count}") if code == _TEXT else np.dtype(_DTYPES[code])
+    if isinstance(default, int) and low < high and not low <= default <= high:
+        raise ValueError(f"{name} is {default} where it is absent, out of its {low}..{high}")
     return FieldInfo(
         name=name,
         dtype=dtype,
         offset=offset,
         count=1 if code == _TEXT else count,
         unit=unit,
-        scale=float(values[3]),
+        scale=float(str(np.float32(values[3]))),  # 0.1, not the 0.10000000149 that it is
         low=low if low < high else None,
         high=high if low < high else None,
+        default=default,
     )
 
 

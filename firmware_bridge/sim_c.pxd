@@ -70,9 +70,44 @@ cdef extern from "firmware/core/firmware.h" nogil:
         bint safe
         uint32_t boot_id
 
+    ctypedef struct ec_flash:
+        pass
+
+    ctypedef struct ec_boot:
+        uint32_t floor
+        uint8_t state
+
+    ctypedef struct ec_manifest:
+        uint32_t version, length
+        uint8_t digest[32]
+
+    enum: EC_SLOT_NONE
+
+    uint8_t ec_boot_running(const ec_boot *boot)
+    void ec_boot_read(const ec_flash *flash, void *port, ec_boot *boot)
+    bint ec_slot_manifest(const ec_flash *flash, void *port, uint8_t slot, ec_manifest *manifest,
+                          uint8_t *served)
+    bint ec_slot_intact(const ec_flash *flash, void *port, uint8_t slot,
+                        const ec_manifest *manifest)
+    uint32_t ec_slot_capacity(const ec_flash *flash)
+
     bint ec_firmware_init(ec_firmware *firmware, const ec_hal *hal)
     uint64_t ec_firmware_step(ec_firmware *firmware)
     void ec_firmware_line_lost(ec_firmware *firmware)
+
+
+cdef extern from "firmware/port/host/flash.h" nogil:
+    ctypedef bint c_bool "bool"
+    ctypedef c_bool (*ec_verify)(void *verifier, const uint8_t *message, size_t length,
+                               const uint8_t *signature) noexcept
+
+    ctypedef struct ec_flash_sim:
+        uint8_t *bytes
+        uint32_t sector_bytes, unit_bytes, sectors
+        uint64_t writes, cut_at, random, misuses
+        bint off
+        ec_verify verify
+        void *verifier
 
 
 cdef extern from "firmware/port/host/board.h" nogil:
@@ -87,12 +122,16 @@ cdef extern from "firmware/port/host/board.h" nogil:
         bint led, buzzer
         ec_queue to_device, from_device
         uint32_t traces_lost, watchdog_kicks
+        ec_flash_sim *flash
+        ec_flash flash_hal
+        bint reset_wanted
 
     enum: EC_QUEUE_BYTES
 
     size_t ec_queue_put(ec_queue *queue, const uint8_t *data, size_t length)
     size_t ec_queue_take(ec_queue *queue, uint8_t *data, size_t capacity)
     void ec_board_init(ec_board *board, uint32_t boot_id, uint64_t seed, int64_t scene_us)
+    void ec_board_boot(ec_board *board)
     ec_hal ec_board_hal(ec_board *board)
     bint ec_board_take_trace(ec_board *board, ec_trace *trace)
 
@@ -139,6 +178,7 @@ cdef extern from "firmware/port/host/process.h" nogil:
         bint dies_with_parent
         uint32_t boot_id
         uint64_t seed, epoch_ns
+        ec_flash_sim *flash
 
     ctypedef struct ec_process:
         pass

@@ -6,6 +6,7 @@ import contextlib
 import errno
 import fcntl
 import os
+import shlex
 import socket
 import subprocess
 import sys
@@ -19,9 +20,9 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 import serial
 
 from firmware_bridge.errors import BridgeConnectionError
+from firmware_bridge.line_speed import LineSpeed, byte_time_ns
 from firmware_bridge.serial_port import UsbIdentity, ask_low_latency
 
-_BITS_PER_BYTE = 10
 DEFAULT_BAUD = 921600
 
 
@@ -34,6 +35,7 @@ class Port:
         byte_ns: time of a byte on a serial line, ns; 0: not a serial line.
         description: for people.
         usb: what is on the other end, if it is a USB device.
+        speed: of a serial line that may be made quicker once its device agrees; None: no such line.
     """
 
     fd: int
@@ -41,6 +43,7 @@ class Port:
     description: str
     _closers: list[Callable[[], object]] = field(default_factory=list)
     usb: UsbIdentity | None = None
+    speed: LineSpeed | None = None
 
     def close(self) -> None:
         """Closes the line and everything behind it; a second call does nothing."""
@@ -51,7 +54,7 @@ class Port:
 
 
 def open_port(url: str, *, timeout_s: float, usb: UsbIdentity | None = None) -> Port:
-    """Opens `url`: serial:, a bare path under /dev, unix:, tcp:, sim:, or a pyserial URL.
+    """Opens `url`: serial:, a bare path under /dev, unix:, tcp:, exec:, sim:, qemu:, or pyserial's.
 
     `usb`: the device that a serial line led to before; it is opened wherever it is now.
 
@@ -76,6 +79,11 @@ def open_port(url: str, *, timeout_s: float, usb: UsbIdentity | None = None) -> 
             return _open_tcp(url, parts.hostname, parts.port or 0, timeout_s)
         if scheme == "sim":
             return _open_sim(options)
+        if scheme == "exec":
+            return _open_program(url)
+        if scheme == "qemu":
+            _reject(url, options)
+            return _open_qemu(path)
         return _open_pyserial(url)
     except BridgeConnectionError:
         raise
@@ -95,8 +103,13 @@ def _open_serial(path: str, options: dict[str, str], usb: UsbIdentity | None) ->
     low_latency = options.pop("low_latency", "0")
     if low_latency not in ("0", "1"):
         raise ValueError(f"{path}: low_latency must be 0 or 1, got {low_latency!r}")
+    quicker = options.pop("quicker", "0")
+    if not quicker.isdecimal():
+        raise ValueError(f"{path}: quicker must be a baud rate, got {quicker!r}")
     if options:
-        raise ValueError(f"{path}: expected baud and low_latency only, got {', '.join(options)}")
+        raise ValueError(
+            f"{path}: expected baud, quicker and low_latency only, got {', '.join(options)}"
+        )
     baud = int(given)
     path = path if usb is None else usb.find(path)
     try:
@@ -106,6 +119,8 @@ def _open_serial(path: str, options: dict[str, str], usb: UsbIdentity | None) ->
     opened = _native(port, path, baud)
     if low_latency == "1":
         opened.description += ask_low_latency(opened.fd)
+    if int(quicker):
+        opened.speed = LineSpeed(port, baud, int(quicker))
     return opened
 
 
@@ -113,7 +128,7 @@ def _native(port: Any, path: str, baud: int) -> Port:
     with contextlib.suppress(OSError):
         fcntl.ioctl(port.fileno(), termios.TIOCEXCL)
     os.set_blocking(port.fileno(), False)
-    byte_ns = _BITS_PER_BYTE * 1_000_000_000 // baud
+    byte_ns = byte_time_ns(baud)
     identity = UsbIdentity.of(path)
     return Port(port.fileno(), byte_ns, f"{path} at {baud} baud", [port.close], identity)
 
@@ -154,15 +169,17 @@ def _open_tcp(url: str, host: str | None, number: int, timeout_s: float) -> Port
 
 _SIM_OPTIONS = {"epoch_ns": range(2**63), "seed": range(2**64), "boot_id": range(1, 2**32)}
 
+_SIM_FILES = ("flash", "public_key")
+
 
 def _open_sim(options: dict[str, str]) -> Port:
     """Starts the host build of the firmware; it dies with this process."""
     report = options.pop("report", None)
+    files_named = [(name, options.pop(name)) for name in _SIM_FILES if name in options]
     unknown = set(options) - set(_SIM_OPTIONS)
     if unknown:
-        raise ValueError(
-            f"sim: expected report, {', '.join(_SIM_OPTIONS)}; got {', '.join(unknown)}"
-        )
+        known = ", ".join(["report", *_SIM_FILES, *_SIM_OPTIONS])
+        raise ValueError(f"sim: expected {known}; got {', '.join(unknown)}")
     for name, value in options.items():
         allowed = _SIM_OPTIONS[name]
         if not value.isdecimal() or int(value) not in allowed:
@@ -172,7 +189,7 @@ def _open_sim(options: dict[str, str]) -> Port:
             )
     ours, theirs = socket.socketpair()
     command = [sys.executable, "-m", "firmware_bridge.sim", "--fd", str(theirs.fileno())]
-    for name, value in options.items():
+    for name, value in [*options.items(), *files_named]:
         command += [f"--{name.replace('_', '-')}", value]
     with theirs, contextlib.ExitStack() as files:
         output: Any = subprocess.DEVNULL
@@ -194,6 +211,34 @@ def _open_sim(options: dict[str, str]) -> Port:
     )
 
 
+def _open_qemu(machine: str) -> Port:
+    from firmware_bridge.testing.qemu import open_machine  # for tests and rigs: seldom needed
+
+    return open_machine(machine)
+
+
+def _open_program(url: str) -> Port:
+    """Starts a program whose standard input and output are the line; it dies with the link."""
+    try:
+        command = shlex.split(url.partition(":")[2])
+    except ValueError as error:
+        raise ValueError(f"{url}: {error}") from None
+    if not command:
+        raise ValueError(f"{url}: expected exec:COMMAND with its arguments")
+    ours, theirs = socket.socketpair()
+    with theirs:
+        try:
+            child = subprocess.Popen(
+                command, stdin=theirs.fileno(), stdout=theirs.fileno(), start_new_session=True
+            )
+        except OSError:
+            ours.close()
+            raise
+    ours.setblocking(False)
+    description = f"{command[0]}, process {child.pid}"
+    return Port(ours.fileno(), 0, description, [lambda: _end(child), ours.close])
+
+
 def _end(child: subprocess.Popen[bytes]) -> None:
     child.terminate()
     try:
@@ -210,7 +255,8 @@ def _open_pyserial(url: str) -> Port:
         port = serial.serial_for_url(url, baudrate=DEFAULT_BAUD, timeout=0.1)
     except ValueError as error:
         raise ValueError(
-            f"{url}: expected serial:, unix:, tcp:, sim:, a path or a pyserial URL ({error})"
+            f"{url}: expected serial:, unix:, tcp:, exec:, sim:, qemu:, a path or a pyserial URL "
+            f"({error})"
         ) from None
     if type(port) is serial.Serial:  # hwgrep:// and the like: a port after all
         return _native(port, port.name or url, DEFAULT_BAUD)

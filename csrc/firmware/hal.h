@@ -2,7 +2,7 @@
 #define EC_FIRMWARE_HAL_H
 
 /* All that the firmware asks of a board. Every function gets `port` back, returns at once and is
- * called from the one loop that calls ec_firmware_step; none is NULL. */
+ * called from the one loop that calls ec_firmware_step; none is NULL unless it says so. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -24,6 +24,11 @@ typedef enum {
     EC_TRACE_REFUSED,      /* a: message type, b: status of the RESULT */
     EC_TRACE_CONNECTED,    /* a session opened */
     EC_TRACE_DISCONNECTED, /* the peer fell silent */
+    EC_TRACE_OFFERED,      /* an image was offered; a: its version, b: ec_bulk_status, c: bytes
+                              stored already */
+    EC_TRACE_STORED,       /* all of it came; a: version, b: ec_bulk_status */
+    EC_TRACE_ACTIVATED,    /* it runs after the reset that follows; a: version */
+    EC_TRACE_CONFIRMED,    /* it stays; a: version */
     EC_TRACE_KINDS
 } ec_trace_kind;
 
@@ -32,6 +37,25 @@ typedef struct {
     uint32_t a, b, c;
     ec_trace_kind kind;
 } ec_trace;
+
+/* Flash, of a port that can be updated: `sectors` sectors from address 0, of which the first two
+ * hold the boot record and the rest two slots of equal size. Erased bytes read 0xFF; a unit is
+ * programmed once after each erase. Each function is whole when it answers true; power may fail in
+ * any of them, and leave the unit or sector in hand with any content. */
+typedef struct {
+    uint32_t sector_bytes; /* erased at once: a power of two, 256 or more */
+    uint32_t unit_bytes;   /* programmed at once: a power of two, at most 32 */
+    uint32_t sectors;      /* 6 or more */
+    bool (*read)(void* port, uint32_t address, uint8_t* data, size_t length);
+    bool (*erase)(void* port, uint32_t address);
+    bool (*program)(void* port, uint32_t address, const uint8_t* data, size_t length);
+
+    /* Whether the signature is Ed25519's of the message under the key that this port trusts. NULL
+     * on a port that cannot tell: it takes no image. */
+    bool (*verify)(void* port, const uint8_t* message, size_t length, const uint8_t* signature);
+    /* Starts the device anew, soon after it returns. */
+    void (*reset)(void* port);
+} ec_flash;
 
 typedef struct {
     void* port;
@@ -57,6 +81,14 @@ typedef struct {
     void (*kick_watchdog)(void* port);
     /* Notes an event; may forget it. */
     void (*trace)(void* port, const ec_trace* event);
+
+    /* NULL on a port that cannot be updated. */
+    const ec_flash* flash;
+
+    /* Sets the line's speed, baud, once all that `transmit` took has left; 0: as it began. NULL on a
+     * port whose line has one speed, or none. */
+    void (*set_line_speed)(void* port, uint32_t baud);
+    uint32_t line_speed_max;
 } ec_hal;
 
 #endif

@@ -233,3 +233,9 @@ void ec_carrier_detach(ec_carrier* c) {
     forget_line(c);
     pthread_mutex_unlock(&c->lock);
 }
+
+void ec_carrier_set_pace(ec_carrier* c, uint32_t byte_ns) {
+    pthread_mutex_lock(&c->lock);
+    c->byte_ns = byte_ns;
+    pthread_mutex_unlock(&c->lock);
+}

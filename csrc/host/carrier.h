@@ -83,6 +83,9 @@ void ec_carrier_destroy(ec_carrier* carrier);
 void ec_carrier_attach(ec_carrier* carrier, int fd, uint32_t byte_ns);
 void ec_carrier_detach(ec_carrier* carrier);
 
+/* The attached line's speed was changed. */
+void ec_carrier_set_pace(ec_carrier* carrier, uint32_t byte_ns);
+
 /* Waits up to `timeout_us` for mail, a broken line or a wake. Returns the mailbox, which is the
  * caller's until the next call; one caller at a time. `*broken` is as in ec_carrier. */
 const ec_mailbox* ec_carrier_mail(ec_carrier* carrier, uint64_t timeout_us, int* broken);

@@ -74,7 +74,8 @@ static void fit(ec_clock* clock) {
     if (clock->count < 2 || along <= 0) {
         return;
     }
-    clock->drift = across / along;
+    clock->drift = fmin(fmax(across / along, -DRIFT_MAX), DRIFT_MAX);
+    clock->drift_bound = DRIFT_MAX + fabs(clock->drift); /* all that crystals allow */
     for (uint32_t i = 0; i < clock->count; i++) {
         for (uint32_t k = 0; k < i; k++) {
             const ec_clock_point *a = &clock->points[i], *b = &clock->points[k];
@@ -85,10 +86,6 @@ static void fit(ec_clock* clock) {
                 clock->drift_bound = bound + DRIFT_WANDER;
             }
         }
-    }
-    if (fabs(clock->drift) > DRIFT_MAX) { /* too short a time to tell */
-        clock->drift = clock->drift > 0 ? DRIFT_MAX : -DRIFT_MAX;
-        clock->drift_bound = 2 * DRIFT_MAX;
     }
 }
 
@@ -119,7 +116,7 @@ static ec_clock_point point_of(ec_clock* clock, uint64_t host_us, int64_t offset
     }
     ec_clock_point point = {(double)(int64_t)(host_us - clock->origin_us),
                             (double)(offset2 - 2 * clock->offset_us) / 2,
-                            (trip > 0 ? (double)trip / 2 : 0) + RESOLUTION_US};
+                            (trip > 0 ? (double)trip / 2 * (1 + DRIFT_MAX) : 0) + RESOLUTION_US};
     return point;
 }
 

@@ -15,6 +15,24 @@ static void close_block(ec_cobs_writer* writer) {
     writer->code = 1;
 }
 
+#ifdef EC_BYTEWISE
+
+void ec_cobs_put(ec_cobs_writer* writer, const uint8_t* source, size_t length) {
+    for (size_t i = 0; i < length; i++) {
+        if (writer->code == 0xFF) { /* full; only now is it known that more follows */
+            close_block(writer);
+        }
+        if (source[i] != 0) {
+            writer->out[writer->at++] = source[i];
+            writer->code++;
+        } else {
+            close_block(writer);
+        }
+    }
+}
+
+#else
+
 void ec_cobs_put(ec_cobs_writer* writer, const uint8_t* source, size_t length) {
     while (length != 0) {
         if (writer->code == 0xFF) { /* full; only now is it known that more follows */
@@ -34,11 +52,6 @@ void ec_cobs_put(ec_cobs_writer* writer, const uint8_t* source, size_t length) {
         source += run;
         length -= run;
     }
-}
-
-size_t ec_cobs_end(ec_cobs_writer* writer) {
-    writer->out[writer->code_at] = writer->code;
-    return writer->at;
 }
 
 size_t ec_cobs_read(ec_cobs_reader* reader, const uint8_t* data, size_t length, uint8_t* out) {
@@ -65,4 +78,11 @@ size_t ec_cobs_read(ec_cobs_reader* reader, const uint8_t* data, size_t length, 
         reader->remaining = (uint8_t)(reader->remaining - run);
     }
     return to;
+}
+
+#endif
+
+size_t ec_cobs_end(ec_cobs_writer* writer) {
+    writer->out[writer->code_at] = writer->code;
+    return writer->at;
 }

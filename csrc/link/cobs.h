@@ -34,7 +34,7 @@ typedef struct {
 } ec_cobs_reader;
 
 /* Takes encoded bytes, none of them 0x00. Stores at most `length` decoded bytes in out[0..), which
- * may be data itself, and returns how many. Begin with a zeroed reader. */
+ * may be data itself, and returns how many. Begin with a zeroed reader. Not with EC_BYTEWISE. */
 size_t ec_cobs_read(ec_cobs_reader* reader, const uint8_t* data, size_t length, uint8_t* out);
 
 #endif

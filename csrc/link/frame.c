@@ -20,9 +20,7 @@ size_t ec_frame_encode(const ec_frame* frame, bool after_idle, uint8_t* out, siz
     crc = ec_crc32c(crc, frame->body, frame->length);
     uint8_t check[EC_CRC_BYTES] = {(uint8_t)crc, (uint8_t)(crc >> 8), (uint8_t)(crc >> 16),
                                    (uint8_t)(crc >> 24)};
-    if (after_idle) {
-        out[0] = 0;
-    }
+    out[0] = 0; /* unless after idle, the first code byte takes its place */
     ec_cobs_writer writer;
     ec_cobs_begin(&writer, out + start);
     ec_cobs_put(&writer, header, sizeof header);
@@ -46,40 +44,72 @@ void ec_decoder_reset(ec_decoder* decoder) {
     decoder->oversized = false;
 }
 
-static ec_decoded corrupt(ec_decoder* decoder, ec_corrupt why, ec_corrupt* reason) {
-    decoder->errors[why]++;
-    *reason = why;
-    return EC_DECODED_CORRUPT;
-}
-
 /* A delimiter came after at least one other byte. */
 static ec_decoded finish(ec_decoder* decoder, ec_frame* frame, ec_corrupt* reason) {
     uint16_t length = decoder->length;
     bool cut = decoder->cobs.remaining != 0, oversized = decoder->oversized;
-    ec_decoder_reset(decoder);
-    if (oversized) {
-        return corrupt(decoder, EC_CORRUPT_LONG, reason);
-    }
-    if (cut) {
-        return corrupt(decoder, EC_CORRUPT_COBS, reason);
-    }
-    if (length < EC_HEADER_BYTES + EC_CRC_BYTES) {
-        return corrupt(decoder, EC_CORRUPT_SHORT, reason);
-    }
     const uint8_t* bytes = decoder->buffer;
     uint16_t checked = (uint16_t)(length - EC_CRC_BYTES);
-    if (ec_crc32c(0, bytes, checked) != read_u32(bytes + checked)) {
-        return corrupt(decoder, EC_CORRUPT_CRC, reason);
+    ec_decoder_reset(decoder);
+    if (oversized) {
+        *reason = EC_CORRUPT_LONG;
+    } else if (cut) {
+        *reason = EC_CORRUPT_COBS;
+    } else if (length < EC_HEADER_BYTES + EC_CRC_BYTES) {
+        *reason = EC_CORRUPT_SHORT;
+    } else if (ec_crc32c(0, bytes, checked) != read_u32(bytes + checked)) {
+        *reason = EC_CORRUPT_CRC;
+    } else {
+        decoder->frames++;
+        memcpy(frame, bytes, EC_HEADER_BYTES);
+        frame->body = bytes + EC_HEADER_BYTES;
+        frame->length = (uint16_t)(checked - EC_HEADER_BYTES);
+        return EC_DECODED_FRAME;
     }
-    decoder->frames++;
-    frame->kind = bytes[0];
-    frame->channel = bytes[1];
-    frame->sequence = bytes[2];
-    frame->type = bytes[3];
-    frame->body = bytes + EC_HEADER_BYTES;
-    frame->length = (uint16_t)(checked - EC_HEADER_BYTES);
-    return EC_DECODED_FRAME;
+    decoder->errors[*reason]++;
+    return EC_DECODED_CORRUPT;
 }
+
+#ifdef EC_BYTEWISE
+
+static void take(ec_decoder* decoder, uint8_t byte) {
+    ec_cobs_reader* cobs = &decoder->cobs;
+    if (decoder->oversized) {
+        return;
+    }
+    if (cobs->remaining == 0) {
+        bool zero = cobs->code != 0 && cobs->code != 0xFF;
+        cobs->code = byte;
+        cobs->remaining = (uint8_t)(byte - 1);
+        if (!zero) {
+            return;
+        }
+        byte = 0;
+    } else {
+        cobs->remaining--;
+    }
+    if (decoder->length == decoder->capacity) {
+        decoder->oversized = true;
+    } else {
+        decoder->buffer[decoder->length++] = byte;
+    }
+}
+
+ec_decoded ec_decoder_feed(ec_decoder* decoder, const uint8_t* data, size_t length, size_t* used,
+                           ec_frame* frame, ec_corrupt* reason) {
+    for (size_t at = 0; at < length; at++) {
+        if (data[at] != 0) {
+            take(decoder, data[at]);
+        } else if (decoder->cobs.code != 0) {
+            *used = at + 1;
+            return finish(decoder, frame, reason);
+        }
+    }
+    *used = length;
+    return EC_DECODED_NOTHING;
+}
+
+#else
 
 ec_decoded ec_decoder_feed(ec_decoder* decoder, const uint8_t* data, size_t length, size_t* used,
                            ec_frame* frame, ec_corrupt* reason) {
@@ -114,3 +144,5 @@ ec_decoded ec_decoder_feed(ec_decoder* decoder, const uint8_t* data, size_t leng
     *used = length;
     return EC_DECODED_NOTHING;
 }
+
+#endif

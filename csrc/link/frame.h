@@ -6,7 +6,10 @@
  *     [00]  COBS( kind channel sequence type | body 0..512 | CRC-32C, little-endian )  00
  *
  * The leading 00 follows idle time and ends whatever noise the line made meanwhile. The CRC covers
- * header and body. Nothing here allocates; the caller owns every buffer. */
+ * header and body. Nothing here allocates; the caller owns every buffer.
+ *
+ * EC_BYTEWISE, defined for a small MCU, goes a byte at a time both ways in place of a block:
+ * slower, and less code. */
 
 #include "link/cobs.h"
 
@@ -22,8 +25,8 @@
 #define EC_WIRE_MAX (EC_COBS_MAX(EC_FRAME_MAX) + 2u)
 
 typedef struct {
-    uint8_t kind, channel, sequence, type;
-    const uint8_t* body; /* may be NULL when length is 0 */
+    uint8_t kind, channel, sequence, type; /* first, and in the wire's order */
+    const uint8_t* body;                   /* may be NULL when length is 0 */
     uint16_t length;
 } ec_frame;
 

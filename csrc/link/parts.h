@@ -82,7 +82,7 @@ int ec_ring_push(ec_ring* ring, uint8_t sequence, uint8_t type, const uint8_t* p
 /* Takes the oldest frame into body[0..EC_BODY_MAX); false when there is none. */
 bool ec_ring_pop(ec_ring* ring, ec_frame* frame, uint8_t* body);
 
-/* reliable.c: requests of both sides. */
+/* reliable.c, asking.c, answering.c: requests of both sides. */
 
 /* A well-formed REQUEST, RESULT or ACK of this session. */
 void ec_reliable_request(ec_session* s, uint64_t now, const ec_frame* frame);

@@ -4,8 +4,8 @@
 /* What may be said on the link. messages.inc is the only source: it yields the structs, the asserts
  * on their layout and the table that the device serves and the host builds its dtypes from.
  *
- * A firmware with messages of its own defines EC_MESSAGES_INC as its file before this header (and
- * when it compiles schema.c); everything below is then made from that file. */
+ * A firmware with messages of its own defines EC_MESSAGES_INC as its file, on the command line of
+ * everything that it compiles; all below is then made from that file. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -59,6 +59,11 @@ enum {
     EC_CODE_c8 = 0x31
 };
 
+/* In most passes over the list an optional field is like any other. */
+#define EC_OPTIONAL(name, type, field, unit, scale, low, high, absent)                             \
+    EC_FIELD(name, type, field, unit, scale, low, high)
+#define EC_OPTIONAL_ARRAY(name, type, field, count, unit) EC_ARRAY(name, type, field, count, unit)
+
 /* struct ec_<name> and its short name ec_<name>. */
 #define EC_MESSAGE(name, NAME, text, channel, type) typedef struct EC_PACKED ec_##name {
 #define EC_FIELD(name, type, field, unit, scale, low, high) ec_##type field;
@@ -87,9 +92,23 @@ enum {
 #undef EC_ARRAY
 #undef EC_MESSAGE_END
 
+/* ec_record: room for any one of them. */
+#define EC_MESSAGE(name, NAME, text, channel, type) ec_##name name;
+#define EC_FIELD(name, type, field, unit, scale, low, high)
+#define EC_ARRAY(name, type, field, count, unit)
+#define EC_MESSAGE_END(name)
+typedef union {
+#include EC_MESSAGES_INC
+} ec_record;
+#undef EC_MESSAGE
+#undef EC_FIELD
+#undef EC_ARRAY
+#undef EC_MESSAGE_END
+
 typedef struct {
     const char *name, *unit;
-    float scale; /* value in `unit` = raw * scale */
+    const void* absent; /* one element: what a record without the field means; NULL: required */
+    float scale;        /* value in `unit` = raw * scale */
     int32_t low, high;
     uint16_t offset, count; /* bytes from the record's start; elements, 1 unless an array */
     uint8_t code;
@@ -105,6 +124,9 @@ typedef struct {
 typedef struct {
     const ec_message_info* messages;
     uint8_t count;
+    /* Not NULL: the served form as another device gave it, to be served in place of `messages`. */
+    const uint8_t* served;
+    uint16_t served_bytes;
 } ec_schema;
 
 /* The table made from EC_MESSAGES_INC. */
@@ -120,11 +142,11 @@ size_t ec_schema_bytes(const ec_schema* schema);
 size_t ec_schema_read(const ec_schema* schema, size_t offset, uint8_t* out, size_t capacity);
 uint32_t ec_schema_hash(const ec_schema* schema);
 
-/* Fills record[0..size) from body[0..length): a shorter body leaves later fields zero, a longer one
- * is cut. `record` does not overlap `body`. */
-void ec_record_read(void* record, size_t size, const uint8_t* body, size_t length);
-
-/* Whether every integer field of the record lies within its declared bounds. */
-bool ec_record_valid(const ec_message_info* message, const void* record);
+/* Makes a whole record of message->size bytes out of body[0..length), which may come from an older
+ * or a newer side: what is longer is cut, an optional field that is not wholly there gets its
+ * declared value. Returns false, with nothing of use in `record`, when a required field is not
+ * wholly there or an integer lies outside its declared bounds. `record` does not overlap `body`. */
+bool ec_record_read(const ec_message_info* message, void* record, const uint8_t* body,
+                    size_t length);
 
 #endif

@@ -1,4 +1,4 @@
-"""The command line: `edgecore run | detect | inspect | bench | doctor`."""
+"""The command line: `edgecore run | detect | inspect | bench | doctor | link ...`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from edgecore.errors import EdgecoreError
 from . import bench as benching
 from . import detect as detection
 from . import inspect as inspection
+from . import link as linking
 from . import run as running
 from .doctor import doctor
 
@@ -47,6 +48,7 @@ app.command(epilog=detection.EXAMPLES)(detection.detect)
 app.command(epilog=inspection.EXAMPLES)(inspection.inspect)
 app.command(epilog=benching.EXAMPLES)(benching.bench)
 app.command()(doctor)
+app.add_typer(linking.app)
 
 
 def main() -> None:

@@ -1,6 +1,6 @@
-"""For tests of the link and the firmware without hardware: a board in memory, a bad line."""
+"""For tests without hardware: a board in memory, a bad line, and machines under QEMU (`qemu`)."""
 
-from firmware_bridge._sim import Firmware, LossyChannel
+from firmware_bridge._sim import Firmware, Flash, LossyChannel
 from firmware_bridge.testing.endurance import EnduranceResult, endure
 
-__all__ = ["EnduranceResult", "Firmware", "LossyChannel", "endure"]
+__all__ = ["EnduranceResult", "Firmware", "Flash", "LossyChannel", "endure"]

@@ -1,9 +1,11 @@
 /* The C of csrc/link by itself, for tests/link/test_core.py: reads commands on stdin, one a line,
- * and prints what the C makes of them.
+ * and prints what the C makes of them. newlib's printf knows no %zu.
  *
  *     layout            every struct of messages.inc: name size, then field offset size
+ *     table             the served table
  *     decode STEP HEX   frames and reasons of these bytes, fed STEP at a time
- *     record HEX        an ec_alert out of a record of another length, and whether it is valid
+ *     encode HEX        four bytes of header and a body as one frame, after idle and not
+ *     record TYPE HEX   the whole record made of these bytes, or that they are refused
  */
 
 #include "link/crc32c.h"
@@ -26,9 +28,11 @@ static size_t parse(const char* hex) {
 }
 
 static void layout(void) {
-#define EC_MESSAGE(name, NAME, text, channel, type) printf("%s %zu\n", text, sizeof(ec_##name));
+#define EC_MESSAGE(name, NAME, text, channel, type)                                                \
+    printf("%s %u\n", text, (unsigned)sizeof(ec_##name));
 #define EC_FIELD(name, type, field, unit, scale, low, high)                                        \
-    printf(" %s %zu %zu\n", #field, offsetof(ec_##name, field), sizeof(((ec_##name*)0)->field));
+    printf(" %s %u %u\n", #field, (unsigned)offsetof(ec_##name, field),                            \
+           (unsigned)sizeof(((ec_##name*)0)->field));
 #define EC_ARRAY(name, type, field, count, unit) EC_FIELD(name, type, field, unit, 1, 0, 0)
 #define EC_MESSAGE_END(name)
 #include EC_MESSAGES_INC
@@ -38,8 +42,16 @@ static void layout(void) {
 #undef EC_MESSAGE_END
     uint8_t served[4096];
     size_t length = ec_schema_read(&ec_messages, 0, served, sizeof served);
-    printf("served %zu %08x %08x\n", length, ec_schema_hash(&ec_messages),
-           ec_crc32c(0, served, length));
+    printf("served %u %08lx %08lx\n", (unsigned)length, (unsigned long)ec_schema_hash(&ec_messages),
+           (unsigned long)ec_crc32c(0, served, length));
+}
+
+static void table(void) {
+    size_t length = ec_schema_read(&ec_messages, 0, bytes, sizeof bytes);
+    for (size_t i = 0; i < length; i++) {
+        printf("%02x", bytes[i]);
+    }
+    printf("\n");
 }
 
 static void decode(size_t step, size_t length) {
@@ -69,21 +81,52 @@ static void decode(size_t step, size_t length) {
     free(buffer);
 }
 
+static void encode(size_t length) {
+    ec_frame frame = {bytes[0], bytes[1], bytes[2], bytes[3], bytes + 4, (uint16_t)(length - 4)};
+    for (int after_idle = 1; after_idle >= 0; after_idle--) {
+        static uint8_t wire[EC_WIRE_MAX];
+        size_t written = ec_frame_encode(&frame, after_idle != 0, wire, sizeof wire);
+        for (size_t i = 0; i < written; i++) {
+            printf("%02x", wire[i]);
+        }
+        printf("\n");
+    }
+}
+
+static void record(uint8_t type, size_t length) {
+    const ec_message_info* message = ec_schema_find(&ec_messages, type);
+    uint8_t* body = malloc(length > 0 ? length : 1); /* exactly, for the sanitizer again */
+    uint8_t* whole = malloc(message->size);
+    memcpy(body, bytes, length);
+    if (ec_record_read(message, whole, body, length)) {
+        for (size_t i = 0; i < message->size; i++) {
+            printf("%02x", whole[i]);
+        }
+        printf("\n");
+    } else {
+        printf("refused\n");
+    }
+    free(whole);
+    free(body);
+}
+
 int main(void) {
     static char line[2 * sizeof bytes + 64];
     while (fgets(line, sizeof line, stdin) != NULL) {
         if (strncmp(line, "layout", 6) == 0) {
             layout();
+        } else if (strncmp(line, "table", 5) == 0) {
+            table();
         } else if (strncmp(line, "decode ", 7) == 0) {
             char* hex = NULL;
             size_t step = strtoul(line + 7, &hex, 10);
             decode(step, parse(hex + 1));
+        } else if (strncmp(line, "encode ", 7) == 0) {
+            encode(parse(line + 7));
         } else if (strncmp(line, "record ", 7) == 0) {
-            size_t length = parse(line + 7);
-            ec_alert alert;
-            ec_record_read(&alert, sizeof alert, bytes, length);
-            printf("%u %u %u %d\n", alert.kind, alert.level, alert.duration_ms,
-                   ec_record_valid(ec_schema_find(&ec_messages, EC_TYPE_ALERT), &alert));
+            char* hex = NULL;
+            uint8_t type = (uint8_t)strtoul(line + 7, &hex, 10);
+            record(type, parse(hex + 1));
         }
         printf("end\n");
     }

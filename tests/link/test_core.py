@@ -1,15 +1,17 @@
 """csrc/link compiled by itself, as firmware does, and under sanitizers."""
 
 import json
-import os
 import random
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from firmware_bridge.schema import COMPILED
+from firmware_bridge.schema import COMPILED, Schema
+from firmware_bridge.testing import image
+from firmware_bridge.testing.ports import machines
+from tests.link.compiling import program, tool
+from tests.link.targets import MACHINES, need_qemu
 from tests.reference import link_codec as reference
 
 ROOT = Path(__file__).parent.parent.parent
@@ -18,34 +20,27 @@ FRAMES = json.loads((ROOT / "tests" / "vectors" / "frames.json").read_text())
 STRICT = ["-std=c99", "-pedantic", "-Wall", "-Wextra", "-Wconversion", "-Werror"]
 
 
-def compiler(name="cc"):
-    found = shutil.which(name)
-    if found is None:
-        if os.environ.get("CI"):
-            pytest.fail(f"no {name} here, and CI skips none of these tests")
-        pytest.skip(f"no {name} here; it comes with: sudo make system")
-    return found
+HERE = Path(__file__).parent
 
 
-@pytest.fixture(scope="module")
-def core(tmp_path_factory):
-    """Runs commands through core.c under AddressSanitizer and UndefinedBehaviorSanitizer."""
-    program = tmp_path_factory.mktemp("core") / "core"
-    subprocess.run(
-        [
-            compiler(),
-            *("-std=c99", "-g", "-O1", "-Wall", "-Wextra", "-Werror"),
-            *("-fsanitize=address,undefined", "-fno-sanitize-recover=all"),
-            *("-I", ROOT / "csrc", "-o", program),
-            Path(__file__).parent / "core.c",
-            *SOURCES,
-        ],
-        check=True,
-    )
+def emulated(machine):
+    """core.c as the image of a Cortex-M; its exit status is QEMU's."""
+    need_qemu()
+    startup = ROOT / "csrc/firmware/port/cortexm/startup.c"
+    units = [HERE / "core.c", HERE / "semihosted.c", startup, *SOURCES]
+    made = image.link(machines()[machine], units, ["--specs=rdimon.specs", "-Wl,--wrap=main"])
+    return [
+        *("qemu-system-arm", "-machine", machine, "-kernel", made, "-nodefaults"),
+        *("-display", "none", "-semihosting-config", "enable=on,target=native"),
+    ]
+
+
+def runner(command):
+    """Runs commands through core.c."""
 
     def run(*commands):
         done = subprocess.run(
-            [program], input="\n".join(commands) + "\n", capture_output=True, text=True, check=False
+            command, input="\n".join(commands) + "\n", capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, done.stderr
         answers = [[]]
@@ -57,6 +52,24 @@ def core(tmp_path_factory):
         return answers[:-1]
 
     return run
+
+
+@pytest.fixture(scope="module", params=["native", "bytewise", *MACHINES])
+def core(request, tmp_path_factory):
+    """core.c on this machine, under sanitizers, and on every emulated one."""
+    if request.param in MACHINES:
+        return runner(emulated(request.param))
+    flags = ("-DEC_BYTEWISE",) if request.param == "bytewise" else ()
+    to = tmp_path_factory.mktemp("core") / "core"
+    return runner([program(to, HERE / "core.c", flags=flags)])
+
+
+@pytest.fixture(scope="module")
+def newer_core(tmp_path_factory):
+    """The same, of a list with optional fields."""
+    messages = ROOT / "tests" / "vectors" / "messages_v2.inc"
+    to = tmp_path_factory.mktemp("newer") / "core"
+    return runner([program(to, HERE / "core.c", messages=messages)])
 
 
 def spoken(item):
@@ -71,7 +84,7 @@ def test_core_compiles_freestanding_without_a_warning(name, tmp_path):
     for source in SOURCES:
         subprocess.run(
             [
-                *(compiler(name), *STRICT, "-ffreestanding", "-Os"),
+                *(tool(name), *STRICT, "-ffreestanding", "-Os"),
                 *("-I", ROOT / "csrc", "-c", source, "-o", tmp_path / "object.o"),
             ],
             check=True,
@@ -84,11 +97,11 @@ def test_core_needs_nothing_but_copying_memory(tmp_path):
     for source in SOURCES:
         target = tmp_path / f"{source.stem}.o"
         subprocess.run(
-            [compiler(), "-std=c99", "-O2", "-I", ROOT / "csrc", "-c", source, "-o", target],
+            [tool("cc"), "-std=c99", "-O2", "-I", ROOT / "csrc", "-c", source, "-o", target],
             check=True,
         )
         listing = subprocess.run(
-            [compiler("nm"), "-P", target], check=True, capture_output=True, text=True
+            [tool("nm"), "-P", target], check=True, capture_output=True, text=True
         )
         for line in listing.stdout.splitlines():
             name, kind = line.split()[:2]
@@ -105,10 +118,24 @@ def test_golden_bytes_decode_to_their_frames(core, step):
         assert answer == expected, vector["name"]
 
 
+def test_frames_encode_as_the_twin_does(core):
+    generator = random.Random(21)
+    frames = [
+        (bytes([1, 2, 3, 4]), generator.choice([generator.randbytes, bytes])(length))
+        for length in [0, 1, 7, 63, 64, *range(244, 256), 498, 499, 500, 501, 511, 512]
+    ]
+    frames += [(header, body.replace(b"\0", b"\1")) for header, body in frames]
+    answers = core(*(f"encode {(header + body).hex()}" for header, body in frames))
+    for (header, body), (idle, busy) in zip(frames, answers, strict=True):
+        expected = reference.encode(header[1], header[3], body, header[2], header[0])
+        assert bytes.fromhex(busy) == expected
+        assert bytes.fromhex(idle) == b"\0" + expected
+
+
 def test_hostile_bytes_decode_as_the_twin_says(core):
     generator = random.Random(20)
     streams = []
-    for _ in range(400):
+    for _ in range(200):
         stream = bytearray()
         for _ in range(generator.randint(1, 5)):
             payload = generator.randbytes(generator.choice([0, 3, 64, 250, 512, 600]))
@@ -153,12 +180,60 @@ def test_dtypes_of_the_host_are_the_structs_of_the_firmware(core):
 @pytest.mark.parametrize(
     ("record", "expected"),
     [
-        ("0102f401", "1 2 500 1"),
-        ("0102", "1 2 0 1"),  # an older host knows no duration
-        ("", "0 0 0 0"),  # and kind 0 is out of bounds
-        ("0102f401ffffff", "1 2 500 1"),  # a newer host says more
-        ("0104f401", "1 4 500 0"),
+        ("0102f401", "0102f401"),
+        ("0102f4", "refused"),  # half a field is none, and this one is required
+        ("0102", "refused"),
+        ("", "refused"),
+        ("0102f401ffffff", "0102f401"),  # a newer host says more
+        ("0104f401", "refused"),  # out of bounds
     ],
 )
-def test_record_of_another_length_is_filled_or_cut(core, record, expected):
-    assert core(f"record {record}") == [[expected]]
+def test_record_of_another_length_is_cut_or_refused(core, record, expected):
+    assert core(f"record 1 {record}") == [[expected]]
+
+
+@pytest.mark.parametrize(
+    ("record", "expected"),
+    [
+        ("0102f401", "0102f40150fb03" + "00" * 9),
+        ("0102f401ff", "0102f40150fb03" + "00" * 9),
+        ("0102f4010000", "0102f401000003" + "00" * 9),
+        ("0102f401000009", "0102f401000009" + "00" * 9),
+        ("0102f40100000a", "refused"),  # present and out of bounds
+    ],
+)
+def test_absent_optional_fields_get_what_the_list_declares(newer_core, record, expected):
+    assert newer_core(f"record 1 {record}") == [[expected]]
+
+
+def twin(info, body):
+    """What the host's reading of the table makes of a record."""
+    try:
+        values = info.unpack(body)
+    except ValueError:
+        return "refused"
+    flat = []
+    for field in info.fields:
+        value = values[field.name]
+        if field.low is not None and not field.low <= value <= field.high:
+            return "refused"
+        flat += value if isinstance(value, list | tuple) else [value]
+    return info.packing.pack(*flat).hex()
+
+
+def test_firmware_and_host_read_any_record_alike(newer_core):
+    (lines,) = newer_core("table")
+    schema = Schema.parse(bytes.fromhex(lines[0]))
+    assert len(schema.messages) > len(COMPILED.messages)
+    generator = random.Random(21)
+    asked, expected = [], []
+    for _ in range(3000):
+        info = generator.choice(schema.messages)
+        # Often within the bounds; never a NaN, whose bits Python may change.
+        some = range(4) if generator.random() < 0.7 else [b for b in range(255) if b != 0x7F]
+        length = generator.randint(0, info.size + 3)
+        body = bytes(generator.choice(some) for _ in range(length))
+        asked.append(f"record {info.type} {body.hex()}")
+        expected.append(twin(info, body))
+    assert [answer for (answer,) in newer_core(*asked)] == expected
+    assert 500 < expected.count("refused") < 2500

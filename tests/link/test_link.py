@@ -372,12 +372,12 @@ def test_tcp_port_nobody_listens_on_is_one_clear_error():
     [
         ("tcp://host", "expected tcp://host:port"),
         ("serial:///dev/null?baud=fast", "baud must be a positive integer, got 'fast'"),
-        ("serial:///dev/null?speed=9600", "expected baud and low_latency only, got speed"),
+        ("serial:///dev/null?speed=9600", "expected baud, quicker and low_latency only, got speed"),
         ("unix:///run/x.sock?baud=1", "takes no options, got baud"),
         ("sim:?color=red", "sim: expected .* got color"),
         ("sim:?epoch_ns=now", "epoch_ns must be a whole number from 0 to .* got 'now'"),
         ("sim:?boot_id=0", "boot_id must be a whole number from 1 to 4294967295, got '0'"),
-        ("carrier-pigeon:coop", "expected serial:, unix:, tcp:, sim:, a path or a pyserial URL"),
+        ("carrier-pigeon:coop", "expected serial:, unix:, tcp:, exec:, sim:, qemu:, a path"),
     ],
 )
 def test_url_that_makes_no_sense_is_refused(url, text):
@@ -534,7 +534,7 @@ def slow_to_reopen(monkeypatch):
             held.wait(30)
         return transport.open_port(url, **how)
 
-    monkeypatch.setattr("firmware_bridge.link.open_port", open_port)
+    monkeypatch.setattr("firmware_bridge.connection.open_port", open_port)
     return opened, held
 
 

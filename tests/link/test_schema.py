@@ -13,8 +13,11 @@ from firmware_bridge.schema import COMPILED, Schema
 BLOB = schema_blob()
 
 
-def field(code=0x01, offset=0, count=1, scale=1.0, low=0, high=0, name="value", unit=""):
-    head = struct.pack("<BHHfii", code, offset, count, scale, low, high)
+def field(
+    code=0x01, offset=0, count=1, scale=1.0, low=0, high=0, name="value", unit="", default=b""
+):
+    optional = 0x80 if default else 0
+    head = struct.pack("<BHHfii", code | optional, offset, count, scale, low, high) + default
     return head + name.encode() + b"\0" + unit.encode() + b"\0"
 
 
@@ -79,9 +82,11 @@ def test_hash_changes_with_anything_the_table_says():
         message(field(), type=2),
         message(field(), size=9),
         message(field(), field(offset=1, name="appended")),
+        message(field(default=b"\0")),
+        message(field(default=b"\1")),
     ]:
         hashes.add(Schema.parse(table(other)).hash)
-    assert len(hashes) == 10
+    assert len(hashes) == 12
 
 
 @pytest.mark.parametrize("cut", [0, 1, 5, 20, len(BLOB) - 1])
@@ -104,6 +109,11 @@ def test_table_cut_short_is_refused(cut):
         (table(message(field(name="no name"))), "'no name' is no name"),
         (table(message(field(code=0x18, name="t_ns"))), "t_ns is added by the host"),
         (table(message(field(code=0x24, name="t_us"))), "t_us must be one unsigned integer"),
+        (
+            table(message(field(default=b"\1"), field(offset=1, name="b"))),
+            "b is required, value before it is not",
+        ),
+        (table(message(field(low=2, high=5, default=b"\1"))), "value is 1 where it is absent"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -143,8 +153,9 @@ def test_message_survives_packing(kind, level, duration_ms):
     assert fb.Alert.unpack(alert.pack()) == alert
 
 
-def test_message_of_another_length_is_filled_or_cut():
-    assert fb.Alert.unpack(b"\1\2") == fb.Alert(1, 2, 0)
+def test_message_of_another_length_is_cut_or_refused():
+    with pytest.raises(ValueError, match=r"Alert: expected 4 bytes up to duration_ms, got 3"):
+        fb.Alert.unpack(b"\1\2\3")
     assert fb.Alert.unpack(fb.Alert(1, 2, 3).pack() + b"newer") == fb.Alert(1, 2, 3)
 
 
@@ -187,6 +198,39 @@ def test_messages_this_package_does_not_know_are_made_from_the_table():
         own(gain=0, text="", pair=[1, 2, 3])
     with pytest.raises(TypeError, match=r"Own.gain must be a number"):
         own(gain="loud", text="", pair=[1, 2])
+
+
+def test_optional_fields_have_the_defaults_that_the_table_declares():
+    fields = [
+        field(0x02, 0, name="speed"),
+        field(0x12, 2, name="trim", default=struct.pack("<h", -7)),
+        field(0x24, 4, name="gain", default=struct.pack("<f", 0.5)),
+        field(0x01, 8, 3, name="steps", default=b"\x09"),
+        field(0x31, 11, 4, name="label", default=b"\0"),
+    ]
+    schema = Schema.parse(table(message(*fields, size=15, name="Own")))
+    info = schema.by_name["Own"]
+    assert [each.default for each in info.fields] == [None, -7, 0.5, 9, b""]
+    own = message_class(info)
+    assert own(5) == own(speed=5, trim=-7, gain=0.5, steps=(9, 9, 9), label=b"")
+    assert own(5).pack() == struct.pack("<Hhf3B4s", 5, -7, 0.5, 9, 9, 9, b"")
+    for length in (2, 3):  # half a field is none
+        assert own.unpack(own(5).pack()[:length]) == own(5)
+    with pytest.raises(TypeError, match="speed"):
+        own()
+    with pytest.raises(ValueError, match=r"Own: expected 2 bytes up to speed, got 1"):
+        own.unpack(b"\5")
+
+
+def test_physical_values_are_the_decimals_that_were_declared():
+    (info,) = Schema.parse(
+        table(message(field(0x12, 0, scale=0.1), field(0x24, 4, name="f"), size=8))
+    ).messages
+    scaled, plain = info.fields
+    assert scaled.scale == 0.1
+    assert scaled.physical(3) == 0.3
+    assert scaled.physical([1, 2]) == [0.1, 0.2]
+    assert plain.physical(np.float32(9.81).item()) == 9.81
 
 
 @pytest.mark.parametrize("value", [5, 1.0, None, ["a"]])

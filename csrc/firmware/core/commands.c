@@ -1,10 +1,13 @@
 /* What each command does. The session has already made sure that it runs once and in time. */
 
 #include "firmware/core/firmware.h"
+#include "link/command.h"
 
 enum { OUTPUT_LED, OUTPUT_BUZZER };
 
-static uint8_t alert(ec_firmware* firmware, uint64_t now_us, const ec_alert* command) {
+static uint8_t alert(void* context, uint64_t now_us, const void* record) {
+    ec_firmware* firmware = context;
+    const ec_alert* command = record;
     if (command->kind != 1 || (command->level > 0 && command->duration_ms == 0))
         return EC_STATUS_BAD_ARGUMENT;
     ec_indicator_alert(&firmware->indicator, command->level, command->duration_ms * 1000u, now_us);
@@ -14,7 +17,9 @@ static uint8_t alert(ec_firmware* firmware, uint64_t now_us, const ec_alert* com
     return EC_STATUS_DONE;
 }
 
-static uint8_t set_output(ec_firmware* firmware, uint64_t now_us, const ec_set_output* command) {
+static uint8_t set_output(void* context, uint64_t now_us, const void* record) {
+    ec_firmware* firmware = context;
+    const ec_set_output* command = record;
     if (command->value > 1)
         return EC_STATUS_BAD_ARGUMENT;
     if (firmware->safe)
@@ -27,26 +32,13 @@ static uint8_t set_output(ec_firmware* firmware, uint64_t now_us, const ec_set_o
     return EC_STATUS_DONE;
 }
 
+static const ec_command commands[] = {
+    {EC_TYPE_ALERT, alert},
+    {EC_TYPE_SET_OUTPUT, set_output},
+};
+
 uint8_t ec_firmware_execute(ec_firmware* firmware, uint64_t now_us, uint8_t type,
                             const uint8_t* body, size_t length) {
-    union {
-        ec_alert alert;
-        ec_set_output set_output;
-    } command;
-    const ec_message_info* message = ec_schema_find(&ec_messages, type);
-    if (message == NULL || message->channel != EC_CHANNEL_COMMAND)
-        return EC_STATUS_UNKNOWN_TYPE;
-    if (length < message->size)
-        return EC_STATUS_BAD_ARGUMENT;
-    ec_record_read(&command, message->size, body, length);
-    if (!ec_record_valid(message, &command))
-        return EC_STATUS_BAD_ARGUMENT;
-    switch (type) {
-    case EC_TYPE_ALERT:
-        return alert(firmware, now_us, &command.alert);
-    case EC_TYPE_SET_OUTPUT:
-        return set_output(firmware, now_us, &command.set_output);
-    default:
-        return EC_STATUS_UNKNOWN_TYPE;
-    }
+    return ec_command_execute(commands, sizeof commands / sizeof commands[0], firmware, now_us,
+                              type, body, length);
 }

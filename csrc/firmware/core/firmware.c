@@ -64,6 +64,8 @@ bool ec_firmware_init(ec_firmware* firmware, const ec_hal* hal) {
 
     ec_indicator_init(&firmware->indicator);
     ec_telemetry_init(&firmware->telemetry, now_us);
+    ec_update_init(&firmware->update, hal);
+    ec_line_speed_init(&firmware->line_speed, hal);
     hal->set_led(hal->port, false);
     hal->set_buzzer(hal->port, false);
     ec_firmware_trace(firmware, now_us, EC_TRACE_BOOT, firmware->boot_id, 0, 0);
@@ -73,18 +75,27 @@ bool ec_firmware_init(ec_firmware* firmware, const ec_hal* hal) {
 }
 
 static void execute(ec_firmware* firmware, uint64_t now_us, const ec_event* event) {
-    uint8_t status = ec_firmware_execute(firmware, now_us, event->type, event->body, event->length);
+    uint8_t answer[EC_UPDATE_STATE_BYTES], status;
+    size_t length = 0;
+    if (event->channel == EC_CHANNEL_BULK && event->type == EC_LINE_SPEED)
+        status = ec_line_speed_execute(&firmware->line_speed, event, answer, &length);
+    else if (event->channel == EC_CHANNEL_BULK)
+        status = ec_update_execute(&firmware->update, now_us, event, answer, &length);
+    else
+        status = ec_firmware_execute(firmware, now_us, event->type, event->body, event->length);
     firmware->records.commands++;
     if (status != EC_STATUS_DONE)
         ec_firmware_trace(firmware, now_us, EC_TRACE_REFUSED, event->type, status, 0);
-    (void)ec_session_result(&firmware->session, event->handle, status, NULL, 0);
+    (void)ec_session_result(&firmware->session, event->handle, status, answer, length);
 }
 
 static void note(ec_firmware* firmware, const ec_event* event) {
-    if (event->type != EC_TYPE_DETECTION_SUMMARY)
+    ec_detection_summary summary;
+    if (event->type != EC_TYPE_DETECTION_SUMMARY ||
+        !ec_record_read(ec_schema_find(&ec_messages, event->type), &summary, event->body,
+                        event->length))
         return;
-    ec_record_read(&firmware->records.last_summary, sizeof firmware->records.last_summary,
-                   event->body, event->length);
+    firmware->records.last_summary = summary;
     firmware->records.summaries++;
 }
 
@@ -94,7 +105,10 @@ static void handle(ec_firmware* firmware, uint64_t now_us, const ec_event* event
         execute(firmware, now_us, event);
         break;
     case EC_EVENT_DATA:
-        note(firmware, event);
+        if (event->channel == EC_CHANNEL_BULK)
+            ec_update_data(&firmware->update, now_us, event);
+        else
+            note(firmware, event);
         break;
     case EC_EVENT_LEASE_HELD:
         set_safe(firmware, now_us, false);
@@ -174,19 +188,26 @@ uint64_t ec_firmware_step(ec_firmware* firmware) {
     firmware->hal->kick_watchdog(firmware->hal->port);
     receive(firmware, now_us);
     handle_events(firmware, now_us);
+    if (ec_line_speed_given_up(&firmware->line_speed, &firmware->session, now_us))
+        ec_firmware_line_lost(firmware);
     if (ec_indicator_expire(&firmware->indicator, now_us))
         ec_firmware_trace(firmware, now_us, EC_TRACE_ALERT_END, 0, 0, 0);
     drive_lamps(firmware, now_us);
     report(firmware, now_us);
+    uint64_t update_us = ec_update_step(&firmware->update, &firmware->session, now_us);
     uint64_t due_us = earlier(ec_telemetry_next_us(&firmware->telemetry),
                               ec_indicator_next_us(&firmware->indicator, now_us));
-    if (transmit(firmware, now_us)) /* a full line calls the port back by itself */
+    due_us = earlier(due_us, update_us);
+    if (transmit(firmware, now_us)) { /* a full line calls the port back by itself */
+        ec_line_speed_sent(&firmware->line_speed, &firmware->session, now_us);
         due_us = earlier(due_us, ec_session_due(&firmware->session, now_us));
-    return due_us;
+    }
+    return earlier(due_us, ec_line_speed_next_us(&firmware->line_speed));
 }
 
 void ec_firmware_line_lost(ec_firmware* firmware) {
     firmware->output_length = 0;
     firmware->output_at = 0;
+    ec_line_speed_line_lost(&firmware->line_speed);
     ec_session_reopen(&firmware->session, firmware->hal->now_us(firmware->hal->port));
 }

@@ -1,12 +1,14 @@
 #ifndef EC_FIRMWARE_H
 #define EC_FIRMWARE_H
 
-/* The reference firmware: obeys Alert and SetOutput, reports what it measures, and goes to its safe
- * state by itself when the host's application stops renewing its lease. A port fills an ec_hal and
- * calls ec_firmware_step in its main loop; nothing here blocks or allocates. */
+/* The reference firmware: obeys Alert and SetOutput, reports what it measures, takes updates, and
+ * goes to its safe state by itself when the host's application stops renewing its lease. A port
+ * fills an ec_hal and calls ec_firmware_step in its main loop; nothing here blocks or allocates. */
 
 #include "firmware/core/indicator.h"
+#include "firmware/core/line_speed.h"
 #include "firmware/core/telemetry.h"
+#include "firmware/core/update.h"
 #include "firmware/hal.h"
 #include "link/session.h"
 
@@ -25,7 +27,7 @@
 /* RESULT status of ours: SetOutput in the safe state, where nobody would be there to undo it. */
 #define EC_STATUS_SAFE_STATE 0x10u
 
-EC_STORAGE(ec_firmware_storage, EC_FIRMWARE_WINDOW, EC_FIRMWARE_SLOT_BYTES, 2048, 512, 0);
+EC_STORAGE(ec_firmware_storage, EC_FIRMWARE_WINDOW, EC_FIRMWARE_SLOT_BYTES, 2048, 512, 128);
 
 typedef struct {
     uint32_t commands;  /* executed, whatever their RESULT */
@@ -40,6 +42,8 @@ typedef struct {
     ec_firmware_storage storage;
     ec_indicator indicator;
     ec_telemetry telemetry;
+    ec_update update;
+    ec_line_speed line_speed;
     ec_firmware_records records;
     ec_lamps lamps;
     bool safe;

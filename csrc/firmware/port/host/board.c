@@ -1,29 +1,12 @@
 #include "firmware/port/host/board.h"
 
-#include "firmware/core/scenario.h"
+#include "firmware/core/boot.h"
+#include "firmware/port/vehicle/drive.h"
 
 #include <string.h>
 
-#define GRAVITY_MPS2 9.81f
-#define ACCEL_NOISE_MPS2 0.03f
-#define GYRO_NOISE_RPS 0.002f
-#define SPEED_NOISE_MPS 0.02f
-
-/* Near-normal noise of standard deviation 1: the sum of twelve uniform values (Irwin-Hall). */
-static float noise(ec_board* board) {
-    float sum = -6.0f;
-    for (int i = 0; i < 12; i++) {
-        board->random = board->random * 6364136223846793005u + 1442695040888963407u;
-        sum += (float)(board->random >> 40) * 0x1p-24f;
-    }
-    return sum;
-}
-
-static ec_scene scene_now(const ec_board* board) {
-    int64_t t_us = board->scene_us + (int64_t)board->now_us;
-    ec_scene scene;
-    ec_scenario_at(t_us > 0 ? (uint64_t)t_us : 0, &scene);
-    return scene;
+static int64_t scene_us(const ec_board* board) {
+    return board->scene_us + (int64_t)board->now_us;
 }
 
 static uint64_t now_us(void* port) {
@@ -54,23 +37,13 @@ static void set_buzzer(void* port, bool on) {
 
 static bool read_imu(void* port, ec_imu_sample* sample) {
     ec_board* board = port;
-    ec_scene scene = scene_now(board);
-    sample->accel_mps2[0] = scene.ego_acceleration_mps2;
-    sample->accel_mps2[1] = scene.ego_speed_mps * scene.ego_yaw_rate_rps;
-    sample->accel_mps2[2] = GRAVITY_MPS2;
-    sample->gyro_rps[0] = 0.0f;
-    sample->gyro_rps[1] = 0.0f;
-    sample->gyro_rps[2] = scene.ego_yaw_rate_rps;
-    for (int axis = 0; axis < 3; axis++) {
-        sample->accel_mps2[axis] += ACCEL_NOISE_MPS2 * noise(board);
-        sample->gyro_rps[axis] += GYRO_NOISE_RPS * noise(board);
-    }
+    ec_drive_imu(scene_us(board), &board->random, sample);
     return true;
 }
 
 static bool read_speed(void* port, float* speed_mps) {
     ec_board* board = port;
-    *speed_mps = scene_now(board).ego_speed_mps + SPEED_NOISE_MPS * noise(board);
+    *speed_mps = ec_drive_speed_mps(scene_us(board), &board->random);
     return true;
 }
 
@@ -88,8 +61,44 @@ static void trace(void* port, const ec_trace* entry) {
     board->traces[(board->trace_head + board->trace_used++) % EC_TRACES] = *entry;
 }
 
+static bool read_flash(void* port, uint32_t address, uint8_t* data, size_t length) {
+    return ec_flash_sim_read(((ec_board*)port)->flash, address, data, length);
+}
+
+static bool erase_flash(void* port, uint32_t address) {
+    return ec_flash_sim_erase(((ec_board*)port)->flash, address);
+}
+
+static bool program_flash(void* port, uint32_t address, const uint8_t* data, size_t length) {
+    return ec_flash_sim_program(((ec_board*)port)->flash, address, data, length);
+}
+
+static bool verify(void* port, const uint8_t* message, size_t length, const uint8_t* signature) {
+    const ec_flash_sim* flash = ((ec_board*)port)->flash;
+    return flash->verify(flash->verifier, message, length, signature);
+}
+
+static void reset(void* port) {
+    ((ec_board*)port)->reset_wanted = true;
+}
+
 void ec_board_init(ec_board* board, uint32_t boot, uint64_t seed, int64_t scene_us) {
+    ec_flash_sim* flash = board->flash;
+    void* owner = board->owner;
     memset(board, 0, sizeof *board);
+    board->flash = flash;
+    board->owner = owner;
+    if (flash != NULL) {
+        ec_flash hal = {flash->sector_bytes,
+                        flash->unit_bytes,
+                        flash->sectors,
+                        read_flash,
+                        erase_flash,
+                        program_flash,
+                        flash->verify != NULL ? verify : NULL,
+                        reset};
+        board->flash_hal = hal;
+    }
     board->boot_id = boot;
     board->random = seed;
     board->scene_us = scene_us;
@@ -97,9 +106,24 @@ void ec_board_init(ec_board* board, uint32_t boot, uint64_t seed, int64_t scene_
 }
 
 ec_hal ec_board_hal(ec_board* board) {
-    ec_hal hal = {board,      now_us,   boot_id,    receive,       transmit, set_led,
-                  set_buzzer, read_imu, read_speed, kick_watchdog, trace};
+    ec_hal hal = {.port = board,
+                  .now_us = now_us,
+                  .boot_id = boot_id,
+                  .receive = receive,
+                  .transmit = transmit,
+                  .set_led = set_led,
+                  .set_buzzer = set_buzzer,
+                  .read_imu = read_imu,
+                  .read_speed = read_speed,
+                  .kick_watchdog = kick_watchdog,
+                  .trace = trace,
+                  .flash = board->flash != NULL ? &board->flash_hal : NULL};
     return hal;
+}
+
+void ec_board_boot(ec_board* board) {
+    if (board->flash != NULL)
+        (void)ec_boot_select(&board->flash_hal, board);
 }
 
 bool ec_board_take_trace(ec_board* board, ec_trace* entry) {

@@ -5,7 +5,7 @@
  * lamps one can read, and a vehicle that drives the scenario. The simulator process and the
  * virtual-time tests both run the firmware on it. */
 
-#include "firmware/hal.h"
+#include "firmware/port/host/flash.h"
 
 #define EC_QUEUE_BYTES 65536u
 #define EC_TRACES 256u
@@ -33,11 +33,18 @@ typedef struct {
     ec_trace traces[EC_TRACES]; /* newest last; the oldest are forgotten and counted */
     uint32_t trace_head, trace_used, traces_lost;
     uint32_t watchdog_kicks;
-    void* owner; /* for an owner that replaces functions of the HAL */
+    void* owner;         /* for an owner that replaces functions of the HAL */
+    ec_flash_sim* flash; /* NULL: this board cannot be updated; its owner sets it */
+    ec_flash flash_hal;
+    bool reset_wanted; /* by the firmware; its owner starts it anew */
 } ec_board;
 
-/* A board switched off for long: empty line, clock at 0. */
+/* A board switched off for long: empty line, clock at 0. Flash and owner stay what they were; all
+ * zero before the first call. */
 void ec_board_init(ec_board* board, uint32_t boot_id, uint64_t seed, int64_t scene_us);
+
+/* What a bootloader does before the firmware begins. */
+void ec_board_boot(ec_board* board);
 
 /* The HAL of this board; valid as long as the board is. */
 ec_hal ec_board_hal(ec_board* board);

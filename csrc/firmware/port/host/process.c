@@ -19,6 +19,7 @@
 /* A pty without a client cannot be waited for: it is looked at so often. */
 #define HANG_UP_LOOK_US 20000u
 #define LONGEST_WAIT_US 1000000u
+#define LINE_SPEED_MAX 3000000u
 
 static volatile sig_atomic_t asked_to_stop;
 static volatile sig_atomic_t parent_signalled;
@@ -48,8 +49,10 @@ static size_t receive(void* port, uint8_t* data, size_t capacity) {
     if (process->client < 0 || process->lost)
         return 0;
     ssize_t count = read(process->client, data, capacity);
-    if (count > 0)
+    if (count > 0) {
+        ec_uart_spoil(&process->uart, data, (size_t)count);
         return (size_t)count;
+    }
     if (count == 0 || !would_block())
         process->lost = true;
     return 0;
@@ -59,12 +62,21 @@ static size_t transmit(void* port, const uint8_t* data, size_t length) {
     ec_process* process = ((ec_board*)port)->owner;
     if (process->client < 0 || process->lost)
         return 0;
-    ssize_t count = write(process->client, data, length);
+    uint8_t sent[512];
+    length = length < sizeof sent ? length : sizeof sent;
+    memcpy(sent, data, length);
+    ec_uart_spoil(&process->uart, sent, length);
+    ssize_t count = write(process->client, sent, length);
     if (count < 0 && !would_block())
         process->lost = true;
     size_t taken = count > 0 ? (size_t)count : 0;
     process->full = taken < length;
     return taken;
+}
+
+static void set_line_speed(void* port, uint32_t baud) {
+    ec_process* process = ((ec_board*)port)->owner;
+    ec_uart_set_speed(&process->uart, baud);
 }
 
 static void report(ec_process* process) {
@@ -137,18 +149,43 @@ static void wait_until(ec_process* process, uint64_t due_us, const sigset_t* sig
         accept_client(process);
 }
 
+/* Power-on, or a reset that the firmware wanted: the line stays as it is. False when the firmware
+ * does not boot. */
+static bool boot(ec_process* process, uint32_t boot_id) {
+    process->start_ns = monotonic_ns();
+    ec_board_init(&process->board, boot_id, process->options.seed,
+                  ((int64_t)process->start_ns - (int64_t)process->options.epoch_ns) / 1000);
+    ec_board_boot(&process->board);
+    process->hal = ec_board_hal(&process->board);
+    process->hal.receive = receive;
+    process->hal.transmit = transmit;
+    process->uart.fd = process->options.line == EC_LINE_PTY ? process->options.fd : -1;
+    if (process->uart.fd >= 0) {
+        process->hal.set_line_speed = set_line_speed;
+        process->hal.line_speed_max = LINE_SPEED_MAX;
+    }
+    return ec_firmware_init(&process->firmware, &process->hal);
+}
+
+static bool reset_if_wanted(ec_process* process) {
+    uint32_t next = process->board.boot_id + 1u;
+    return process->board.reset_wanted && boot(process, next != 0 ? next : 1u);
+}
+
 /* One turn of the main loop; false when the process is over. */
-static bool turn(ec_process* process, uint64_t start_ns, const sigset_t* signals) {
+static bool turn(ec_process* process, const sigset_t* signals) {
     if (process->client < 0 && process->options.line == EC_LINE_PTY &&
         !hung_up(process->options.fd))
         welcome(process, process->options.fd);
-    process->board.now_us = (monotonic_ns() - start_ns) / 1000u;
+    process->board.now_us = (monotonic_ns() - process->start_ns) / 1000u;
     uint64_t due_us = ec_firmware_step(&process->firmware);
     if (process->lost && process->client >= 0) {
         part(process);
         due_us = process->board.now_us;
     }
     report(process);
+    if (reset_if_wanted(process))
+        due_us = 0;
     if (process->client < 0 && process->options.line == EC_LINE_STREAM)
         return false;
     if (asked_to_stop == 0)
@@ -158,26 +195,22 @@ static bool turn(ec_process* process, uint64_t start_ns, const sigset_t* signals
 
 static int run(ec_process* process, const sigset_t* signals) {
     const ec_process_options* options = &process->options;
-    uint64_t start_ns = monotonic_ns();
-    uint64_t epoch_ns = options->epoch_ns == 0 ? start_ns : options->epoch_ns;
+    if (options->epoch_ns == 0)
+        process->options.epoch_ns = monotonic_ns();
     pid_t parent = getppid();
     if (options->dies_with_parent && prctl(PR_SET_PDEATHSIG, SIGUSR1) != 0)
         return errno;
 
-    ec_board_init(&process->board, options->boot_id, options->seed,
-                  ((int64_t)start_ns - (int64_t)epoch_ns) / 1000);
     process->board.owner = process;
-    process->hal = ec_board_hal(&process->board);
-    process->hal.receive = receive;
-    process->hal.transmit = transmit;
+    process->board.flash = options->flash;
     process->client = -1;
     set_nonblocking(options->fd);
     if (options->line == EC_LINE_STREAM)
         welcome(process, options->fd);
-    if (!ec_firmware_init(&process->firmware, &process->hal))
+    if (!boot(process, options->boot_id))
         return EINVAL;
 
-    while (turn(process, start_ns, signals)) {
+    while (turn(process, signals)) {
         /* The signal comes when the thread ends that started us; the parent itself may live on. */
         if (parent_signalled && getppid() != parent)
             break;

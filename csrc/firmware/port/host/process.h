@@ -6,6 +6,7 @@
 
 #include "firmware/core/firmware.h"
 #include "firmware/port/host/board.h"
+#include "firmware/port/host/uart.h"
 
 typedef enum {
     EC_LINE_STREAM,  /* connected; when the other end leaves, the process is over */
@@ -20,7 +21,8 @@ typedef struct {
     bool dies_with_parent;
     uint32_t boot_id; /* not 0 */
     uint64_t seed;
-    uint64_t epoch_ns; /* CLOCK_MONOTONIC at the scenario's time zero; 0: now */
+    uint64_t epoch_ns;   /* CLOCK_MONOTONIC at the scenario's time zero; 0: now */
+    ec_flash_sim* flash; /* NULL: it cannot be updated */
 } ec_process_options;
 
 typedef struct {
@@ -28,9 +30,11 @@ typedef struct {
     ec_board board;
     ec_hal hal;
     ec_firmware firmware;
-    int client; /* -1 while there is none */
-    bool lost;  /* the client left, or its line failed */
-    bool full;  /* the client's line takes no more for now */
+    ec_uart uart;
+    uint64_t start_ns; /* CLOCK_MONOTONIC at boot */
+    int client;        /* -1 while there is none */
+    bool lost;         /* the client left, or its line failed */
+    bool full;         /* the client's line takes no more for now */
 } ec_process;
 
 /* From now on SIGTERM and SIGINT end ec_process_run, also when they come before it. For a process

@@ -4,11 +4,13 @@
 #include <stdio.h>
 
 static const ec_trace_names names[EC_TRACE_KINDS] = {
-    {"boot", {"boot_id", NULL, NULL}},     {"safe", {NULL, NULL, NULL}},
-    {"active", {NULL, NULL, NULL}},        {"alert", {"kind", "level", "duration_ms"}},
-    {"alert_end", {NULL, NULL, NULL}},     {"output", {"output", "value", NULL}},
-    {"refused", {"type", "status", NULL}}, {"connected", {NULL, NULL, NULL}},
-    {"disconnected", {NULL, NULL, NULL}},
+    {"boot", {"boot_id", NULL, NULL}},       {"safe", {NULL, NULL, NULL}},
+    {"active", {NULL, NULL, NULL}},          {"alert", {"kind", "level", "duration_ms"}},
+    {"alert_end", {NULL, NULL, NULL}},       {"output", {"output", "value", NULL}},
+    {"refused", {"type", "status", NULL}},   {"connected", {NULL, NULL, NULL}},
+    {"disconnected", {NULL, NULL, NULL}},    {"offered", {"version", "status", "stored"}},
+    {"stored", {"version", "status", NULL}}, {"activated", {"version", NULL, NULL}},
+    {"confirmed", {"version", NULL, NULL}},
 };
 
 const ec_trace_names* ec_trace_naming(ec_trace_kind kind) {

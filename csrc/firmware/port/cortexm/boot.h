@@ -1,0 +1,11 @@
+#ifndef EC_FIRMWARE_CORTEXM_BOOT_H
+#define EC_FIRMWARE_CORTEXM_BOOT_H
+
+#include <stdint.h>
+
+/* The id of this boot: the number of resets since power came on, mixed with a seed that lies in the
+ * first word of RAM when it did. QEMU's `loader` device puts one there; a chip without it has what
+ * its RAM happens to hold. Never 0. Call once a boot. */
+uint32_t ec_boot_id(void);
+
+#endif

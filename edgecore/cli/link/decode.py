@@ -1,0 +1,139 @@
+"""`edgecore link decode`: frames in words."""
+
+from __future__ import annotations
+
+import json as notation
+import math
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
+
+import typer
+
+from edgecore.errors import ConfigError
+
+from .wording import reading_text
+
+if TYPE_CHECKING:
+    from firmware_bridge.decoding import Reading
+
+EXAMPLES = """
+[bold]Examples[/]
+
+edgecore link decode drive.pcapng
+
+edgecore link decode drive.pcapng --json > drive.jsonl
+
+edgecore link decode --hex "06 01 01 01 01 07 02 01 0b f4 01 01 02 dc 05 79 9a bd 14 00"
+
+edgecore link decode - < bytes-off-the-wire.bin
+"""
+
+
+def decode(
+    file: Annotated[
+        str | None,
+        typer.Argument(
+            help="A recording, or bytes off the wire; -: standard input.", metavar="FILE"
+        ),
+    ] = None,
+    hex: Annotated[
+        str | None, typer.Option("--hex", help="The bytes themselves.", metavar="BYTES")
+    ] = None,
+    json: Annotated[
+        bool, typer.Option("--json", help="One JSON object a frame, a line each, on stdout.")
+    ] = False,
+) -> None:
+    """Print each frame: kind, channel, message, fields with their units; damaged ones as such.
+
+    A recording brings its own table of messages and is timed from its first frame. Bytes without
+    one are read by the reference firmware's.
+    """
+    if (file is None) == (hex is None):
+        raise ConfigError("decode: expected a FILE or --hex BYTES, one of them")
+    begin_ns: int | None = None
+    for reading in _of_hex(hex) if hex is not None else _of_file(file or "-"):
+        if begin_ns is None:
+            begin_ns = reading.t_ns
+        if json:
+            print(notation.dumps(document(reading)))
+        else:
+            print(reading_text(reading, begin_ns))
+
+
+def _of_hex(text: str) -> Iterator[Reading]:
+    try:
+        data = bytes.fromhex(text)
+    except ValueError as error:
+        raise ConfigError(f"--hex: expected bytes such as '06 01 00', got {error}") from None
+    return _of_stream(iter([data]))
+
+
+def _of_stream(chunks: Iterator[bytes]) -> Iterator[Reading]:
+    from firmware_bridge.decoding import Interpreter
+    from firmware_bridge.schema import COMPILED
+
+    return Interpreter(COMPILED).stream(chunks)
+
+
+def _of_file(name: str) -> Iterator[Reading]:
+    from firmware_bridge.recording import is_recording
+
+    if name == "-":
+        yield from _of_stream(_chunks(sys.stdin.buffer))
+        return
+    path = Path(name)
+    try:
+        with path.open("rb") as file:
+            if not is_recording(file.read(4)):
+                file.seek(0)
+                yield from _of_stream(_chunks(file))
+                return
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}") from None
+    yield from _of_recording(path)
+
+
+def _chunks(file: BinaryIO) -> Iterator[bytes]:
+    while chunk := file.read(4096):
+        yield chunk
+
+
+def _of_recording(path: Path) -> Iterator[Reading]:
+    from firmware_bridge.decoding import readings
+    from firmware_bridge.recording import Recording
+
+    recording = Recording(path)
+    yield from readings(recording)
+    if recording.cut is not None:
+        print(
+            f"edgecore: {path}: the file was cut; what is behind byte {recording.cut} is left out",
+            file=sys.stderr,
+        )
+
+
+def document(reading: Reading) -> dict[str, Any]:
+    """A frame for `--json`; times are CLOCK_MONOTONIC ns of the recording machine."""
+    frame = reading.frame
+    return {
+        "t_ns": reading.t_ns,
+        "direction": reading.direction,
+        "kind": reading.kind,
+        **({} if frame is None else {"channel": reading.channel, "sequence": frame.sequence}),
+        **({} if frame is None else {"type": frame.type, "message": reading.message}),
+        "head": reading.head,
+        "records": [
+            {name: _finite(value) for name, value in record.items()} for record in reading.records
+        ],
+        "units": reading.units,
+        "error": reading.error,
+        "bytes": reading.data.hex(),
+    }
+
+
+def _finite(value: Any) -> Any:
+    """JSON knows no NaN and no infinity: null."""
+    if isinstance(value, list):
+        return [_finite(element) for element in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

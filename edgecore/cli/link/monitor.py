@@ -1,0 +1,244 @@
+"""`edgecore link monitor`: what a device says, as it says it."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from edgecore.errors import ConfigError
+
+from .interruption import interruption
+from .wording import fields_text
+
+if TYPE_CHECKING:
+    from rich.console import Group
+
+    from firmware_bridge import Link, MessageInfo, StateChange, Subscription
+
+EXAMPLES = """
+[bold]Examples[/]
+
+edgecore link monitor sim:
+
+edgecore link monitor "serial:///dev/ttyACM0?baud=921600"
+
+edgecore link monitor /dev/ttyACM0 --duration 10 > seen.txt
+
+Away from a terminal it prints lines: every change of state, every log line, and once an interval
+the state of the link and one line for each message.
+"""
+_DATA_CHANNELS = {2, 3}
+_LOOK_S = 0.1
+_LOG_LINES = 8
+_LEVELS = ("debug", "info", "warning", "error")
+
+
+def monitor(
+    url: Annotated[str, typer.Argument(help="The device, as for `edgecore run --link`.")],
+    duration: Annotated[
+        float | None, typer.Option("--duration", "-d", help="End by itself.", metavar="SECONDS")
+    ] = None,
+    interval: Annotated[
+        float,
+        typer.Option(min=0.1, max=60, help="Between lines, or over which rates are.", metavar="S"),
+    ] = 1.0,
+) -> None:
+    """Watch a link: its state and counters, each message's rate and last values, log lines.
+
+    It commands nothing and vouches for nothing, so the firmware stays in its safe state.
+    """
+    from rich.console import Console
+
+    import firmware_bridge as fb
+
+    console = Console()
+    changes: deque[StateChange] = deque()
+    try:
+        link = fb.connect(url, on_state=changes.append)
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
+    with link, interruption() as came:
+        watch = Watch(link)
+        view = _Live(console) if console.is_terminal else _Lines()
+        with view:
+            begin = last = time.monotonic()
+            while not came.wait(_LOOK_S):
+                now = time.monotonic()
+                over = duration is not None and now - begin >= duration
+                while changes:
+                    view.change(changes.popleft())
+                for line in watch.collect():
+                    view.log(line)
+                if over or now - last >= interval:
+                    watch.tick(now - last)
+                    view.show(watch)
+                    last = now
+                if over:
+                    return
+
+
+class Message:
+    """What has come of one message."""
+
+    def __init__(self, info: MessageInfo, subscription: Subscription) -> None:
+        self.info = info
+        self.subscription = subscription
+        self.count = 0
+        self.rate = 0.0
+        self.last: dict[str, Any] = {}
+        self.units = {field.name: field.unit for field in info.fields if field.unit}
+        self._before = 0
+
+    def collect(self) -> list[dict[str, Any]]:
+        """New records, their fields in units."""
+        batch = self.subscription.read()
+        if batch is None:
+            return []
+        self.count += len(batch)
+        fields = [field for field in self.info.fields if field.name in (batch.dtype.names or ())]
+        wanted = batch if self.is_log else batch[-1:]
+        taken = [{f.name: f.physical(one[f.name].tolist()) for f in fields} for one in wanted]
+        self.last = taken[-1]
+        return taken
+
+    def tick(self, seconds: float) -> None:
+        """Ends an interval: records per second in it."""
+        self.rate = (self.count - self._before) / seconds
+        self._before = self.count
+
+    @property
+    def is_log(self) -> bool:
+        """Whether its records are lines of text."""
+        return any(field.name == "text" for field in self.info.fields)
+
+
+class Watch:
+    """All messages of a device; a device that comes back with another table is followed."""
+
+    def __init__(self, link: Link) -> None:
+        self.link = link
+        self.messages: list[Message] = []
+        self._hash: int | None = None
+
+    def collect(self) -> list[str]:
+        """Takes what has come; returns new log lines."""
+        schema = self.link.schema
+        if schema.hash != self._hash:
+            for message in self.messages:
+                message.subscription.close()
+            self._hash = schema.hash
+            self.messages = [
+                Message(info, self.link.subscribe(info.name))
+                for info in schema.messages
+                if info.channel in _DATA_CHANNELS and info.size
+            ]
+        lines = []
+        for message in self.messages:
+            records = message.collect()
+            if message.is_log:
+                lines += [_log_text(message, record) for record in records]
+        return lines
+
+    def tick(self, seconds: float) -> None:
+        """Ends an interval."""
+        for message in self.messages:
+            message.tick(seconds)
+
+    @property
+    def heard(self) -> list[Message]:
+        """Messages that have come."""
+        return [message for message in self.messages if message.count]
+
+    @property
+    def state(self) -> str:
+        """The link in one line."""
+        link, stats = self.link, self.link.stats
+        words = [link.state, link.state_reason]
+        if stats.srtt_us:
+            words.append(f"rtt {stats.srtt_us} us")
+        if link.clock.error_ns is not None:
+            words.append(f"clock ±{link.clock.error_ns / 1000:.0f} us")
+        damaged, missing = sum(stats.errors.values()), sum(stats.gaps.values())
+        where = ", ".join(f"{name} {gaps}" for name, gaps in stats.gaps.items() if gaps)
+        words.append(f"{stats.frames} frames, {damaged} damaged, {missing} missing")
+        if missing:
+            words[-1] += f" ({where})"
+        return "; ".join(words)
+
+
+def _log_text(message: Message, record: dict[str, Any]) -> str:
+    level = record.get("level")
+    name = _LEVELS[level] if isinstance(level, int) and level < len(_LEVELS) else str(level)
+    when = f"{record['t_us'] / 1e6:.3f} " if "t_us" in record else ""
+    return f"{message.info.name} {when}{name}: {record['text']}"
+
+
+class _Lines:
+    """Plain lines, for files and pipes."""
+
+    def __enter__(self) -> _Lines:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def change(self, change: StateChange) -> None:
+        print(f"state {change.state}: {change.reason}", flush=True)
+
+    def log(self, line: str) -> None:
+        print(line, flush=True)
+
+    def show(self, watch: Watch) -> None:
+        print(f"link {watch.state}")
+        for message in watch.heard:
+            if not message.is_log:
+                values = fields_text(message.last, message.units)
+                print(f"{message.info.name} {message.rate:.1f}/s  {values}", flush=True)
+
+
+class _Live:
+    """A table in a terminal, and the last log lines under it."""
+
+    def __init__(self, console: Any) -> None:
+        from rich.live import Live
+
+        self._live = Live(console=console, auto_refresh=False)
+        self._lines: deque[str] = deque(maxlen=_LOG_LINES)
+
+    def __enter__(self) -> _Live:
+        self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._live.stop()
+
+    def change(self, change: StateChange) -> None:
+        self._lines.append(f"state {change.state}: {change.reason}")
+
+    def log(self, line: str) -> None:
+        self._lines.append(line)
+
+    def show(self, watch: Watch) -> None:
+        self._live.update(self._page(watch), refresh=True)
+
+    def _page(self, watch: Watch) -> Group:
+        from rich import box
+        from rich.console import Group
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(box=box.SIMPLE_HEAD)
+        for column, justify in (("message", "left"), ("/s", "right"), ("records", "right")):
+            table.add_column(column, justify=justify)  # type: ignore[arg-type]
+        table.add_column("last", overflow="fold")
+        for message in watch.heard:
+            table.add_row(
+                message.info.name,
+                f"{message.rate:.1f}",
+                str(message.count),
+                Text(fields_text(message.last, message.units)),
+            )
+        return Group(Text(watch.state), table, *(Text(line) for line in self._lines))

@@ -1,0 +1,288 @@
+"""What went over a link, both ways, in one file: bytes, when they came, and what they mean.
+
+A recording is a pcapng file (draft-ietf-opsawg-pcapng), so Wireshark opens it as it is. Each frame
+on the wire is an Enhanced Packet Block of link type DLT_USER0 with its delimiter, exactly the bytes
+that were there, damaged ones too; its flags say `inbound` for what the device sent. Two blocks of
+our own, of types reserved for local use, come before them: facts as JSON, and the served table of
+messages.
+
+Blocks are written whole or not at all, so a file that was cut is good up to the cut.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+import struct
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO, Literal, NamedTuple
+
+from firmware_bridge.errors import ProtocolError, RecordingError
+from firmware_bridge.schema import Schema
+
+Direction = Literal["from_device", "to_device"]
+
+_SECTION, _INTERFACE, _PACKET = 0x0A0D0D0A, 1, 6
+_FACTS, _TABLE = 0x80EC0001, 0x80EC0002
+_BYTE_ORDER = 0x1A2B3C4D
+_USER0 = 147
+_FLAGS: dict[Direction, int] = {"from_device": 1, "to_device": 2}
+_DIRECTIONS: dict[int, Direction] = {flags: direction for direction, flags in _FLAGS.items()}
+_BLOCK_MAX = 1 << 20
+_UNENDED_MAX = 1024
+"""Noise without a delimiter is cut after so many bytes."""
+
+
+class Piece(NamedTuple):
+    """A frame's bytes with its delimiter, or noise; t_ns: CLOCK_MONOTONIC of its first byte."""
+
+    direction: Direction
+    t_ns: int
+    data: bytes
+
+
+class Splitter:
+    """Cuts a stream after each delimiter that ends something; nothing is left out."""
+
+    def __init__(self) -> None:
+        self._held = bytearray()
+        self._since_ns = 0
+
+    def feed(self, t_ns: int, data: bytes) -> list[tuple[int, bytes]]:
+        """Pieces that these bytes complete, each with the time of its first byte, ns."""
+        pieces = []
+        at = 0
+        while at < len(data):
+            begun = any(self._held)
+            if not self._held:
+                self._since_ns = t_ns
+            start = at
+            if not begun:
+                while at < len(data) and data[at] == 0:
+                    at += 1
+            end = data.find(0, at)
+            if end < 0:
+                self._held += data[start:]
+                if len(self._held) >= _UNENDED_MAX:
+                    pieces += self.flush()
+                break
+            self._held += data[start : end + 1]
+            at = end + 1
+            pieces += self.flush()
+        return pieces
+
+    def flush(self) -> list[tuple[int, bytes]]:
+        """What waits for its delimiter, if anything."""
+        held, self._held = bytes(self._held), bytearray()
+        return [(self._since_ns, held)] if held else []
+
+
+class Recorder:
+    """Writes a recording; may be called from any thread.
+
+    Raises:
+        RecordingError: the disk is full, or the file cannot be written. All that was taken before
+            is in it, whole.
+    """
+
+    def __init__(self, path: Path, *, url: str, device: dict[str, Any]) -> None:
+        """Begins a file; one that is there is replaced. `device`: what it says of itself."""
+        self.path = path
+        self.frames = 0
+        self._lock = threading.Lock()
+        self._splitters: dict[Direction, Splitter] = {
+            "from_device": Splitter(),
+            "to_device": Splitter(),
+        }
+        monotonic_ns = time.monotonic_ns()
+        self._wall_ns = time.time_ns() - monotonic_ns
+        try:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC
+            self._fd = os.open(path, flags, 0o644)
+        except OSError as error:
+            raise RecordingError(f"{path}: {error.strerror}") from None
+        self._length = 0
+        facts = {"recording": 1, "url": url, "wall_ns": self._wall_ns, "device": device}
+        try:
+            head = struct.pack("<IHHq", _BYTE_ORDER, 1, 0, -1)
+            self._write(_SECTION, head + _options((4, b"edgecore link record")))
+            head = struct.pack("<HHI", _USER0, 0, 0)
+            self._write(_INTERFACE, head + _options((2, url.encode()), (9, b"\x09")))
+            self._write(_FACTS, json.dumps(facts).encode())
+        except RecordingError:
+            self.close()
+            raise
+
+    def table(self, schema: Schema) -> None:
+        """From here on, records are of this table."""
+        with self._lock:
+            self._write(_TABLE, struct.pack("<I", len(schema.blob)) + schema.blob)
+
+    def add(self, direction: Direction, t_ns: int, data: bytes) -> None:
+        """Bytes as they came off the line, at CLOCK_MONOTONIC t_ns."""
+        with self._lock:
+            for since_ns, piece in self._splitters[direction].feed(t_ns, data):
+                self._packet(direction, since_ns, piece)
+
+    def _packet(self, direction: Direction, t_ns: int, data: bytes) -> None:
+        stamp = t_ns + self._wall_ns
+        head = struct.pack(
+            "<IIIII", 0, stamp >> 32, stamp & 0xFFFFFFFF, len(data), len(data)
+        ) + _padded(data)
+        self._write(_PACKET, head + _options((2, struct.pack("<I", _FLAGS[direction]))))
+        self.frames += 1
+
+    def _write(self, kind: int, body: bytes) -> None:
+        if self._fd < 0:
+            raise RecordingError(f"{self.path}: the recording is closed")
+        body = _padded(body, b" " if kind == _FACTS else b"\0")
+        length = struct.pack("<I", len(body) + 12)
+        block = struct.pack("<I", kind) + length + body + length
+        try:
+            written = os.write(self._fd, block)
+            if written < len(block):
+                written += os.write(self._fd, block[written:])  # says why it was not all
+            if written < len(block):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._fd, self._length)
+            raise RecordingError(
+                f"{self.path}: {error.strerror}; the {self.frames} frames before are in the file"
+            ) from None
+        self._length += len(block)
+
+    def close(self) -> None:
+        """Ends it, with what still waited for its delimiter; a second call does nothing."""
+        with self._lock:
+            if self._fd < 0:
+                return
+            try:
+                for direction, splitter in self._splitters.items():
+                    for since_ns, piece in splitter.flush():
+                        self._packet(direction, since_ns, piece)
+            finally:
+                os.close(self._fd)
+                self._fd = -1
+
+    def __enter__(self) -> Recorder:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _padded(data: bytes, padding: bytes = b"\0") -> bytes:
+    return data + padding * (-len(data) % 4)
+
+
+def _options(*options: tuple[int, bytes]) -> bytes:
+    body = b"".join(
+        struct.pack("<HH", code, len(value)) + _padded(value) for code, value in options
+    )
+    return body + struct.pack("<HH", 0, 0)
+
+
+class Recording:
+    """Reads a recording, as often as one iterates: its pieces in the order they were written.
+
+    Attributes:
+        path: the file.
+        url: where it was recorded.
+        device: what the device said of itself: name, version, boot_id.
+        schema: its messages; iterating follows a change of them.
+        cut: where the file ends in the middle of a block, bytes; None: it is whole, as far as the
+            last pass saw.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Looks at the head of a file.
+
+        Raises:
+            RecordingError: it cannot be read, or is no recording.
+        """
+        self.path = path
+        self.cut: int | None = None
+        facts: dict[str, Any] = {}
+        schema = None
+        for kind, body in self._blocks():
+            if kind == _FACTS:
+                facts = _facts(body)
+            elif kind == _TABLE:
+                schema = _table(body)
+            elif kind == _PACKET and facts:
+                break
+        if facts.get("recording") != 1 or schema is None:
+            raise RecordingError(f"{path}: a pcapng file, but not of `edgecore link record`")
+        self.url = str(facts["url"])
+        self.device: dict[str, Any] = facts["device"]
+        self.schema = schema
+        self._wall_ns = int(facts["wall_ns"])
+
+    def __iter__(self) -> Iterator[Piece]:
+        for kind, body in self._blocks():
+            if kind == _TABLE:
+                self.schema = _table(body) or self.schema
+            elif kind == _PACKET and len(body) >= 20:
+                _, high, low, length, _ = struct.unpack_from("<5I", body)
+                flags = body[20 + length + -length % 4 :]
+                if len(flags) < 8:
+                    continue
+                direction = _DIRECTIONS.get(flags[4] & 3)
+                if direction is not None:
+                    t_ns = (high << 32 | low) - self._wall_ns
+                    yield Piece(direction, t_ns, body[20 : 20 + length])
+
+    def _blocks(self) -> Iterator[tuple[int, bytes]]:
+        """Blocks up to the end of the file or to the first that is not whole."""
+        try:
+            with self.path.open("rb") as file:
+                yield from self._blocks_of(file)
+        except OSError as error:
+            raise RecordingError(f"{self.path}: {error.strerror}") from None
+
+    def _blocks_of(self, file: BinaryIO) -> Iterator[tuple[int, bytes]]:
+        self.cut = None
+        at = 0
+        while True:
+            head = file.read(8)
+            if at == 0 and not is_recording(head):
+                raise RecordingError(f"{self.path}: no recording; expected a pcapng file")
+            if not head:
+                return
+            kind, length = struct.unpack("<II", head.ljust(8, b"\0"))
+            body = file.read(length - 8) if 12 <= length <= _BLOCK_MAX else b""
+            if len(head) < 8 or len(body) < length - 8 or body[-4:] != head[4:]:
+                self.cut = at
+                return
+            at += length
+            yield kind, body[:-4]
+
+
+def is_recording(head: bytes) -> bool:
+    """Whether a file that begins so may be a recording."""
+    return head[:4] == struct.pack("<I", _SECTION)
+
+
+def _facts(body: bytes) -> dict[str, Any]:
+    try:
+        facts = json.loads(body)
+    except ValueError:
+        return {}
+    if not isinstance(facts, dict) or not {"url", "device", "wall_ns"} <= facts.keys():
+        return {}
+    known = isinstance(facts["device"], dict) and isinstance(facts["wall_ns"], int)
+    return facts if known else {}
+
+
+def _table(body: bytes) -> Schema | None:
+    (length,) = struct.unpack_from("<I", body.ljust(4, b"\0"))
+    try:
+        return Schema.parse(body[4 : 4 + length])
+    except ProtocolError:
+        return None

@@ -1,0 +1,170 @@
+"""A recorded device plays its part again, to any host.
+
+Bytes cannot be played as they were: session numbers, acknowledgements and clock exchanges belong to
+the conversation of then. So the session's own core speaks for the device, under its name, boot id
+and table of messages, and what is played is what it said: its telemetry and logs at their times,
+and its answers to commands.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict, deque
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any, NamedTuple
+
+from firmware_bridge._link import Session
+from firmware_bridge.decoding import DATA, RESULT, Reading, readings
+from firmware_bridge.download import CONTROL_CHANNEL
+from firmware_bridge.errors import RecordingError
+from firmware_bridge.events import Opened, Requested, Status
+from firmware_bridge.recording import Recording
+from firmware_bridge.schema import DEVICE_TIME
+
+_GRACE_US = 500_000
+"""From the opening of the session to the first record: time for a host to subscribe."""
+_CLOCK_FRAMES = 5000
+"""So many frames say how the device's clock stood to the recorder's."""
+
+
+class _Said(NamedTuple):
+    t_us: int
+    channel: int
+    type: int
+    payload: bytes
+
+
+class Player:
+    """The device's side of a recording, sans I/O: bytes and a clock in, bytes out.
+
+    Its clock is the recorded device's, so records mean the same instants to a host as then. A
+    command is answered as the recorded device answered the next one of its type; where the
+    recording has no more of them, with BUSY.
+
+    Attributes:
+        session: the device's end of the link.
+        start_us: the device's time at which playing can begin, us.
+        played: frames of data so far.
+        refused: commands for which the recording had no answer.
+
+    Raises:
+        RecordingError: the device says HELLO nowhere in it.
+    """
+
+    def __init__(self, recording: Recording) -> None:
+        self._offset_us = _device_offset_us(recording)
+        self._said = self._data(recording)
+        self._next = next(self._said, None)
+        first_us = self._next.t_us if self._next else _GRACE_US
+        self.start_us = max(0, first_us - _GRACE_US)
+        self._answers = _answers(recording)
+        self._shift_us: int | None = None
+        self.played = 0
+        self.refused = 0
+        device = _hello(recording)
+        self.session = Session(
+            device=True,
+            boot_id=device["boot_id"],
+            name=device["name"],
+            version=device["version"],
+            schema=recording.schema.blob,
+            now_us=self.start_us,
+        )
+
+    def _data(self, recording: Recording) -> Iterator[_Said]:
+        """What the device published, in the device's time, which never goes back."""
+        latest = 0
+        for reading in _good(recording):
+            frame = reading.frame
+            if reading.direction == "from_device" and frame is not None and frame.kind == DATA:
+                assert reading.t_ns is not None
+                latest = max(latest, reading.t_ns // 1000 + self._offset_us)
+                yield _Said(latest, frame.channel, frame.type, frame.payload)
+
+    @property
+    def done(self) -> bool:
+        """Whether all data has been played."""
+        return self._next is None
+
+    def input(self, now_us: int, data: bytes) -> None:
+        """Takes bytes of the host, and the time."""
+        for event in self.session.input(now_us, data):
+            if isinstance(event, Opened) and self._shift_us is None:
+                self._shift_us = now_us - self.start_us
+            elif isinstance(event, Requested):
+                self._answer(event)
+        while (said := self._next) is not None and self._due_us(said) <= now_us:
+            self.session.publish(said.channel, said.type, said.payload)
+            self.played += 1
+            self._next = next(self._said, None)
+
+    def _due_us(self, said: _Said) -> float:
+        """Never, before a host came."""
+        return math.inf if self._shift_us is None else said.t_us + self._shift_us
+
+    def _answer(self, request: Requested) -> None:
+        answers = self._answers[request.type]
+        if not answers:
+            self.refused += 1
+        status, payload = answers.popleft() if answers else (int(Status.BUSY), b"")
+        self.session.result(request.handle, status, payload)
+
+    def output(self, now_us: int) -> bytes:
+        """Bytes for the host."""
+        return self.session.output(now_us)
+
+    def reopen(self, now_us: int) -> None:
+        """The host went away; another may come."""
+        self.session.reopen(now_us)
+
+    def due_us(self, now_us: int) -> float:
+        """When to call again, us of the device's clock."""
+        due = self.session.due(now_us)
+        said = math.inf if self._next is None else self._due_us(self._next)
+        return min(math.inf if due is None else due, said)
+
+
+def _good(recording: Recording) -> Iterator[Reading]:
+    for reading in readings(recording):
+        if reading.frame is not None and reading.error is None:
+            yield reading
+
+
+def _hello(recording: Recording) -> dict[str, Any]:
+    """What the device said of itself first."""
+    for reading in _good(recording):
+        if reading.direction == "from_device" and reading.kind == "HELLO":
+            return reading.head
+    raise RecordingError(f"{recording.path}: the device never said HELLO in it")
+
+
+def _device_offset_us(recording: Recording) -> int:
+    """Device time minus recorder time; the frame that was quickest says it best."""
+    offsets = []
+    for reading in islice(_good(recording), _CLOCK_FRAMES):
+        if reading.direction != "from_device" or reading.t_ns is None:
+            continue
+        sent = reading.head.get("t3") if reading.kind == "PONG" else _latest(reading)
+        if sent is not None:
+            offsets.append(sent - reading.t_ns // 1000)
+    return max(offsets, default=0)
+
+
+def _latest(reading: Reading) -> int | None:
+    return max((each.get(DEVICE_TIME, 0) for each in reading.records), default=0) or None
+
+
+def _answers(recording: Recording) -> dict[int, deque[tuple[int, bytes]]]:
+    """Status and payload of the recorded results, by type of request, each once."""
+    answers: dict[int, deque[tuple[int, bytes]]] = defaultdict(deque)
+    seen: set[tuple[int, int]] = set()
+    for reading in _good(recording):
+        frame = reading.frame
+        if frame is None or frame.kind != RESULT or frame.channel == CONTROL_CHANNEL:
+            continue
+        key = (reading.head["session"], reading.head["id"])
+        if reading.direction == "from_device" and key not in seen:
+            seen.add(key)
+            answers[frame.type].append((frame.payload[4], frame.payload[6:]))
+    return answers

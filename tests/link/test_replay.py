@@ -1,0 +1,133 @@
+"""A recorded device, played in virtual time to a host that was not there."""
+
+import struct
+
+import pytest
+
+import firmware_bridge as fb
+from firmware_bridge._link import Session
+from firmware_bridge.decoding import DATA, readings
+from firmware_bridge.events import Opened, Received, Resolved, Stamps
+from firmware_bridge.recording import Recorder, Recording
+from firmware_bridge.replay import Player
+from firmware_bridge.schema import COMPILED
+from tests.link import drive
+
+STEP_US = 1000
+
+
+class Stage:
+    """A player and a host whose clock began long before."""
+
+    def __init__(self, path):
+        self.player = Player(Recording(path))
+        self.host = Session(device=False, boot_id=77, window=8, slot_bytes=64)
+        self.elapsed_us = 0
+        self.events = []
+
+    def run(self, seconds):
+        for _ in range(round(seconds * 1e6 / STEP_US)):
+            self.elapsed_us += STEP_US
+            host_us = self.host_us
+            device_us = self.player.start_us + self.elapsed_us
+            self.player.input(device_us, self.host.output(host_us))
+            self.events += self.host.input(host_us, self.player.output(device_us))
+        return self
+
+    @property
+    def host_us(self):
+        return 9_000_000_000 + self.elapsed_us
+
+    def seen(self, kind):
+        return [event for event in self.events if isinstance(event, kind)]
+
+    def alert(self, token):
+        payload = struct.pack("<BBH", 1, 2, 1000)
+        assert self.host.request(self.host_us, 1, 0x01, payload, 1000, token)
+        self.run(0.1)
+        return next(e for e in self.seen(Resolved) if e.token == token)
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory):
+    path = tmp_path_factory.mktemp("recorded") / "drive.pcapng"
+    drive.record(path, 2.0, alerts=2)
+    return path
+
+
+def published(path):
+    return [
+        (r.frame.channel, r.frame.type, r.frame.payload)
+        for r in readings(Recording(path))
+        if r.direction == "from_device" and r.frame is not None and r.frame.kind == DATA
+    ]
+
+
+def test_host_hears_all_that_the_device_said_and_nothing_else(path):
+    stage = Stage(path).run(4)
+    heard = [(e.channel, e.type, e.payload) for e in stage.seen(Received)]
+    # Channels have their own order on the line: the log gives way to telemetry.
+    assert sorted(heard) == sorted(published(path))
+    for channel in (2, 3):
+        assert [e for e in heard if e[0] == channel] == [
+            e for e in published(path) if e[0] == channel
+        ]
+    assert stage.player.done
+    assert stage.player.played == len(heard)
+    assert all(event.gap == 0 for event in stage.seen(Received))
+
+
+def test_device_is_the_recorded_one(path):
+    stage = Stage(path).run(0.5)
+    assert stage.seen(Opened)
+    peer = stage.host.peer
+    assert (peer["name"], peer["schema_hash"]) == ("edgecore-reference", COMPILED.hash)
+
+
+def test_records_mean_the_same_instants_as_then(path):
+    """By the host's own clock exchanges: each record is as old on arrival as when recorded."""
+    stage = Stage(path)
+    stage.run(0.3)
+    stage.host.ping()
+    stage.run(3.5)
+    (t1, t2, t3, t4) = stage.seen(Stamps)[0]
+    offset_us = ((t2 - t1) + (t3 - t4)) // 2
+    ages = [
+        event.t_us + offset_us - struct.unpack_from("<Q", event.payload, len(event.payload) - 12)[0]
+        for event in stage.seen(Received)
+        if event.type == 0x41
+    ]
+    assert ages
+    assert all(-STEP_US <= age <= 25_000 for age in ages)
+
+
+def test_commands_are_answered_as_then_and_refused_when_there_is_no_answer_left(path):
+    stage = Stage(path).run(0.5)
+    assert [stage.alert(token).status for token in (1, 2)] == [0, 0]
+    assert stage.player.refused == 0
+    assert stage.alert(3).status == fb.Status.BUSY
+    assert stage.player.refused == 1
+
+
+def test_playing_waits_for_a_host(path):
+    player = Player(Recording(path))
+    for now_us in range(player.start_us, player.start_us + 5_000_000, 100_000):
+        player.input(now_us, b"")
+        player.output(now_us)
+    assert player.played == 0
+
+
+def test_noisy_recording_plays_what_got_through(tmp_path):
+    path = tmp_path / "noisy.pcapng"
+    drive.record(path, 2.0, alerts=1, bit_error=2e-4, seed=3)
+    assert any(reading.error == "crc" for reading in readings(Recording(path)))
+    stage = Stage(path).run(5)
+    assert stage.player.played == len(published(path)) > 0
+
+
+def test_recording_without_the_device_is_refused(tmp_path):
+    path = tmp_path / "empty.pcapng"
+    with Recorder(path, url="test", device={}) as recorder:
+        recorder.table(COMPILED)
+    with pytest.raises(fb.RecordingError, match="the device never said HELLO in it"):
+        Player(Recording(path))

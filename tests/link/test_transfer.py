@@ -1,0 +1,326 @@
+"""A transfer in virtual time: whatever the line and both ends do, it ends with the right bytes."""
+
+import dataclasses
+import random
+import struct
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from firmware_bridge._bulk import FRAGMENT_MAX, FRAGMENT_MIN, Sender
+from firmware_bridge.testing import Flash
+from tests.link.updating import (
+    ACTIVE,
+    BAD_DIGEST,
+    BAD_MANIFEST,
+    BAD_SIGNATURE,
+    BULK,
+    DONE,
+    FRAGMENT,
+    NO_STORAGE,
+    NO_VERIFIER,
+    OFFER,
+    RECEIVING,
+    ROLLBACK,
+    TOO_LONG,
+    UNCONFIRMED,
+    UNKNOWN_NAME,
+    Bench,
+    manifest_of,
+    sign,
+    verify,
+)
+
+
+def image_of(length: int, seed: int = 1) -> bytes:
+    return random.Random(seed).randbytes(length)
+
+
+def bench(**options: object) -> Bench:
+    return Bench(Flash(verify=verify), **options).connect()
+
+
+def stored_in(flash: Flash, image: bytes) -> bool:
+    return image in flash.content
+
+
+@pytest.mark.parametrize("length", [1, 31, 32, 33, 255, 4096, 4097, 20_000])
+def test_image_of_any_length_arrives(length: int) -> None:
+    host = bench()
+    image = image_of(length)
+    assert host.transfer(image, manifest_of(image, 1)) == DONE
+    assert stored_in(host.flash, image)
+    assert host.flash.misuses == 0
+    assert host.sender.resent == 0
+
+
+def test_image_that_ends_in_erased_bytes_arrives() -> None:
+    host = bench()
+    image = b"\xff" * 9000
+    assert host.transfer(image, manifest_of(image, 1)) == DONE
+
+
+@settings(max_examples=25)
+@given(
+    seed=st.integers(0, 2**32),
+    length=st.integers(1, 30_000),
+    bit_error=st.sampled_from([0, 1e-5, 1e-4, 1e-3]),
+    drop=st.sampled_from([0, 0.05]),
+    duplicate=st.sampled_from([0, 0.05]),
+    delay_us=st.sampled_from([0, 3000, 40_000]),
+    bytes_per_s=st.sampled_from([11_520, 92_160, 0]),
+    disturbances=st.lists(
+        st.tuples(st.sampled_from(["unplug", "power", "host", "stall"]), st.floats(0.01, 2)),
+        max_size=4,
+    ),
+)
+def test_transfer_survives_line_and_both_ends(
+    seed: int,
+    length: int,
+    bit_error: float,
+    drop: float,
+    duplicate: float,
+    delay_us: int,
+    bytes_per_s: int,
+    disturbances: list[tuple[str, float]],
+) -> None:
+    host = Bench(
+        Flash(verify=verify, sector_bytes=1024, seed=seed),
+        bit_error=bit_error,
+        drop=drop,
+        duplicate=duplicate,
+        delay_us=delay_us,
+        bytes_per_s=bytes_per_s,
+        seed=seed,
+    )
+    image = image_of(length, seed)
+    manifest = manifest_of(image, 1)
+    host.offer(image, manifest)
+    for kind, after_s in disturbances:
+        until_us = host.now_us + after_s * 1e6
+        host.run_until(lambda until_us=until_us: host.now_us >= until_us)
+        if kind == "unplug":
+            host.plugged = False
+            until_us += 700_000
+            host.run_until(lambda until_us=until_us: host.now_us >= until_us)
+            host.replug()
+        elif kind == "power":
+            host.firmware.power_cycle()
+        elif kind == "host":
+            host.start_host()
+            host.offer(image, manifest)
+        else:
+            host.now_us += 300_000
+    host.run_until(lambda: host.sender.over, limit_s=600)
+    assert host.sender.status == DONE
+    assert stored_in(host.flash, image)
+    assert host.flash.misuses == 0
+
+
+def stored_reports(host: Bench, events_from: int = 0) -> list[int]:
+    return [
+        struct.unpack_from("<I", event.payload, 8)[0]
+        for event in host.events[events_from:]
+        if getattr(event, "type", None) == 0xF3
+    ]
+
+
+@pytest.mark.parametrize("what", ["unplug", "power", "host"])
+def test_transfer_goes_on_where_it_was(what: str) -> None:
+    host = bench(bytes_per_s=92_160)
+    image = image_of(60_000)
+    manifest = manifest_of(image, 1)
+    sender = host.offer(image, manifest)
+    host.run_until(lambda: sender.stored > 40_000)
+    reached = sender.stored
+    heard = len(host.events)
+    sent = host.up.counts["bytes_in"]
+    if what == "unplug":
+        host.plugged = False
+        host.run_until(lambda: not host.host.open)
+        host.replug()
+    elif what == "power":
+        host.firmware.power_cycle()
+    else:
+        host.start_host()
+        sender = host.offer(image, manifest)
+    host.run_until(lambda: sender.over)
+    assert sender.status == DONE
+    resumed = stored_reports(host, heard)[0] if what != "unplug" else reached
+    assert resumed >= reached - 4096  # a sector at most is sent again after a reset
+    assert host.up.counts["bytes_in"] - sent < (60_000 - reached + 2 * 4096 + 2000) * 1.1
+
+
+def test_no_more_is_in_flight_than_was_granted() -> None:
+    """A tap on the host's wire: no fragment lies beyond the last limit that the host has heard."""
+    host = bench(bytes_per_s=92_160, bit_error=1e-4, seed=4)
+    image = image_of(30_000)
+    sender = host.offer(image, manifest_of(image, 1))
+    limit = 0
+    publish = host.host.publish
+
+    class Tap:
+        def __getattr__(self, name: str) -> object:
+            return getattr(session, name)
+
+        def publish(self, channel: int, type_: int, body: bytes) -> bool:
+            if type_ == FRAGMENT:
+                (offset,) = struct.unpack_from("<I", body, 4)
+                limits = [
+                    struct.unpack_from("<I", e.payload, 12)[0]
+                    for e in host.events[-50:]
+                    if getattr(e, "type", None) == 0xF3
+                ]
+                assert offset + len(body) - 8 <= max([limit, *limits])
+            return publish(channel, type_, body)
+
+    session = host.host
+    host.host = Tap()
+    host.run_until(lambda: sender.over)
+    assert sender.status == DONE
+    assert sender.resent > 0
+
+
+def test_fragments_follow_the_line() -> None:
+    """Bit errors make them short, and a clean line makes them long again."""
+    host = bench(bytes_per_s=92_160)
+    sender = host.offer(image_of(60_000), manifest_of(image_of(60_000), 1))
+    host.run_until(lambda: sender.stored > 10_000)
+    assert sender.fragment == FRAGMENT_MAX
+    noisy = Bench(Flash(verify=verify), bytes_per_s=92_160, bit_error=3e-4, seed=2).connect()
+    sender = noisy.offer(image_of(60_000), manifest_of(image_of(60_000), 1))
+    noisy.run_until(lambda: sender.stored > 30_000)
+    assert FRAGMENT_MIN <= sender.fragment < 250
+
+
+def test_command_waits_for_at_most_one_fragment() -> None:
+    """At 11520 bytes/s a fragment takes 43 ms; a command comes after the one begun at most."""
+    rate = 11_520
+    host = Bench(Flash(verify=verify), bytes_per_s=rate, tick_us=100).connect()
+    image = image_of(100_000)
+    sender = host.offer(image, manifest_of(image, 1))
+    host.run_until(lambda: sender.stored > 8000)
+    waits = []
+    generator = random.Random(3)
+    for _ in range(40):
+        until = host.now_us + generator.randint(0, 100_000)
+        host.run_until(lambda until=until: host.now_us >= until)
+        executed = host.firmware.records["commands"]
+        since = host.now_us
+        host.ask(0x01, struct.pack("<BBH", 1, 1, 100), channel=1)
+        host.run_until(lambda executed=executed: host.firmware.records["commands"] > executed)
+        waits.append((host.now_us - since) / 1e6)
+    assert not sender.over
+    fragment_s = (FRAGMENT_MAX + 8 + 12) / rate
+    command_s = (4 + 6 + 12) / rate
+    ahead_s = 64 / rate + 1e-4  # the bench hands the line 64 bytes at a time, a tick early
+    assert max(waits) <= fragment_s + command_s + ahead_s + 0.002
+    assert max(waits) > 0.5 * fragment_s  # the line was never idle meanwhile
+
+
+@pytest.mark.parametrize(
+    ("change", "status"),
+    [
+        ({"name": "other"}, UNKNOWN_NAME),
+        ({"length": 10**6}, TOO_LONG),
+        ({"signature": bytes(64)}, BAD_SIGNATURE),
+    ],
+)
+def test_offer_is_refused_for_its_reason_and_the_next_is_taken(change, status) -> None:
+    host = bench()
+    image = image_of(500)
+    manifest = dataclasses.replace(manifest_of(image, 1), **change)
+    if "signature" not in change:
+        manifest = dataclasses.replace(manifest, signature=sign(manifest.signed))
+    before = host.flash.writes
+    assert host.transfer(image, manifest) == status
+    assert host.flash.writes == before
+    assert host.transfer(image, manifest_of(image, 1)) == DONE
+
+
+def test_offer_that_is_no_manifest_is_refused() -> None:
+    host = bench()
+    for body in (b"\x05\0\1\0", b"\x05\0\1\0" + bytes(124), b"\x05\0\1\0" + b"ECM1" + bytes(120)):
+        before = len(host.events)
+        host.host.publish(BULK, OFFER, body)
+        host.run_until(lambda before=before: stored_reports(host, before))
+        report = [e for e in host.events[before:] if getattr(e, "type", None) == 0xF3][-1]
+        assert report.payload[4] == BAD_MANIFEST
+
+
+def test_port_without_flash_or_verifier_says_so() -> None:
+    image = image_of(100)
+    assert Bench().connect().transfer(image, manifest_of(image, 1)) == NO_STORAGE
+    assert Bench(Flash()).connect().transfer(image, manifest_of(image, 1)) == NO_VERIFIER
+
+
+def test_bytes_that_are_not_the_manifests_are_found_out_and_can_be_sent_again() -> None:
+    host = bench()
+    image = image_of(5000)
+    manifest = manifest_of(image, 1)
+    assert host.transfer(image[:-1] + b"?", manifest) == BAD_DIGEST
+    assert host.transfer(image, manifest) == DONE
+
+
+def test_older_version_than_the_confirmed_one_is_refused() -> None:
+    host = bench()
+    host.install(image_of(3000, 1), 5)
+    assert host.transfer(image_of(3000, 2), manifest_of(image_of(3000, 2), 4)) == ROLLBACK
+    assert host.transfer(image_of(3000, 3), manifest_of(image_of(3000, 3), 5)) == DONE
+
+
+def test_what_runs_already_is_not_sent_again() -> None:
+    host = bench()
+    host.install(image_of(3000), 5)
+    writes = host.flash.writes
+    assert host.transfer(image_of(3000), manifest_of(image_of(3000), 5)) == ACTIVE
+    assert host.flash.writes == writes
+
+
+def test_image_on_trial_keeps_its_fall_back() -> None:
+    host = bench()
+    host.install(image_of(3000, 1), 1)
+    assert host.transfer(image_of(3000, 2), manifest_of(image_of(3000, 2), 2)) == DONE
+    assert host.activate()
+    assert host.transfer(image_of(3000, 3), manifest_of(image_of(3000, 3), 3)) == UNCONFIRMED
+    assert host.confirm(2) == 0
+    assert host.transfer(image_of(3000, 3), manifest_of(image_of(3000, 3), 3)) == DONE
+
+
+def test_another_image_replaces_one_that_was_left_half_sent() -> None:
+    host = bench()
+    first, second = image_of(20_000, 1), image_of(9_000, 2)
+    sender = host.offer(first, manifest_of(first, 1))
+    host.run_until(lambda: sender.stored > 9000)
+    assert host.transfer(second, manifest_of(second, 1)) == DONE
+    assert stored_in(host.flash, second)
+    assert host.flash.misuses == 0
+
+
+@given(st.lists(st.tuples(st.integers(0, 255), st.binary(max_size=200)), max_size=30))
+def test_any_bulk_frames_are_survived(frames: list[tuple[int, bytes]]) -> None:
+    host = bench()
+    for type_, body in frames:
+        host.host.publish(BULK, OFFER + type_ % 3, body)
+        host.host.publish(BULK, OFFER + type_ % 3, bytes([1, 0]) + body)
+        host.tick()
+    until_us = host.now_us + 1_000_000
+    host.run_until(lambda: host.now_us >= until_us)  # until all of that is answered
+    image = image_of(1000)
+    assert host.transfer(image, manifest_of(image, 1)) == DONE
+
+
+@given(st.lists(st.binary(max_size=60), max_size=30), st.integers(1, 20_000))
+def test_sender_survives_any_reports(reports: list[bytes], length: int) -> None:
+    sender = Sender(1, length)
+    now_us = 0
+    for body in reports:
+        now_us += 10_000
+        for report in (body, b"\1\0" + body, b"\1\0\0\0\0\0\0\0" + body):
+            sender.report(now_us, report)
+        send = sender.next(now_us)
+        if send is not None:
+            _, offset, count = send
+            assert offset + count <= length
+    assert sender.status == RECEIVING or sender.answered
