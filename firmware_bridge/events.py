@@ -55,7 +55,7 @@ class Incompatible:
 
 @dataclass(frozen=True)
 class Unauthenticated:
-    """No session can open: the device has no key, requires one that this side has not, or another."""
+    """No session can open: the device has no key, another, or requires one that is not here."""
 
 
 class Requested(NamedTuple):

@@ -23,15 +23,15 @@ def read_key(key: Key) -> bytes:
         if len(key) != KEY_BYTES:
             raise ValueError(f"expected a key of {KEY_BYTES} bytes, got {len(key)}")
         return key
+    if not isinstance(key, (str, os.PathLike)):
+        raise TypeError(
+            f"expected a key as bytes or the path of its file, got {type(key).__name__}"
+        )
     path = os.fspath(key)
-    if not isinstance(path, str):
-        raise TypeError(f"expected a key as bytes or the path of its file, got {type(key).__name__}")
     with open(path, "rb") as file:
         mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
         if mode & 0o077:
-            raise ValueError(
-                f"{path}: expected mode 0600, got {mode:04o}: others may read the key"
-            )
+            raise ValueError(f"{path}: expected mode 0600, got {mode:04o}: others may read the key")
         text = file.read(4 * KEY_BYTES)
     if len(text) == KEY_BYTES:
         return text

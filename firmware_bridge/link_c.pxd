@@ -64,6 +64,7 @@ cdef extern from "link/schema.h" nogil:
 cdef extern from "link/auth.h" nogil:
     enum:
         EC_KEY_BYTES
+        EC_TRAILER_BYTES
 
     ctypedef struct ec_auth:
         uint8_t *key

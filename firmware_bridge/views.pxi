@@ -23,7 +23,8 @@ cdef object too_long(const ec_session *session, const ec_memory *memory, size_t 
 
 cdef bint published(ec_accepted answer, uint8_t channel, size_t length) except -1:
     if answer == EC_TOO_LONG:
-        raise ValueError(f"data holds at most {EC_BODY_MAX} bytes on a channel below "
+        raise ValueError(f"data holds at most {EC_BODY_MAX} bytes, {EC_TRAILER_BYTES} less with a "
+                         f"key, on a channel below "
                          f"{EC_CHANNELS}, got {length} on {channel}")
     return answer == EC_ACCEPTED
 

@@ -189,7 +189,8 @@ void ec_handshake_hello(ec_session* s, uint64_t now, const ec_frame* frame) {
     if (verdict == EC_VERDICT_REJECTED) {
         s->stats.ignored++;
         if (s->config.role == EC_DEVICE) {
-            say_hello(s, ec_get_u16(frame->body + AT_SESSION), ec_get_u32(frame->body + AT_BOOT), 0);
+            say_hello(s, ec_get_u16(frame->body + AT_SESSION), ec_get_u32(frame->body + AT_BOOT),
+                      0);
         }
         return;
     }

@@ -1,6 +1,8 @@
 #include "link/hkdf.h"
 
-#include <string.h>
+#ifndef EC_NO_AUTH
+
+#    include <string.h>
 
 bool ec_hkdf(const uint8_t* secret, size_t secret_length, const uint8_t* salt, size_t salt_length,
              const uint8_t* info, size_t info_length, uint8_t* out, size_t length) {
@@ -30,3 +32,5 @@ bool ec_hkdf(const uint8_t* secret, size_t secret_length, const uint8_t* salt, s
     ec_secret_wipe(&key, sizeof key);
     return true;
 }
+
+#endif

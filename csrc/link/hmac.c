@@ -1,6 +1,8 @@
 #include "link/hmac.h"
 
-#include <string.h>
+#ifndef EC_NO_AUTH
+
+#    include <string.h>
 
 /* The state after one block of the key, each byte of it exclusive-or `pad`. */
 static void absorb_pad(uint32_t state[8], const uint8_t block[EC_SHA256_BLOCK], uint8_t pad) {
@@ -70,3 +72,5 @@ void ec_secret_wipe(void* bytes, size_t length) {
         byte[i] = 0;
     }
 }
+
+#endif

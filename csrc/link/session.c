@@ -392,9 +392,11 @@ bool ec_session_open(const ec_session* s) {
     return s->open;
 }
 
+#ifndef EC_NO_AUTH
 bool ec_session_authenticated(const ec_session* s) {
     return s->open && ec_auth_active(s);
 }
+#endif
 
 const ec_peer* ec_session_peer(const ec_session* s) {
     return &s->peer;

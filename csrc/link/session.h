@@ -248,8 +248,10 @@ uint64_t ec_session_due(const ec_session* session, uint64_t now_us);
 /* Whether both sides agreed and the peer is not silent. */
 bool ec_session_open(const ec_session* session);
 
+#ifndef EC_NO_AUTH
 /* Whether the session is open, and each frame of it proves the key. */
 bool ec_session_authenticated(const ec_session* session);
+#endif
 
 /* What the peer said in its HELLO; all zero before the first. */
 const ec_peer* ec_session_peer(const ec_session* session);

@@ -48,7 +48,7 @@ def put_together(frame: Taken, payload: bytes) -> bytes:
 
 
 class Channel:
-    """Both sessions on a line of whole frames; `attack` sees each frame and decides what arrives."""
+    """Both sessions on a line of whole frames; `attack` decides what becomes of each."""
 
     def __init__(
         self,

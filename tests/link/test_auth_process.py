@@ -31,7 +31,8 @@ def test_the_right_key_opens_an_authenticated_link(url: str) -> None:
         link.request(fb.Alert(kind=1, level=2, duration_ms=100))
         with link.subscribe("imu") as imu:
             records = imu.read(timeout=5)
-        assert records is not None and len(records) > 0
+        assert records is not None
+        assert len(records) > 0
         assert link.ping(512) > 0
         assert link.stats.errors["auth"] == 0
     assert not link.info.authenticated
@@ -88,7 +89,7 @@ def test_keys_are_32_bytes_in_either_form(tmp_path: Path) -> None:
     assert read_key(raw) == read_key(str(raw)) == read_key(key_file(tmp_path)) == KEY
     raw.write_bytes(KEY[:-1])
     for bad in (raw, KEY[:-1]):
-        with pytest.raises(ValueError, match="31 bytes") as raised:
+        with pytest.raises(ValueError, match="got 31") as raised:
             read_key(bad)
         assert KEY[:-1].hex() not in str(raised.value)
     with pytest.raises(TypeError, match="expected a key as bytes or the path"):

@@ -1,4 +1,4 @@
-"""HMAC-SHA256 and HKDF against their published vectors and the standard library's, under sanitizers."""
+"""HMAC-SHA256 and HKDF against published vectors and the standard library, under sanitizers."""
 
 import hmac
 import random
@@ -12,7 +12,11 @@ from tests.reference.link_auth import hkdf
 
 # RFC 4231, sections 4.2 to 4.8: key, data, code (4.6's is cut to 128 bits).
 HMAC_VECTORS = [
-    ("0b" * 20, b"Hi There".hex(), "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7"),
+    (
+        "0b" * 20,
+        b"Hi There".hex(),
+        "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7",
+    ),
     (
         b"Jefe".hex(),
         b"what do ya want for nothing?".hex(),
