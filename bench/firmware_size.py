@@ -18,6 +18,7 @@ from firmware_bridge.testing.image import build, program
 from firmware_bridge.testing.ports import machines, sources
 
 FLAGS = ["-std=c99", "-Os", "-ffreestanding", "-mthumb", "-mcpu=cortex-m4", "-DEC_BYTEWISE"]
+WITHOUT_KEY = "-DEC_NO_AUTH"
 CODEC = ("cobs", "crc32c", "frame")
 BUFFERS = ("body", "receive", "wire")
 RAM_PROBE = f"""
@@ -44,10 +45,11 @@ class Sections(NamedTuple):
     bss: int
 
 
-def compiled(source: Path, folder: Path) -> Path:
-    """The object of a C file."""
+def compiled(source: Path, folder: Path, *flags: str) -> Path:
+    """The object of a C file, for a port without a key unless other flags are given."""
     made = folder / f"{source.stem}.o"
-    command = [program("arm-none-eabi-gcc"), *FLAGS, "-I", sources(), "-c", source, "-o", made]
+    chosen = [*FLAGS, *(flags or (WITHOUT_KEY,))]
+    command = [program("arm-none-eabi-gcc"), *chosen, "-I", sources(), "-c", source, "-o", made]
     subprocess.run(command, check=True)
     return made
 
@@ -85,12 +87,16 @@ def figures() -> list[Figure]:
     """All of them, the codec's files and the others' after each sum."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        objects = [compiled(source, folder) for source in sorted((sources() / "link").glob("*.c"))]
+        files = sorted((sources() / "link").glob("*.c"))
+        objects = [compiled(source, folder) for source in files]
         flash = {path.stem: sections(path).text for path in objects}
         tables = sum(map(constants, objects))
         probe = folder / "probe.c"
         probe.write_text(RAM_PROBE)
         ram = symbols(compiled(probe, folder))
+        keyed_ram = symbols(compiled(probe, folder, *FLAGS))
+        keyed = [compiled(source, folder, *FLAGS) for source in files]
+        keyed_flash = sum(sections(path).text for path in keyed)
     found = [Figure("codec, flash", sum(flash[part] for part in CODEC), 600)]
     found += [Figure(f"  {part}.c", flash[part]) for part in CODEC]
     found += [Figure("link, flash, codec included", sum(flash.values()), 4096)]
@@ -100,6 +106,8 @@ def figures() -> list[Figure]:
         Figure("session, RAM without buffers", ram["session"] - ram["buffers"], 512),
         Figure("  its buffers for three frames", ram["buffers"]),
         Figure("  a request each way in flight, without payloads", ram["slots"]),
+        Figure("a key (no EC_NO_AUTH), more flash", keyed_flash - sum(flash.values())),
+        Figure("  more RAM of a session", keyed_ram["session"] - ram["session"]),
     ]
     for machine, port in machines().items():
         image = sections(build(port))
@@ -118,7 +126,7 @@ def main() -> int:
     except BridgeConnectionError as error:
         print(error, file=sys.stderr)
         return 1
-    print(f"{version}; {' '.join(FLAGS)}\n")
+    print(f"{version}; {' '.join([*FLAGS, WITHOUT_KEY])}\n")
     for name, size, reach in rows:
         bound = "" if reach is None else f"  reach {reach:,}{'' if size <= reach else ', missed'}"
         print(f"{name:<50}{size:>8,} B{bound}")

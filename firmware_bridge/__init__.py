@@ -3,6 +3,7 @@
 from firmware_bridge import codec, update
 from firmware_bridge.clock import Clock
 from firmware_bridge.errors import (
+    AuthenticationError,
     BridgeConnectionError,
     BridgeError,
     BridgeTimeoutError,
@@ -27,6 +28,7 @@ from firmware_bridge.transfer import Transfer, TransferStatus
 
 __all__ = [
     "Alert",
+    "AuthenticationError",
     "BridgeConnectionError",
     "BridgeError",
     "BridgeTimeoutError",

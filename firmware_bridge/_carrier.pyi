@@ -10,11 +10,20 @@ _Bytes: TypeAlias = bytes | bytearray | memoryview
 
 CHANNELS: tuple[str, ...]
 REASONS: tuple[str, ...]
+KEY_BYTES: int
 UNENDED: int
 
 @final
 class Carrier:
-    def __new__(cls, *, boot_id: int, name: str = "", version: str = "") -> Self: ...
+    def __new__(
+        cls,
+        *,
+        boot_id: int,
+        name: str = "",
+        version: str = "",
+        key: _Bytes | None = None,
+        required: bool = True,
+    ) -> Self: ...
     def attach(self, fd: int, byte_ns: int = 0) -> None: ...
     def detach(self) -> None: ...
     def set_pace(self, byte_ns: int) -> None: ...
@@ -45,6 +54,8 @@ class Carrier:
     def undelivered(self) -> int: ...
     @property
     def open(self) -> bool: ...
+    @property
+    def authenticated(self) -> bool: ...
     @property
     def peer(self) -> Peer: ...
     @property

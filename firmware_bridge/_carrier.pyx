@@ -16,6 +16,7 @@ from firmware_bridge.link_c cimport *
 include "views.pxi"
 
 import os
+import secrets
 
 import numpy as np
 
@@ -33,9 +34,11 @@ cdef class Carrier:
     cdef ec_memory memory
     cdef bytes name
     cdef bytes version
+    cdef ec_auth auth
     cdef int process  # that has the thread: a fork has not
 
-    def __cinit__(self, *, uint32_t boot_id, str name="", str version=""):
+    def __cinit__(self, *, uint32_t boot_id, str name="", str version="",
+                  const uint8_t[::1] key=None, bint required=True):
         cdef ec_config config
         config.role = EC_HOST
         config.boot_id = boot_id
@@ -46,6 +49,10 @@ cdef class Carrier:
         config.schema = NULL
         config.rto_floor_us = config.silence_ms = 0
         config.lease_max_ms = config.heartbeat_ms = 0
+        config.auth = NULL
+        if key is not None:
+            give_key(&self.auth, key, secrets.token_bytes(KEY_BYTES), required)
+            config.auth = &self.auth
         cdef ec_carrier *made = <ec_carrier *>calloc(1, sizeof(ec_carrier))
         if not allocate(&self.memory, EC_WINDOW_MAX, EC_PAYLOAD_MAX, RING_BYTES) or made == NULL:
             free(made)
@@ -64,7 +71,9 @@ cdef class Carrier:
             if self.process != getpid():
                 return
             ec_carrier_destroy(self.carrier)
+            ec_secret_wipe(&self.carrier.session, sizeof(ec_session))
             free(self.carrier)
+        ec_secret_wipe(&self.auth, sizeof(ec_auth))
         release(&self.memory)
 
     def attach(self, int fd, uint32_t byte_ns=0):
@@ -209,6 +218,11 @@ cdef class Carrier:
     @property
     def open(self):
         return bool(ec_session_open(&self.carrier.session))
+
+    @property
+    def authenticated(self):
+        """Whether it is open and each frame proves the key."""
+        return bool(ec_session_authenticated(&self.carrier.session))
 
     @property
     def peer(self):

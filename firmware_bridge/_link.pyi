@@ -10,6 +10,7 @@ NAME_MAX: int
 CHUNK: int
 CHANNELS: tuple[str, ...]
 REASONS: tuple[str, ...]
+KEY_BYTES: int
 
 @type_check_only
 class Peer(TypedDict):
@@ -62,6 +63,10 @@ class Session:
         heartbeat_ms: int = 0,
         now_us: int = 0,
         schema: bytes | None = None,
+        key: _Bytes | None = None,
+        seed: _Bytes = ...,
+        required: bool = True,
+        open_types: bytes = b"",
     ) -> Self: ...
     def input(self, now_us: int, data: _Bytes) -> list[Event]: ...
     def output(self, now_us: int, capacity: int = ...) -> bytes: ...
@@ -83,6 +88,8 @@ class Session:
     def ping(self, size: int = 32) -> None: ...
     @property
     def open(self) -> bool: ...
+    @property
+    def authenticated(self) -> bool: ...
     @property
     def peer(self) -> Peer: ...
     @property

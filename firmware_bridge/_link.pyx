@@ -36,12 +36,16 @@ cdef class Session:
     cdef bytes version
     cdef bytes served
     cdef ec_schema schema
+    cdef ec_auth auth
+    cdef bytes open_types
 
     def __cinit__(self, *, bint device, uint32_t boot_id, str name="", str version="",
                   uint8_t window=EC_WINDOW_MAX, uint16_t slot_bytes=EC_PAYLOAD_MAX,
                   size_t ring_bytes=16384, uint32_t rto_floor_us=0, uint32_t silence_ms=0,
                   uint32_t lease_max_ms=0, uint32_t heartbeat_ms=0, uint64_t now_us=0,
-                  bytes schema=None):
+                  bytes schema=None, const uint8_t[::1] key=None,
+                  const uint8_t[::1] seed=bytes(KEY_BYTES), bint required=True,
+                  bytes open_types=b""):
         cdef ec_config config
         self.name = name.encode()
         self.version = version.encode()
@@ -64,12 +68,22 @@ cdef class Session:
         config.silence_ms = silence_ms
         config.lease_max_ms = lease_max_ms
         config.heartbeat_ms = heartbeat_ms
+        config.auth = NULL
+        if key is not None:
+            give_key(&self.auth, key, seed, required)
+            self.open_types = open_types
+            self.auth.open_types = self.open_types
+            self.auth.open_count = <uint8_t>len(open_types)
+            config.auth = &self.auth
         if not ec_session_init(self.session, &config, &self.memory, now_us):
             raise ValueError(
                 f"boot_id must not be 0, window a power of two up to {EC_WINDOW_MAX}, slot_bytes "
                 f"in 32..{EC_PAYLOAD_MAX}; got {boot_id}, {window}, {slot_bytes}")
 
     def __dealloc__(self):
+        if self.session != NULL:
+            ec_secret_wipe(self.session, sizeof(ec_session))
+        ec_secret_wipe(&self.auth, sizeof(ec_auth))
         free(self.session)
         release(&self.memory)
 
@@ -140,6 +154,11 @@ cdef class Session:
     @property
     def open(self):
         return bool(ec_session_open(self.session))
+
+    @property
+    def authenticated(self):
+        """Whether it is open and each frame proves the key."""
+        return bool(ec_session_authenticated(self.session))
 
     @property
     def peer(self):

@@ -123,4 +123,5 @@ def run_process(
     seed: int,
     epoch_ns: int,
     flash: Flash | None = None,
+    key: bytes | None = None,
 ) -> None: ...

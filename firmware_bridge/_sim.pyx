@@ -467,12 +467,12 @@ def catch_signals():
 
 def run_process(
     int fd, int line, *, int report_fd, bint dies_with_parent, uint32_t boot_id, uint64_t seed,
-    uint64_t epoch_ns, Flash flash=None,
+    uint64_t epoch_ns, Flash flash=None, const uint8_t[::1] key=None,
 ):
     """Runs the firmware on that line until SIGTERM, SIGINT or a stream's end; after catch_signals.
 
     Raises:
-        ValueError: boot_id is 0.
+        ValueError: boot_id is 0, or the key is not 32 bytes.
         OSError: the line or the process could not be set up.
     """
     cdef ec_process_options options
@@ -480,6 +480,8 @@ def run_process(
     cdef int failure
     if boot_id == 0:
         raise ValueError("boot_id must not be 0")
+    if key is not None and key.shape[0] != 32:
+        raise ValueError(f"expected a key of 32 bytes, got {key.shape[0]}")
     process = <ec_process *>calloc(1, sizeof(ec_process))
     if process == NULL:
         raise MemoryError
@@ -491,6 +493,9 @@ def run_process(
     options.seed = seed
     options.epoch_ns = epoch_ns
     options.flash = NULL if flash is None else &flash.sim
+    options.key = NULL
+    if key is not None:
+        options.key = &key[0]
     with nogil:
         failure = ec_process_run(process, &options)
     free(process)

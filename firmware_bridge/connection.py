@@ -16,12 +16,21 @@ from firmware_bridge.aside import aside
 from firmware_bridge.clock import Clock
 from firmware_bridge.download import Download
 from firmware_bridge.errors import (
+    AuthenticationError,
     BridgeConnectionError,
     BridgeError,
     LinkClosedError,
     ProtocolError,
 )
-from firmware_bridge.events import Event, Incompatible, Opened, Ready, Resolved, Silent
+from firmware_bridge.events import (
+    Event,
+    Incompatible,
+    Opened,
+    Ready,
+    Resolved,
+    Silent,
+    Unauthenticated,
+)
 from firmware_bridge.facts import State, StateChange
 from firmware_bridge.line_speed import LineSpeed
 from firmware_bridge.requests import Requests
@@ -57,10 +66,22 @@ class Connection:
     """
 
     def __init__(
-        self, url: str, *, on_state: Callable[[StateChange], None] | None, reconnect: bool
+        self,
+        url: str,
+        *,
+        on_state: Callable[[StateChange], None] | None,
+        reconnect: bool,
+        key: bytes | None,
+        require_authentication: bool,
     ) -> None:
         self.url = url
-        self.carrier = Carrier(boot_id=secrets.randbelow(2**32 - 1) + 1, name="edgecore")
+        self.carrier = Carrier(
+            boot_id=secrets.randbelow(2**32 - 1) + 1,
+            name="edgecore",
+            key=key,
+            required=require_authentication,
+        )
+        self._keyed = key is not None
         self.clock = Clock(self.carrier)
         self.subscriptions = Subscriptions(self.carrier, self.clock)
         self.requests = Requests(self.carrier)
@@ -146,7 +167,8 @@ class Connection:
                 finally:
                     self.carrier.detach()
                     self._meanwhile(aside(port.close))
-            never = isinstance(self._broken, ProtocolError) and not self._settled.is_set()
+            hopeless = isinstance(self._broken, (ProtocolError, AuthenticationError))
+            never = hopeless and not self._settled.is_set()
             if never or not self._reconnect:
                 raise self._broken or BridgeConnectionError(f"{self.url}: {reason}")
             self._lose(reason)
@@ -224,6 +246,12 @@ class Connection:
                 self._broken = ProtocolError(
                     f"{self.url}: the device speaks protocol {peer['protocol_min']} to "
                     f"{peer['protocol_max']}, this side 1"
+                )
+            elif isinstance(event, Unauthenticated):
+                self._broken = AuthenticationError(
+                    f"{self.url}: the device does not prove the key: it has another one, or none"
+                    if self._keyed
+                    else f"{self.url}: the device requires a key, and none was given"
                 )
         self.requests.pump()
 

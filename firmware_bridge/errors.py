@@ -50,6 +50,10 @@ class ProtocolError(BridgeError):
     """The device speaks another protocol version, or serves a table that makes no sense."""
 
 
+class AuthenticationError(BridgeError):
+    """The device has no key, requires one that was not given, or has another one."""
+
+
 class RecordingError(BridgeError):
     """A recording cannot be written any further, or the file is none."""
 

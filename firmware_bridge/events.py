@@ -33,6 +33,8 @@ class Status(IntEnum):
     BAD_ARGUMENT = 2
     UNKNOWN_TYPE = 3
     BUSY = 4
+    UNAUTHENTICATED = 5
+    """It is only for a host that proves the key of the device."""
 
 
 class Opened(NamedTuple):
@@ -49,6 +51,11 @@ class Silent:
 @dataclass(frozen=True)
 class Incompatible:
     """The peer speaks no protocol version that this side speaks."""
+
+
+@dataclass(frozen=True)
+class Unauthenticated:
+    """No session can open: the device has no key, another, or requires one that is not here."""
 
 
 class Requested(NamedTuple):
@@ -109,6 +116,7 @@ Event = (
     Opened
     | Silent
     | Incompatible
+    | Unauthenticated
     | Requested
     | Resolved
     | Received

@@ -27,6 +27,7 @@ class LinkInfo:
         schema_hash: of its table of messages.
         body_max, payload_max: bytes of a frame's body, of a request's payload.
         window: requests in flight at once.
+        authenticated: whether each frame proves the key, both ways; False also while it is lost.
     """
 
     protocol: int
@@ -37,6 +38,7 @@ class LinkInfo:
     body_max: int
     payload_max: int
     window: int
+    authenticated: bool
 
 
 @dataclass(frozen=True)

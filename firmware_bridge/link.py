@@ -18,6 +18,7 @@ from firmware_bridge.connection import Connection
 from firmware_bridge.errors import BridgeConnectionError, BridgeTimeoutError, LinkClosedError
 from firmware_bridge.events import Stamps
 from firmware_bridge.facts import LinkInfo, LinkStats, State, StateChange
+from firmware_bridge.key import Key, read_key
 from firmware_bridge.manifest import Manifest
 from firmware_bridge.messages import Message, message_class
 from firmware_bridge.requests import Outcomes, Result
@@ -48,13 +49,21 @@ class Link:
         *,
         on_state: Callable[[StateChange], None] | None = None,
         reconnect: bool = True,
+        key: Key | None = None,
+        require_authentication: bool = True,
     ) -> None:
         """Starts to connect; `connect` also waits for it."""
         if not isinstance(url, str):
             raise TypeError(f"expected a URL as text, got {type(url).__name__}")
         self.url = url
         self._process = os.getpid()
-        self._connection = Connection(url, on_state=on_state, reconnect=reconnect)
+        self._connection = Connection(
+            url,
+            on_state=on_state,
+            reconnect=reconnect,
+            key=None if key is None else read_key(key),
+            require_authentication=require_authentication,
+        )
         self.clock = self._connection.clock
         self._answers_by_loop: WeakKeyDictionary[AbstractEventLoop, Answers] = WeakKeyDictionary()
 
@@ -91,6 +100,7 @@ class Link:
             body_max=min(BODY_MAX, peer["body_max"]),
             payload_max=min(PAYLOAD_MAX, peer["slot_bytes"]),
             window=peer["window"],
+            authenticated=self._connection.carrier.authenticated,
         )
 
     @property
@@ -362,6 +372,8 @@ def connect(
     *,
     on_state: Callable[[StateChange], None] | None = None,
     reconnect: bool = True,
+    key: Key | None = None,
+    require_authentication: bool = True,
 ) -> Link:
     """An open link to firmware.
 
@@ -375,13 +387,25 @@ def connect(
         timeout: how long to wait for the device, s.
         on_state: called with every change of state, in the link's thread; it must not block.
         reconnect: False ends the link with its first line.
+        key: 32 bytes that the device has too, or the path of the file that holds them (mode 0600;
+            also as hexadecimal digits); None: the link is not authenticated.
+        require_authentication: False also opens the link to a device that does not prove the key;
+            `Link.info.authenticated` says whether it did. Without a key it means nothing.
 
     Raises:
         BridgeConnectionError: the port is not there, or no firmware answers in time.
+        AuthenticationError: the device has another key, none, or requires one.
         ProtocolError: the firmware speaks another protocol.
-        ValueError: the URL makes no sense.
+        ValueError: the URL, or the key, makes no sense.
+        OSError: the key's file cannot be read.
     """
-    link = Link(url, on_state=on_state, reconnect=reconnect)
+    link = Link(
+        url,
+        on_state=on_state,
+        reconnect=reconnect,
+        key=key,
+        require_authentication=require_authentication,
+    )
     try:
         if link._connection.wait_open(timeout):
             return link

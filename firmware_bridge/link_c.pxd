@@ -38,7 +38,7 @@ cdef extern from "link/frame.h" nogil:
     ctypedef struct ec_decoder:
         uint16_t length
         uint32_t frames
-        uint32_t errors[4]
+        uint32_t errors[5]
 
     void ec_decoder_init(ec_decoder *decoder, uint8_t *buffer, uint16_t capacity)
     void ec_decoder_reset(ec_decoder *decoder)
@@ -59,6 +59,21 @@ cdef extern from "link/schema.h" nogil:
     size_t ec_schema_bytes(const ec_schema *schema)
     size_t ec_schema_read(const ec_schema *schema, size_t offset, uint8_t *out, size_t capacity)
     uint32_t ec_schema_hash(const ec_schema *schema)
+
+
+cdef extern from "link/auth.h" nogil:
+    enum:
+        EC_KEY_BYTES
+        EC_TRAILER_BYTES
+
+    ctypedef struct ec_auth:
+        uint8_t *key
+        uint8_t *seed
+        bint required
+        const uint8_t *open_types
+        uint8_t open_count
+
+    void ec_secret_wipe(void *bytes, size_t length)
 
 
 cdef extern from "link/session.h" nogil:
@@ -90,6 +105,7 @@ cdef extern from "link/session.h" nogil:
         EC_EVENT_OUTCOME
         EC_EVENT_DATA
         EC_EVENT_PONG
+        EC_EVENT_UNAUTHENTICATED
         EC_EVENT_LEASE_HELD
         EC_EVENT_LEASE_LOST
 
@@ -138,6 +154,7 @@ cdef extern from "link/session.h" nogil:
         uint32_t silence_ms
         uint32_t lease_max_ms
         uint32_t heartbeat_ms
+        const ec_auth *auth
 
     ctypedef struct ec_peer:
         uint32_t boot_id
@@ -184,6 +201,7 @@ cdef extern from "link/session.h" nogil:
     size_t ec_session_output(ec_session *session, uint64_t now_us, uint8_t *out, size_t capacity)
     uint64_t ec_session_due(const ec_session *session, uint64_t now_us)
     bint ec_session_open(const ec_session *session)
+    bint ec_session_authenticated(const ec_session *session)
     const ec_peer *ec_session_peer(const ec_session *session)
     const ec_stats *ec_session_stats(const ec_session *session)
     const ec_decoder *ec_session_decoder(const ec_session *session)

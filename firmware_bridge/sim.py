@@ -17,6 +17,7 @@ from pathlib import Path
 
 from firmware_bridge import _sim
 from firmware_bridge.doors import listener, pty
+from firmware_bridge.key import read_key
 from firmware_bridge.manifest import Verify, verifier
 
 _EXAMPLES = """examples:
@@ -93,6 +94,12 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
         metavar="PEM",
         help="Ed25519 key of who may sign images; without one it takes none",
     )
+    parser.add_argument(
+        "--key-file",
+        type=Path,
+        metavar="FILE",
+        help="key of the link, mode 0600; commands and updates are then for hosts that have it",
+    )
     return parser.parse_args(arguments)
 
 
@@ -110,6 +117,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         else:
             kind, line = _sim.PTY, pty(options.pty_link)
         verify = None if options.public_key is None else verifier(options.public_key)
+        key = None if options.key_file is None else read_key(options.key_file)
         with line as (fd, address), _flash(options.flash, verify) as flash:
             listening = {"event": "listening", "t_us": 0, "address": address, "pid": os.getpid()}
             with contextlib.suppress(BrokenPipeError):
@@ -123,6 +131,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 seed=options.seed,
                 epoch_ns=options.epoch_ns,
                 flash=flash,
+                key=key,
             )
     except (OSError, ValueError, ModuleNotFoundError) as error:
         print(f"firmware_bridge.sim: {error}", file=sys.stderr)

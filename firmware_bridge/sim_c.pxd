@@ -32,7 +32,7 @@ cdef extern from "link/session.h" nogil:
 
     ctypedef struct ec_decoder:
         uint32_t frames
-        uint32_t errors[4]
+        uint32_t errors[5]
 
     bint ec_session_open(const ec_session *session)
     const ec_stats *ec_session_stats(const ec_session *session)
@@ -179,6 +179,7 @@ cdef extern from "firmware/port/host/process.h" nogil:
         uint32_t boot_id
         uint64_t seed, epoch_ns
         ec_flash_sim *flash
+        const uint8_t *key
 
     ctypedef struct ec_process:
         pass

@@ -169,7 +169,7 @@ def _open_tcp(url: str, host: str | None, number: int, timeout_s: float) -> Port
 
 _SIM_OPTIONS = {"epoch_ns": range(2**63), "seed": range(2**64), "boot_id": range(1, 2**32)}
 
-_SIM_FILES = ("flash", "public_key")
+_SIM_FILES = ("flash", "public_key", "key_file")
 
 
 def _open_sim(options: dict[str, str]) -> Port:

@@ -3,7 +3,10 @@
 from firmware_bridge._codec import REASONS
 from firmware_bridge.events import (
     Incompatible, LeaseHeld, LeaseLost, Opened, Ready, Received, Requested, Resolved, Silent, Stamps,
+    Unauthenticated,
 )
+
+KEY_BYTES = EC_KEY_BYTES
 
 CHANNELS = ("control", "command", "telemetry", "log", "bulk")
 
@@ -20,9 +23,21 @@ cdef object too_long(const ec_session *session, const ec_memory *memory, size_t 
 
 cdef bint published(ec_accepted answer, uint8_t channel, size_t length) except -1:
     if answer == EC_TOO_LONG:
-        raise ValueError(f"data holds at most {EC_BODY_MAX} bytes on a channel below "
+        raise ValueError(f"data holds at most {EC_BODY_MAX} bytes, {EC_TRAILER_BYTES} less with a "
+                         f"key, on a channel below "
                          f"{EC_CHANNELS}, got {length} on {channel}")
     return answer == EC_ACCEPTED
+
+
+cdef int give_key(ec_auth *auth, const uint8_t[::1] key, const uint8_t[::1] seed,
+                  bint required) except -1:
+    if key.shape[0] != EC_KEY_BYTES or seed.shape[0] != EC_KEY_BYTES:
+        raise ValueError(f"expected a key of {EC_KEY_BYTES} bytes, got {key.shape[0]}")
+    for i in range(EC_KEY_BYTES):
+        auth.key[i] = key[i]
+        auth.seed[i] = seed[i]
+    auth.required = required
+    return 0
 
 
 cdef dict peer_of(const ec_session *session):
@@ -45,7 +60,7 @@ cdef dict stats_of(const ec_session *session):
     cdef const ec_decoder *decoder = ec_session_decoder(session)
     return {
         "frames": decoder.frames,
-        "errors": {name: decoder.errors[i] for i, name in enumerate(REASONS)},
+        "errors": {name: decoder.errors[i] for i, name in enumerate((*REASONS, "auth"))},
         "requests_sent": stats.requests_sent,
         "requests_received": stats.requests_received,
         "results_sent": stats.results_sent,
@@ -108,6 +123,8 @@ cdef object translate(const ec_event *event, uint64_t t_us):
         return Silent()
     if event.kind == EC_EVENT_INCOMPATIBLE:
         return Incompatible()
+    if event.kind == EC_EVENT_UNAUTHENTICATED:
+        return Unauthenticated()
     if event.kind == EC_EVENT_LEASE_HELD:
         return LeaseHeld()
     if event.kind == EC_EVENT_LEASE_LOST:

@@ -85,10 +85,19 @@ typedef struct {
     /* NULL on a port that cannot be updated. */
     const ec_flash* flash;
 
-    /* Sets the line's speed, baud, once all that `transmit` took has left; 0: as it began. NULL on a
-     * port whose line has one speed, or none. */
+    /* Sets the line's speed, baud, once all that `transmit` took has left; 0: as it began. NULL on
+     * a port whose line has one speed, or none. */
     void (*set_line_speed)(void* port, uint32_t baud);
     uint32_t line_speed_max;
+
+#ifndef EC_NO_AUTH
+    /* 32 bytes that the host proves before it may command or update this device, and this device
+     * proves to it; NULL: whoever holds the line may do all. See docs/security.md. */
+    const uint8_t* link_key;
+    /* Fills in unpredictable bytes; false: it cannot now, and the firmware does not start. NULL on
+     * a port that has none: its boot id must never repeat then. */
+    bool (*entropy)(void* port, uint8_t* data, size_t length);
+#endif
 } ec_hal;
 
 #endif

@@ -105,6 +105,8 @@ bool ec_answering_deliver(ec_session* s, uint64_t now, ec_event* event) {
             ec_session_result(s, handle, EC_STATUS_LATE, NULL, 0);
         } else if (slot->channel == EC_CHANNEL_CONTROL) {
             answer_control(s, slot, handle);
+        } else if (!ec_auth_allows(s, slot->type)) {
+            ec_session_result(s, handle, EC_STATUS_UNAUTHENTICATED, NULL, 0);
         } else {
             event->kind = EC_EVENT_REQUEST;
             event->channel = slot->channel;

@@ -40,6 +40,9 @@ typedef enum {
     EC_CORRUPT_SHORT, /* fewer bytes than header and CRC */
     EC_CORRUPT_LONG,  /* more bytes than the decoder's buffer */
     EC_CORRUPT_CRC,   /* the check failed */
+#ifndef EC_NO_AUTH
+    EC_CORRUPT_AUTH, /* no frame of the authenticated session, see auth.h; the session's to count */
+#endif
     EC_CORRUPT_REASONS
 } ec_corrupt;
 

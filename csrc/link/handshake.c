@@ -2,29 +2,10 @@
  * session; the device accepts only a host that already names its boot id, so that both know of a
  * reset before any request is spoken of. */
 
+#include "link/hello.h"
 #include "link/parts.h"
 
 #include <string.h>
-
-/* Body of a HELLO; two NUL-ended texts, name and version, follow. */
-enum {
-    AT_PROTOCOL_MIN = 0,
-    AT_PROTOCOL_MAX = 1,
-    AT_ROLE = 2,
-    AT_FLAGS = 3,
-    AT_SESSION = 4,
-    AT_BODY_MAX = 6,
-    AT_BOOT = 8,
-    AT_PEER_BOOT = 12,
-    AT_SCHEMA_HASH = 16,
-    AT_FIRST_REQUEST = 20,
-    AT_SLOT_BYTES = 22,
-    AT_WINDOW = 24,
-    AT_RESERVED = 25,
-    AT_TEXT = 26
-};
-
-#define FLAG_ACCEPT 1u
 
 static uint16_t put_text(uint8_t* body, uint16_t at, const char* text) {
     size_t length = 0;
@@ -53,7 +34,7 @@ uint16_t ec_handshake_fill(ec_session* s) {
     body[AT_WINDOW] = s->memory.window;
     body[AT_RESERVED] = 0;
     uint16_t at = put_text(body, AT_TEXT, s->config.name);
-    return put_text(body, at, s->config.version);
+    return ec_auth_introduce(s, put_text(body, at, s->config.version));
 }
 
 /* Copies a text that may not be ended; returns where the next one starts. */
@@ -94,6 +75,7 @@ static void knock(ec_session* s, uint64_t now) {
     if (s->session == 0) {
         s->session = 1;
     }
+    ec_auth_knock(s);
     s->hello_wait_us = EC_KNOCK_FIRST_US;
     s->hello_due_us = now;
 }
@@ -113,6 +95,7 @@ void ec_handshake_restart(ec_session* s, uint64_t now) {
         s->pending |= EC_PENDING_SILENT;
     }
     s->open = false;
+    ec_auth_end(s);
     s->pending &= ~(uint32_t)(EC_PENDING_ACK | EC_PENDING_PONG | EC_PENDING_PING);
     if (s->config.role == EC_HOST) {
         knock(s, now);
@@ -134,7 +117,7 @@ static bool versions_meet(const ec_session* s) {
     return s->peer.protocol_min <= EC_PROTOCOL_MAX && s->peer.protocol_max >= EC_PROTOCOL_MIN;
 }
 
-static void accept_host(ec_session* s, uint64_t now, const ec_frame* frame) {
+static void accept_host(ec_session* s, uint64_t now, const ec_frame* frame, ec_verdict verdict) {
     uint32_t boot = ec_get_u32(frame->body + AT_BOOT);
     uint16_t session = ec_get_u16(frame->body + AT_SESSION);
     bool knows_us = ec_get_u32(frame->body + AT_PEER_BOOT) == s->config.boot_id;
@@ -142,18 +125,31 @@ static void accept_host(ec_session* s, uint64_t now, const ec_frame* frame) {
         say_hello(s, session, boot, 0);
         return;
     }
-    if (boot != s->known_boot) {
+    if (ec_auth_meet(s, verdict, frame) || boot != s->known_boot) {
         ec_reliable_peer_reset(s, ec_get_u16(frame->body + AT_FIRST_REQUEST));
+        ec_auth_note_forgot(s);
         s->known_boot = boot;
         s->pending |= EC_PENDING_RESET;
         s->session = 0;
     }
-    if (session != s->session || !s->open) {
+    if (verdict == EC_VERDICT_FRESH || session != s->session || !s->open) {
         s->session = session;
         opened(s);
         ec_reliable_resume(s, now);
     }
-    say_hello(s, session, boot, FLAG_ACCEPT);
+    say_hello(s, session, boot, EC_HELLO_ACCEPT);
+}
+
+/* A device that proved its key has accepted our session. */
+static void take_acceptance(ec_session* s, uint64_t now, const ec_frame* frame) {
+    uint32_t boot = ec_get_u32(frame->body + AT_BOOT);
+    if (ec_auth_meet(s, EC_VERDICT_FRESH, frame) || boot != s->known_boot) {
+        ec_reliable_peer_reset(s, ec_get_u16(frame->body + AT_FIRST_REQUEST));
+        s->known_boot = boot;
+        s->pending |= EC_PENDING_RESET;
+    }
+    opened(s);
+    ec_reliable_resume(s, now);
 }
 
 static void answer_device(ec_session* s, uint64_t now, const ec_frame* frame) {
@@ -174,8 +170,9 @@ static void answer_device(ec_session* s, uint64_t now, const ec_frame* frame) {
         s->known_boot = boot;
         s->pending |= EC_PENDING_RESET;
         knock(s, now);
-    } else if ((frame->body[AT_FLAGS] & FLAG_ACCEPT) != 0 &&
+    } else if ((frame->body[AT_FLAGS] & EC_HELLO_ACCEPT) != 0 &&
                ec_get_u32(frame->body + AT_PEER_BOOT) == s->config.boot_id) {
+        (void)ec_auth_meet(s, EC_VERDICT_PLAIN, frame);
         opened(s);
         ec_reliable_resume(s, now);
     }
@@ -186,6 +183,15 @@ void ec_handshake_hello(ec_session* s, uint64_t now, const ec_frame* frame) {
     if (frame->length < AT_TEXT || frame->body[AT_ROLE] > EC_DEVICE ||
         from_host == (s->config.role == EC_HOST) || ec_get_u32(frame->body + AT_BOOT) == 0) {
         s->stats.ignored++;
+        return;
+    }
+    ec_verdict verdict = ec_auth_judge(s, now, frame);
+    if (verdict == EC_VERDICT_REJECTED) {
+        s->stats.ignored++;
+        if (s->config.role == EC_DEVICE) {
+            say_hello(s, ec_get_u16(frame->body + AT_SESSION), ec_get_u32(frame->body + AT_BOOT),
+                      0);
+        }
         return;
     }
     remember_peer(s, frame);
@@ -201,8 +207,10 @@ void ec_handshake_hello(ec_session* s, uint64_t now, const ec_frame* frame) {
         s->incompatible = false;
     }
     if (s->config.role == EC_DEVICE) {
-        accept_host(s, now, frame);
-    } else {
+        accept_host(s, now, frame, verdict);
+    } else if (verdict == EC_VERDICT_FRESH) {
+        take_acceptance(s, now, frame);
+    } else if (verdict == EC_VERDICT_PLAIN) {
         answer_device(s, now, frame);
     }
 }

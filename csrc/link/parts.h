@@ -22,7 +22,8 @@ enum {
     EC_PENDING_LEASE_LOST = 1u << 4,
     EC_PENDING_LEASE_HELD = 1u << 5,
     EC_PENDING_PONG_EVENT = 1u << 6,
-    EC_PENDING_EVENTS = (1u << 7) - 1u,
+    EC_PENDING_UNAUTHENTICATED = 1u << 7,
+    EC_PENDING_EVENTS = (1u << 8) - 1u,
     EC_PENDING_HELLO = 1u << 8,
     EC_PENDING_ACK = 1u << 9,
     EC_PENDING_PONG = 1u << 10,
@@ -118,5 +119,106 @@ void ec_handshake_restart(ec_session* s, uint64_t now);
 
 /* A frame of a session that this side does not know: a device says who it is, now and then. */
 void ec_handshake_stranger(ec_session* s, uint64_t now);
+
+/* auth.c; without a key, and with EC_NO_AUTH, nothing of it does anything. */
+
+/* What a HELLO is worth. */
+typedef enum {
+    EC_VERDICT_PLAIN,    /* not authenticated, and need not be */
+    EC_VERDICT_FRESH,    /* proves the key: the keys of a new session are in place */
+    EC_VERDICT_REPEATED, /* the one that opened this session, again */
+    EC_VERDICT_NOTED,    /* says who is there, and opens nothing */
+    EC_VERDICT_REJECTED  /* not to be believed */
+} ec_verdict;
+
+#ifdef EC_NO_AUTH
+
+static inline void ec_auth_begin(ec_session* s) {
+    (void)s;
+}
+static inline void ec_auth_end(ec_session* s) {
+    (void)s;
+}
+static inline void ec_auth_knock(ec_session* s) {
+    (void)s;
+}
+static inline ec_verdict ec_auth_judge(ec_session* s, uint64_t now, const ec_frame* frame) {
+    (void)s, (void)now, (void)frame;
+    return EC_VERDICT_PLAIN;
+}
+static inline bool ec_auth_meet(ec_session* s, ec_verdict verdict, const ec_frame* frame) {
+    (void)s, (void)verdict, (void)frame;
+    return false;
+}
+static inline void ec_auth_note_forgot(ec_session* s) {
+    (void)s;
+}
+static inline uint16_t ec_auth_introduce(ec_session* s, uint16_t length) {
+    (void)s;
+    return length;
+}
+static inline uint16_t ec_auth_body_max(const ec_session* s) {
+    (void)s;
+    return EC_BODY_MAX;
+}
+static inline void ec_auth_seal(ec_session* s, ec_frame* frame) {
+    (void)s, (void)frame;
+}
+static inline bool ec_auth_admit(ec_session* s, ec_frame* frame) {
+    (void)s, (void)frame;
+    return true;
+}
+static inline bool ec_auth_active(const ec_session* s) {
+    (void)s;
+    return false;
+}
+static inline bool ec_auth_allows(const ec_session* s, uint8_t type) {
+    (void)s, (void)type;
+    return true;
+}
+
+#else
+
+/* The session's first nonce; requests leave room for the trailer from now on. */
+void ec_auth_begin(ec_session* s);
+
+/* Wipes the session's keys. */
+void ec_auth_end(ec_session* s);
+
+/* A host knocks anew: another nonce. */
+void ec_auth_knock(ec_session* s);
+
+/* `frame` is a well-formed HELLO of the other role. */
+ec_verdict ec_auth_judge(ec_session* s, uint64_t now, const ec_frame* frame);
+
+/* A session opens by this HELLO. Whether what the sides remember of each other does not count,
+ * because one of them forgot, or was not authenticated as it is now. */
+bool ec_auth_meet(ec_session* s, ec_verdict verdict, const ec_frame* frame);
+
+/* Requests of before are forgotten: the peer is told until it is heard. */
+static inline void ec_auth_note_forgot(ec_session* s) {
+    s->auth.forgot = s->auth.active && s->config.role == EC_DEVICE;
+}
+
+/* Completes the HELLO in s->body[0..length) and returns its length. */
+uint16_t ec_auth_introduce(ec_session* s, uint16_t length);
+
+/* Room in a body beside the trailer. */
+uint16_t ec_auth_body_max(const ec_session* s);
+
+/* Adds the trailer to a frame whose body lies in s->body, in an authenticated session. */
+void ec_auth_seal(ec_session* s, ec_frame* frame);
+
+/* Whether a frame may be looked at; takes its trailer off. */
+bool ec_auth_admit(ec_session* s, ec_frame* frame);
+
+static inline bool ec_auth_active(const ec_session* s) {
+    return s->auth.active;
+}
+
+/* Whether the peer may ask for, or send, this type. */
+bool ec_auth_allows(const ec_session* s, uint8_t type);
+
+#endif
 
 #endif

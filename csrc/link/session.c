@@ -38,6 +38,7 @@ bool ec_session_init(ec_session* s, const ec_config* config, const ec_memory* me
     s->session =
         (uint16_t)config->boot_id; /* hosts that follow one another differ from the start */
     s->idle = true;
+    ec_auth_begin(s);
     ec_handshake_restart(s, now);
     return true;
 }
@@ -139,8 +140,13 @@ static void take_numbered(ec_session* s, uint64_t now, const ec_frame* frame) {
     }
 }
 
-static void take_frame(ec_session* s, uint64_t now, const ec_frame* frame) {
-    s->heard_us = now;
+static void take_frame(ec_session* s, uint64_t now, ec_frame* frame) {
+    if (!ec_auth_admit(s, frame)) {
+        return;
+    }
+    if (frame->kind != EC_KIND_HELLO || !ec_auth_active(s)) {
+        s->heard_us = now;
+    }
     switch (frame->kind) {
     case EC_KIND_DATA:
         take_data(s, frame);
@@ -207,6 +213,10 @@ bool ec_session_event(ec_session* s, uint64_t now, ec_event* event) {
         event->kind = EC_EVENT_SILENT;
     } else if (take_pending(s, EC_PENDING_INCOMPATIBLE)) {
         event->kind = EC_EVENT_INCOMPATIBLE;
+#ifndef EC_NO_AUTH
+    } else if (take_pending(s, EC_PENDING_UNAUTHENTICATED)) {
+        event->kind = EC_EVENT_UNAUTHENTICATED;
+#endif
     } else if (take_pending(s, EC_PENDING_OPEN)) {
         event->kind = EC_EVENT_OPEN;
         event->reset = take_pending(s, EC_PENDING_RESET);
@@ -330,6 +340,7 @@ size_t ec_session_output(ec_session* s, uint64_t now, uint8_t* out, size_t capac
                 s->idle = true;
                 break;
             }
+            ec_auth_seal(s, &frame);
             s->wire_at = 0;
             s->wire_length = (uint16_t)ec_frame_encode(&frame, s->idle, s->wire, sizeof s->wire);
             s->idle = false;
@@ -381,6 +392,12 @@ bool ec_session_open(const ec_session* s) {
     return s->open;
 }
 
+#ifndef EC_NO_AUTH
+bool ec_session_authenticated(const ec_session* s) {
+    return s->open && ec_auth_active(s);
+}
+#endif
+
 const ec_peer* ec_session_peer(const ec_session* s) {
     return &s->peer;
 }
@@ -395,7 +412,7 @@ const ec_decoder* ec_session_decoder(const ec_session* s) {
 
 ec_accepted ec_session_publish(ec_session* s, uint8_t channel, uint8_t type, const uint8_t* payload,
                                size_t length) {
-    if (length > EC_BODY_MAX || channel >= EC_CHANNELS) {
+    if (length > ec_auth_body_max(s) || channel >= EC_CHANNELS) {
         return EC_TOO_LONG;
     }
     if (!s->open) {
@@ -423,6 +440,7 @@ bool ec_session_lease(const ec_session* s, uint64_t now) {
 }
 
 void ec_session_ping(ec_session* s, uint16_t size) {
-    s->ping_bytes = size < PING_MIN ? PING_MIN : size > EC_BODY_MAX ? EC_BODY_MAX : size;
+    uint16_t most = ec_auth_body_max(s);
+    s->ping_bytes = size < PING_MIN ? PING_MIN : size > most ? most : size;
     s->pending |= EC_PENDING_PING;
 }

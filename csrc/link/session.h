@@ -19,6 +19,7 @@
  * Requests are reliable both ways and executed exactly once within a boot of the executing side,
  * also across reconnects. Data is best effort, with counters for what went missing. */
 
+#include "link/auth.h"
 #include "link/frame.h"
 #include "link/schema.h"
 
@@ -50,10 +51,11 @@ enum {
 /* Status of a RESULT. 0x10 and up are the application's own. */
 enum {
     EC_STATUS_DONE = 0,
-    EC_STATUS_LATE = 1,         /* refused: the deadline passed before execution */
-    EC_STATUS_BAD_ARGUMENT = 2, /* refused: a field is missing or out of bounds */
-    EC_STATUS_UNKNOWN_TYPE = 3, /* refused: no such command */
-    EC_STATUS_BUSY = 4          /* refused: not now */
+    EC_STATUS_LATE = 1,           /* refused: the deadline passed before execution */
+    EC_STATUS_BAD_ARGUMENT = 2,   /* refused: a field is missing or out of bounds */
+    EC_STATUS_UNKNOWN_TYPE = 3,   /* refused: no such command */
+    EC_STATUS_BUSY = 4,           /* refused: not now */
+    EC_STATUS_UNAUTHENTICATED = 5 /* refused: only for a host that proves the key */
 };
 
 /* How a request of ours ended. */
@@ -71,12 +73,14 @@ typedef enum {
     EC_EVENT_OPEN,   /* both sides agreed; event.reset: the peer is not the boot known before */
     EC_EVENT_SILENT, /* a host's session is over: no valid frame for silence_ms, the line was
                         reopened, or the device was reset; it knocks again by itself */
-    EC_EVENT_INCOMPATIBLE, /* no common protocol version; see ec_session_peer */
-    EC_EVENT_REQUEST,      /* execute it, then ec_session_result(event.handle) exactly once */
-    EC_EVENT_OUTCOME,      /* a request of ours ended: event.token, .outcome, .status, .body */
-    EC_EVENT_DATA,         /* best effort data: .channel, .type, .body, .gap */
-    EC_EVENT_PONG,         /* four stamps of a clock exchange: .t1 .. .t4 */
-    EC_EVENT_LEASE_HELD,   /* the peer's application is alive */
+    EC_EVENT_INCOMPATIBLE,    /* no common protocol version; see ec_session_peer */
+    EC_EVENT_REQUEST,         /* execute it, then ec_session_result(event.handle) exactly once */
+    EC_EVENT_OUTCOME,         /* a request of ours ended: event.token, .outcome, .status, .body */
+    EC_EVENT_DATA,            /* best effort data: .channel, .type, .body, .gap */
+    EC_EVENT_PONG,            /* four stamps of a clock exchange: .t1 .. .t4 */
+    EC_EVENT_LEASE_HELD,      /* the peer's application is alive */
+    EC_EVENT_UNAUTHENTICATED, /* a host cannot open: the device has no key, requires one that this
+                                 side has not, or has another */
     EC_EVENT_LEASE_LOST /* it stopped renewing its lease, or the line is dead: go to the safe state
                          */
 } ec_event_kind;
@@ -157,6 +161,9 @@ typedef struct {
     uint32_t silence_ms;        /* no valid frame for so long: EC_EVENT_SILENT; 0 means 1000 */
     uint32_t lease_max_ms;      /* a lease is never believed for longer; 0 means 1000 */
     uint32_t heartbeat_ms;      /* between heartbeats; 0 means 200 */
+#ifndef EC_NO_AUTH
+    const ec_auth* auth; /* NULL: no key */
+#endif
 } ec_config;
 
 typedef struct {
@@ -185,6 +192,9 @@ typedef struct {
     ec_decoder decoder;
     ec_peer peer;
     ec_stats stats;
+#ifndef EC_NO_AUTH
+    ec_auth_state auth;
+#endif
 
     uint64_t heard_us, hello_due_us, heartbeat_due_us, peer_lease_until_us;
     uint64_t ack_due_us;                    /* while an ACK is pending */
@@ -237,6 +247,11 @@ uint64_t ec_session_due(const ec_session* session, uint64_t now_us);
 
 /* Whether both sides agreed and the peer is not silent. */
 bool ec_session_open(const ec_session* session);
+
+#ifndef EC_NO_AUTH
+/* Whether the session is open, and each frame of it proves the key. */
+bool ec_session_authenticated(const ec_session* session);
+#endif
 
 /* What the peer said in its HELLO; all zero before the first. */
 const ec_peer* ec_session_peer(const ec_session* session);

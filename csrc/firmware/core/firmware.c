@@ -44,6 +44,26 @@ static void drive_lamps(ec_firmware* firmware, uint64_t now_us) {
     firmware->lamps = lamps;
 }
 
+#ifndef EC_NO_AUTH
+
+/* What a host may ask for that has not proven the key: what runs here. */
+static const uint8_t open_types[] = {EC_UPDATE_STATE};
+
+/* Gives the session the key that the port has; false when it may not start. */
+static bool give_key(ec_firmware* firmware, ec_config* config) {
+    const ec_hal* hal = firmware->hal;
+    ec_auth* auth = &firmware->auth;
+    if (hal->link_key == NULL)
+        return true;
+    memcpy(auth->key, hal->link_key, sizeof auth->key);
+    auth->open_types = open_types;
+    auth->open_count = sizeof open_types;
+    config->auth = auth;
+    return hal->entropy == NULL || hal->entropy(hal->port, auth->seed, sizeof auth->seed);
+}
+
+#endif
+
 bool ec_firmware_init(ec_firmware* firmware, const ec_hal* hal) {
     uint64_t now_us = hal->now_us(hal->port);
     memset(firmware, 0, sizeof *firmware);
@@ -58,6 +78,10 @@ bool ec_firmware_init(ec_firmware* firmware, const ec_hal* hal) {
     config.version = FIRMWARE_VERSION;
     config.schema = &ec_messages;
     config.lease_max_ms = EC_FIRMWARE_LEASE_MS;
+#ifndef EC_NO_AUTH
+    if (!give_key(firmware, &config))
+        return false;
+#endif
     ec_memory memory = EC_STORAGE_MEMORY(firmware->storage);
     if (!ec_session_init(&firmware->session, &config, &memory, now_us))
         return false;

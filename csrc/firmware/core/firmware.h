@@ -47,6 +47,9 @@ typedef struct {
     ec_firmware_records records;
     ec_lamps lamps;
     bool safe;
+#ifndef EC_NO_AUTH
+    ec_auth auth;
+#endif
     uint32_t boot_id;
     uint16_t output_length, output_at;
     uint8_t output[256];

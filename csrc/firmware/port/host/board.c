@@ -85,9 +85,11 @@ static void reset(void* port) {
 void ec_board_init(ec_board* board, uint32_t boot, uint64_t seed, int64_t scene_us) {
     ec_flash_sim* flash = board->flash;
     void* owner = board->owner;
+    const uint8_t* link_key = board->link_key;
     memset(board, 0, sizeof *board);
     board->flash = flash;
     board->owner = owner;
+    board->link_key = link_key;
     if (flash != NULL) {
         ec_flash hal = {flash->sector_bytes,
                         flash->unit_bytes,
@@ -117,7 +119,8 @@ ec_hal ec_board_hal(ec_board* board) {
                   .read_speed = read_speed,
                   .kick_watchdog = kick_watchdog,
                   .trace = trace,
-                  .flash = board->flash != NULL ? &board->flash_hal : NULL};
+                  .flash = board->flash != NULL ? &board->flash_hal : NULL,
+                  .link_key = board->link_key};
     return hal;
 }
 

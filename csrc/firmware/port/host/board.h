@@ -36,11 +36,12 @@ typedef struct {
     void* owner;         /* for an owner that replaces functions of the HAL */
     ec_flash_sim* flash; /* NULL: this board cannot be updated; its owner sets it */
     ec_flash flash_hal;
-    bool reset_wanted; /* by the firmware; its owner starts it anew */
+    const uint8_t* link_key; /* NULL: it has none; its owner sets it */
+    bool reset_wanted;       /* by the firmware; its owner starts it anew */
 } ec_board;
 
-/* A board switched off for long: empty line, clock at 0. Flash and owner stay what they were; all
- * zero before the first call. */
+/* A board switched off for long: empty line, clock at 0. Flash, owner and key stay what they were;
+ * all zero before the first call. */
 void ec_board_init(ec_board* board, uint32_t boot_id, uint64_t seed, int64_t scene_us);
 
 /* What a bootloader does before the firmware begins. */

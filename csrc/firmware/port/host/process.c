@@ -79,6 +79,11 @@ static void set_line_speed(void* port, uint32_t baud) {
     ec_uart_set_speed(&process->uart, baud);
 }
 
+static bool entropy(void* port, uint8_t* data, size_t length) {
+    (void)port;
+    return getentropy(data, length) == 0;
+}
+
 static void report(ec_process* process) {
     ec_trace trace;
     char line[160];
@@ -159,6 +164,7 @@ static bool boot(ec_process* process, uint32_t boot_id) {
     process->hal = ec_board_hal(&process->board);
     process->hal.receive = receive;
     process->hal.transmit = transmit;
+    process->hal.entropy = entropy;
     process->uart.fd = process->options.line == EC_LINE_PTY ? process->options.fd : -1;
     if (process->uart.fd >= 0) {
         process->hal.set_line_speed = set_line_speed;
@@ -203,6 +209,7 @@ static int run(ec_process* process, const sigset_t* signals) {
 
     process->board.owner = process;
     process->board.flash = options->flash;
+    process->board.link_key = options->key;
     process->client = -1;
     set_nonblocking(options->fd);
     if (options->line == EC_LINE_STREAM)

@@ -23,6 +23,7 @@ typedef struct {
     uint64_t seed;
     uint64_t epoch_ns;   /* CLOCK_MONOTONIC at the scenario's time zero; 0: now */
     ec_flash_sim* flash; /* NULL: it cannot be updated */
+    const uint8_t* key;  /* of the link, EC_KEY_BYTES; NULL: none */
 } ec_process_options;
 
 typedef struct {

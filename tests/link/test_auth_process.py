@@ -1,0 +1,96 @@
+"""Keys on a real process: the simulated firmware with the right one, another, or none."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+import firmware_bridge as fb
+from firmware_bridge.key import read_key
+
+KEY = bytes(range(32))
+
+
+def key_file(folder: Path, key: bytes = KEY, name: str = "link.key", mode: int = 0o600) -> Path:
+    path = folder / name
+    path.write_text(key.hex() + "\n")
+    path.chmod(mode)
+    return path
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    return f"sim:?key_file={key_file(tmp_path)}"
+
+
+def test_the_right_key_opens_an_authenticated_link(url: str) -> None:
+    with fb.connect(url, key=KEY) as link:
+        assert link.info.authenticated
+        link.request(fb.Alert(kind=1, level=2, duration_ms=100))
+        with link.subscribe("imu") as imu:
+            records = imu.read(timeout=5)
+        assert records is not None
+        assert len(records) > 0
+        assert link.ping(512) > 0
+        assert link.stats.errors["auth"] == 0
+    assert not link.info.authenticated
+
+
+def test_a_key_may_come_from_a_file(url: str, tmp_path: Path) -> None:
+    with fb.connect(url, key=tmp_path / "link.key") as link:
+        assert link.info.authenticated
+
+
+def test_another_key_is_an_error_at_once(url: str) -> None:
+    began = time.monotonic()
+    with pytest.raises(fb.AuthenticationError, match="does not prove the key") as raised:
+        fb.connect(url, timeout=60, key=bytes(32))
+    assert time.monotonic() - began < 30
+    assert isinstance(raised.value, fb.BridgeError)
+    assert bytes(32).hex() not in str(raised.value)
+
+
+def test_a_device_without_a_key_is_an_error_unless_allowed() -> None:
+    with pytest.raises(fb.AuthenticationError, match="another one, or none"):
+        fb.connect("sim:", timeout=60, key=KEY)
+    with fb.connect("sim:", key=KEY, require_authentication=False) as link:
+        assert not link.info.authenticated
+        link.request(fb.Alert(kind=1, level=1, duration_ms=10))
+
+
+def test_without_the_key_one_may_listen_and_not_command(url: str) -> None:
+    with fb.connect(url) as link:
+        assert not link.info.authenticated
+        with pytest.raises(fb.RefusedError, match="unauthenticated") as raised:
+            link.request(fb.Alert(kind=1, level=2, duration_ms=100))
+        assert raised.value.status == fb.Status.UNAUTHENTICATED
+        with link.subscribe("status") as status:
+            link.keep_alive(1.0)
+            time.sleep(0.3)
+            records = status.read(timeout=5)
+        assert records is not None
+        assert set(records["state"].tolist()) == {1}  # its safe state: nobody's lease was believed
+        assert set(records["alerts"].tolist()) == {0}
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o620])
+def test_a_key_that_others_may_read_or_change_is_refused(tmp_path: Path, mode: int) -> None:
+    path = key_file(tmp_path, mode=mode)
+    with pytest.raises(ValueError, match=f"expected mode 0600, got {mode:04o}"):
+        fb.connect("sim:", key=path)
+
+
+def test_keys_are_32_bytes_in_either_form(tmp_path: Path) -> None:
+    raw = tmp_path / "raw"
+    raw.write_bytes(KEY)
+    raw.chmod(0o600)
+    assert read_key(raw) == read_key(str(raw)) == read_key(key_file(tmp_path)) == KEY
+    raw.write_bytes(KEY[:-1])
+    for bad in (raw, KEY[:-1]):
+        with pytest.raises(ValueError, match="got 31") as raised:
+            read_key(bad)
+        assert KEY[:-1].hex() not in str(raised.value)
+    with pytest.raises(TypeError, match="expected a key as bytes or the path"):
+        fb.connect("sim:", key=bytearray(KEY))  # type: ignore[arg-type]
