@@ -50,7 +50,7 @@ int main(int argc, char** argv) {
     const uint64_t failed =
         failures("preprocessing", seed, count,
                  [&](Dice& dice) { return preprocessing_agrees(dice, largest, &results); }) +
-        failures("kernels", seed, count, kernels_agree) +
+        failures("kernels", seed, count, [](Dice& dice) { return kernels_agree(dice, 100); }) +
         failures("heads", seed, count,
                  [&](Dice& dice) { return heads_agree(dice, 400, &results); }) +
         failures("suppression", seed, count,
