@@ -15,6 +15,7 @@ namespace edgecore {
 struct LargestFrame {
     int width, height; // of the frame
     int side;          // of the tensor
+    bool shared;       // sometimes made by two callers of one pool of threads at once
 };
 bool preprocessing_agrees(Dice& dice, const LargestFrame& largest, Digest* results = nullptr);
 

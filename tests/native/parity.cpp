@@ -45,7 +45,7 @@ int main(int argc, char** argv) {
     std::printf("sets:");
     for_each_set([&](const char* isa) { std::printf(" %s", isa); });
     std::printf("\n");
-    const LargestFrame largest{2000, 1200, 300};
+    const LargestFrame largest{2000, 1200, 300, true};
     Digest results;
     const uint64_t failed =
         failures("preprocessing", seed, count,
