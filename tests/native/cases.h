@@ -15,13 +15,16 @@ namespace edgecore {
 struct LargestFrame {
     int width, height; // of the frame
     int side;          // of the tensor
+    bool shared;       // sometimes made by two callers of one pool of threads at once
 };
 bool preprocessing_agrees(Dice& dice, const LargestFrame& largest, Digest* results = nullptr);
 
-// The kernels that heads and suppression are made of, one call each.
-bool kernels_agree(Dice& dice);
+// The kernels that heads and suppression are made of, one call each, on matrices of up to `largest`
+// rows and columns.
+bool kernels_agree(Dice& dice, int largest);
 
-// Whole heads of up to `largest` anchors a side or a row, decoded twice by the same decoder.
+// Whole heads of up to `largest` anchors a side or a row and four times as many classes, decoded
+// twice by the same decoder.
 bool heads_agree(Dice& dice, int largest, Digest* results = nullptr);
 
 bool suppression_agrees(Dice& dice, int most_boxes, Digest* results = nullptr);

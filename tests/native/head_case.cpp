@@ -1,5 +1,7 @@
 #include "native/head_case.h"
 
+#include <algorithm>
+
 namespace edgecore {
 
 namespace {
@@ -187,7 +189,8 @@ struct Maker {
 std::unique_ptr<HeadCase> make_head_case(Dice& dice, int largest) {
     auto head = std::make_unique<HeadCase>();
     const int kind = dice.between(0, 9);
-    const auto classes = static_cast<size_t>(dice.between(1, dice.one_in(3) ? 100 : 6));
+    const auto classes =
+        static_cast<size_t>(dice.between(1, dice.one_in(3) ? std::min(100, 4 * largest) : 6));
     head->choice = make_choice(dice, classes);
     head->classes = static_cast<int64_t>(classes);
     const Maker make{*head, dice, largest, classes};

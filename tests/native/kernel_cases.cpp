@@ -68,10 +68,10 @@ bool scan_agrees(const char* what, size_t anchors, size_t scores, T level, bool 
 }
 
 template <class T>
-bool scans_agree(Dice& dice) {
+bool scans_agree(Dice& dice, int largest) {
     const T level = make_value<T>(dice, dice.one_in(2));
-    const auto down = make_matrix<T>(dice, 100, 64);
-    const auto across = make_matrix<T>(dice, 64, 100);
+    const auto down = make_matrix<T>(dice, largest, std::min(largest, 64));
+    const auto across = make_matrix<T>(dice, std::min(largest, 64), largest);
     const bool columns = scan_agrees(
         "columns", down.columns, down.rows, level, true,
         [&](size_t anchor, size_t i) { return down.at(i, anchor); },
@@ -190,12 +190,13 @@ bool overlaps_agree(Dice& dice, const std::vector<Box>& boxes, const Box& box, f
 
 } // namespace
 
-bool kernels_agree(Dice& dice) {
-    const std::vector<Box> boxes = make_boxes(dice, 70);
+bool kernels_agree(Dice& dice, int largest) {
+    const std::vector<Box> boxes = make_boxes(dice, largest);
     const Box box = make_box(dice);
     const float threshold = static_cast<float>(dice.between(0, 100)) * 0.01f;
-    const bool same[] = {overlaps_agree(dice, boxes, box, threshold), scans_agree<float>(dice),
-                         scans_agree<int8_t>(dice), scans_agree<uint8_t>(dice)};
+    const bool same[] = {overlaps_agree(dice, boxes, box, threshold),
+                         scans_agree<float>(dice, largest), scans_agree<int8_t>(dice, largest),
+                         scans_agree<uint8_t>(dice, largest)};
     return same[0] && same[1] && same[2] && same[3];
 }
 

@@ -130,7 +130,7 @@ bool preprocessing_agrees(Dice& dice, const LargestFrame& largest, Digest* resul
                          static_cast<size_t>(options.geometry.height);
     // Guarded on both sides, or in a block of its very size.
     const size_t guard = dice.one_in(2) ? kGuardBytes : 0;
-    const bool shared = dice.one_in(4);
+    const bool shared = largest.shared && dice.one_in(4);
     const auto run = [&](ThreadPool* threads) {
         std::vector<uint8_t> out(bytes + 2 * guard, kGuard);
         const Status status = plan.run(picture.view, out.data() + guard, bytes, threads);

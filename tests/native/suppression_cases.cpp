@@ -1,4 +1,5 @@
 // Random boxes, scores and classes, against the plain definition.
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <limits>
@@ -40,7 +41,7 @@ void add_box(Spread spread, Dice& dice, std::vector<float>* out) {
 
 Boxes make_boxes(Dice& dice, int most) {
     Boxes out;
-    const int n = dice.between(0, dice.one_in(4) ? most : 60);
+    const int n = dice.between(0, dice.one_in(4) ? most : std::min(most, 60));
     const auto spread = dice.pick<Spread>(6);
     const auto scoring = dice.between(0, 2);
     const auto classing = dice.between(0, 2);
