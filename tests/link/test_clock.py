@@ -96,3 +96,11 @@ def test_a_clock_that_was_set_is_believed_in_the_end():
         device.burst(line)
     error, bound = device.error_ns(line)
     assert error <= bound
+
+
+def test_exchanges_at_one_instant_say_nothing_of_the_drift():
+    line = Line()
+    for _ in range(2):
+        line.begin_burst()
+        line.add(1_000_000, 1_050_000, 1_050_000, 1_000_000)
+    assert line.offset(11_000_000)[0] == 50_000_000

@@ -464,6 +464,19 @@ def test_peer_of_another_protocol_is_reported_once_a_line():
     assert host.input(3, hello) == [Incompatible()]
 
 
+def test_session_number_is_never_zero_when_it_wraps():
+    host = Session(device=False, boot_id=7)
+    wire = bytearray()
+    for now_us in range(0x10001):
+        host.reopen(now_us)
+        wire += host.output(now_us)
+    hellos = [frame.payload for frame in codec.Decoder().feed(bytes(wire)) if frame.kind == 4]
+    numbers = [struct.unpack_from("<H", hello, 4)[0] for hello in hellos]
+    assert len(hellos) > 0xFFFF
+    assert 0 not in numbers
+    assert {1, 0xFFFF} <= set(numbers)
+
+
 def test_frames_of_another_session_are_ignored():
     pair = Pair().open()
     before = pair.device.stats["ignored"]
