@@ -104,3 +104,12 @@ def test_exchanges_at_one_instant_say_nothing_of_the_drift():
         line.begin_burst()
         line.add(1_000_000, 1_050_000, 1_050_000, 1_000_000)
     assert line.offset(11_000_000)[0] == 50_000_000
+
+
+def test_bound_of_one_exchange_is_half_its_round_trip():
+    line = Line()
+    line.begin_burst()
+    line.add(1_000_000, 1_050_100, 1_050_150, 1_000_250)  # 200 us, and 50 us in the device
+    offset, bound = line.offset(1_000_125)
+    assert abs(offset - 50_000_000) <= 500
+    assert 100_000 <= bound <= 103_000

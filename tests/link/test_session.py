@@ -1,3 +1,4 @@
+import itertools
 import random
 import struct
 
@@ -6,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from firmware_bridge import codec
-from firmware_bridge._link import Session
+from firmware_bridge._link import Session, schema_blob
 from firmware_bridge.events import (
     Incompatible,
     LeaseHeld,
@@ -475,6 +476,20 @@ def test_session_number_is_never_zero_when_it_wraps():
     assert len(hellos) > 0xFFFF
     assert 0 not in numbers
     assert {1, 0xFFFF} <= set(numbers)
+
+
+def test_device_serves_its_table_piece_by_piece():
+    pair = Pair().open()
+    table, length = b"", 1
+    for token in itertools.count():
+        if len(table) >= length:
+            break
+        at = struct.pack("<H", len(table))
+        assert pair.host.request(pair.now_us, 0, 0xF0, at, None, token)
+        answer = pair.outcome(token).payload
+        length = number(answer[:2])
+        table += answer[2:]
+    assert table == schema_blob()
 
 
 def test_frames_of_another_session_are_ignored():
