@@ -43,10 +43,7 @@ NEAREST = {
     "csrc/link/crc32c.c": ("core",),
     "csrc/link/schema.c": ("schema", "session", "core", "firmware"),
     "csrc/link/command.c": ("firmware", "core"),
-    "csrc/link/handshake.c": PROTOCOL,
-    "csrc/link/reliable.c": PROTOCOL,
-    "csrc/link/ring.c": PROTOCOL,
-    "csrc/link/session.c": PROTOCOL,
+    "csrc/link/*.c": PROTOCOL,
     "csrc/host/clock.c": ("clock",),
     "csrc/firmware/core/update.c": TRANSFER,
     "csrc/firmware/core/boot.c": ("update", "transfer"),
@@ -72,7 +69,11 @@ LIMIT_S = 600.0
 
 
 def targets() -> dict[Path, tuple[str, ...]]:
-    return {path: near for what, near in NEAREST.items() for path in sorted(ROOT.glob(what))}
+    files: dict[Path, tuple[str, ...]] = {}
+    for what, near in NEAREST.items():
+        for path in sorted(ROOT.glob(what)):
+            files.setdefault(path, near)
+    return files
 
 
 def compiled(source: Path) -> Path | None:
