@@ -113,3 +113,17 @@ def test_bound_of_one_exchange_is_half_its_round_trip():
     offset, bound = line.offset(1_000_125)
     assert abs(offset - 50_000_000) <= 500
     assert 100_000 <= bound <= 103_000
+
+
+def test_strays_between_good_exchanges_never_add_up():
+    device = Device(4)
+    line = Line()
+    for _ in range(10):
+        device.burst(line)
+    for _ in range(8):
+        t1 = int(device.now_us)
+        line.begin_burst()
+        line.add(t1, t1 + 50_000, t1 + 50_010, t1 + 300)
+        error, bound = device.error_ns(line)
+        assert error <= bound
+        device.burst(line)
