@@ -10,6 +10,7 @@
 #   make sanitize  the native code's tests under ASan and UBSan
 #   make native  the kernels' own tests: here, under sanitizers, and on ARM under qemu
 #   make fuzz    libFuzzer over kernels, heads, suppression and link; FUZZ_RUNS executions each
+#   make mutants  plants mistakes in the link's C, MUTANTS of them by SEED; tests must notice each
 #   make size    what the link costs a Cortex-M4: flash and RAM, by the compiler's own tools
 #   make system  installs, as root, the Debian packages that some tests need
 #   make clean   removes what the others made
@@ -33,8 +34,8 @@ SYSTEM_PACKAGES := ccache clang libclang-rt-dev gcc-arm-none-eabi libnewlib-arm-
 
 PIP := -m pip install --quiet --disable-pip-version-check
 
-.PHONY: run ready test test-litert test-tflite prove prove-tflite prove-fuzz lint format schema bench \
-	train sanitize native fuzz size system clean
+.PHONY: run ready test test-litert test-tflite prove prove-tflite prove-fuzz prove-mutants lint format \
+	schema bench train sanitize native fuzz mutants size system clean
 
 run: .venv/ready
 	.venv/bin/edgecore run --out $(OUT) --duration $(DURATION)
@@ -59,7 +60,7 @@ test-tflite: .venv-tflite/ready
 	.venv-tflite/bin/python -m pytest $(PYTEST_ARGS)
 endif
 
-prove: .venv/ready .venv/tools prove-fuzz
+prove: .venv/ready .venv/tools prove-fuzz prove-mutants
 	.venv/bin/python -m pytest -m slow $(PYTEST_ARGS)
 ifneq ($(PYTHON_TFLITE),)
 prove: prove-tflite
@@ -71,6 +72,13 @@ prove-tflite: .venv-tflite/ready
 prove-fuzz: .venv/ready .venv/tools
 	$(MAKE) -C tests/fuzz run FUZZ_RUNS=1000000
 	.venv/bin/python -m tests.fuzz.report
+
+MUTATE = .venv/bin/python setup.py -q build_ext --inplace && \
+	.venv/bin/python -m tests.mutation.run --count $(MUTANTS) --seed $(SEED)
+
+prove-mutants: MUTANTS = 500
+prove-mutants: .venv/ready .venv/tools
+	$(MUTATE) --write
 
 lint: .venv/ready .venv/tools
 	.venv/bin/ruff check .
@@ -128,6 +136,13 @@ FUZZ_RUNS ?= 20000
 
 fuzz:
 	$(MAKE) -C tests/fuzz run FUZZ_RUNS=$(FUZZ_RUNS)
+
+# Mistakes planted, and which ones.
+MUTANTS ?= 100
+SEED ?= 1
+
+mutants: .venv/ready .venv/tools
+	$(MUTATE)
 
 size: .venv/ready
 	.venv/bin/python -m bench.firmware_size

@@ -13,6 +13,7 @@ TARGETS = {
     "decode": "every instruction set decodes a head to the same bits; results are sane",
     "nms": "every instruction set keeps what the plain definition keeps",
     "link": "invariants 1 to 4 and 7 of the [protocol](../protocol.md)",
+    "transfer": "invariants 7, 10 and 11 of the [protocol](../protocol.md)",
 }
 PULSE = re.compile(r"^#\d+\s+\w+\s+cov: (\d+) ft: (\d+) corp: (\d+)/", re.M)
 EXECUTED = re.compile(r"number_of_executed_units: (\d+)")

@@ -6,8 +6,12 @@
  *     decode STEP HEX   frames and reasons of these bytes, fed STEP at a time
  *     encode HEX        four bytes of header and a body as one frame, after idle and not
  *     record TYPE HEX   the whole record made of these bytes, or that they are refused
+ *     execute TYPE HEX  the status of this command where only type 1 is registered
+ *     named NAME HEX    whether these bytes are a manifest, and of this name
  */
 
+#include "link/bulk.h"
+#include "link/command.h"
 #include "link/crc32c.h"
 #include "link/frame.h"
 #include "link/schema.h"
@@ -110,6 +114,25 @@ static void record(uint8_t type, size_t length) {
     free(body);
 }
 
+static uint8_t sound(void* context, uint64_t now_us, const void* whole) {
+    (void)context, (void)now_us, (void)whole;
+    return EC_STATUS_DONE;
+}
+
+static void execute(uint8_t type, size_t length) {
+    ec_command* commands = malloc(sizeof *commands); /* exactly one */
+    commands[0].type = 1;
+    commands[0].execute = sound;
+    printf("%u\n", ec_command_execute(commands, 1, NULL, 0, type, bytes, length));
+    free(commands);
+}
+
+static void named(const char* name) {
+    ec_manifest manifest;
+    bool good = ec_manifest_read(&manifest, bytes);
+    printf("%s\n", !good ? "no manifest" : ec_manifest_named(&manifest, name) ? "yes" : "no");
+}
+
 int main(void) {
     static char line[2 * sizeof bytes + 64];
     while (fgets(line, sizeof line, stdin) != NULL) {
@@ -127,6 +150,14 @@ int main(void) {
             char* hex = NULL;
             uint8_t type = (uint8_t)strtoul(line + 7, &hex, 10);
             record(type, parse(hex + 1));
+        } else if (strncmp(line, "execute ", 8) == 0) {
+            char* hex = NULL;
+            uint8_t type = (uint8_t)strtoul(line + 8, &hex, 10);
+            execute(type, parse(hex + 1));
+        } else if (strncmp(line, "named ", 6) == 0) {
+            char* name = strtok(line + 6, " ");
+            parse(name + strlen(name) + 1);
+            named(name);
         }
         printf("end\n");
     }

@@ -96,3 +96,34 @@ def test_a_clock_that_was_set_is_believed_in_the_end():
         device.burst(line)
     error, bound = device.error_ns(line)
     assert error <= bound
+
+
+def test_exchanges_at_one_instant_say_nothing_of_the_drift():
+    line = Line()
+    for _ in range(2):
+        line.begin_burst()
+        line.add(1_000_000, 1_050_000, 1_050_000, 1_000_000)
+    assert line.offset(11_000_000)[0] == 50_000_000
+
+
+def test_bound_of_one_exchange_is_half_its_round_trip():
+    line = Line()
+    line.begin_burst()
+    line.add(1_000_000, 1_050_100, 1_050_150, 1_000_250)  # 200 us, and 50 us in the device
+    offset, bound = line.offset(1_000_125)
+    assert abs(offset - 50_000_000) <= 500
+    assert 100_000 <= bound <= 103_000
+
+
+def test_strays_between_good_exchanges_never_add_up():
+    device = Device(4)
+    line = Line()
+    for _ in range(10):
+        device.burst(line)
+    for _ in range(8):
+        t1 = int(device.now_us)
+        line.begin_burst()
+        line.add(t1, t1 + 50_000, t1 + 50_010, t1 + 300)
+        error, bound = device.error_ns(line)
+        assert error <= bound
+        device.burst(line)

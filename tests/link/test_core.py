@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from firmware_bridge.manifest import make_manifest
 from firmware_bridge.schema import COMPILED, Schema
 from firmware_bridge.testing import image
 from firmware_bridge.testing.ports import machines
@@ -190,6 +191,37 @@ def test_dtypes_of_the_host_are_the_structs_of_the_firmware(core):
 )
 def test_record_of_another_length_is_cut_or_refused(core, record, expected):
     assert core(f"record 1 {record}") == [[expected]]
+
+
+@pytest.mark.parametrize(
+    ("command", "status"),
+    [
+        ("1 0102f401", 0),
+        ("1 0102", 2),
+        ("2 0001", 3),  # a command that has no function here
+        ("64 00", 3),  # telemetry
+        ("99 00", 3),
+    ],
+)
+def test_only_what_is_registered_is_executed(core, command, status):
+    assert core(f"execute {command}") == [[f"{status}"]]
+
+
+def test_manifest_is_told_by_its_whole_name(core):
+    names = ["f", "firmware", "firmwar", "firmware2", "x" * 15, "x" * 16, "x" * 17]
+    for name in names[:-1]:
+        made = make_manifest(b"image", version=1, sign=lambda _: bytes(64), name=name).pack().hex()
+        answers = core(*(f"named {asked} {made}" for asked in names))
+        assert answers == [["yes" if asked == name else "no"] for asked in names]
+
+
+def test_bytes_that_are_no_manifest_are_known_as_such(core):
+    made = make_manifest(b"image", version=1, sign=lambda _: bytes(64)).pack()
+    another, empty = b"ECM2" + made[4:], made[:8] + bytes(4) + made[12:]
+    assert core(*(f"named firmware {made.hex()}" for made in (another, empty))) == [
+        ["no manifest"],
+        ["no manifest"],
+    ]
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,4 @@
+import itertools
 import random
 import struct
 
@@ -6,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from firmware_bridge import codec
-from firmware_bridge._link import Session
+from firmware_bridge._link import Session, schema_blob
 from firmware_bridge.events import (
     Incompatible,
     LeaseHeld,
@@ -462,6 +463,33 @@ def test_peer_of_another_protocol_is_reported_once_a_line():
     assert (host.peer["protocol_min"], host.peer["protocol_max"]) == (2, 3)
     host.reopen(2)
     assert host.input(3, hello) == [Incompatible()]
+
+
+def test_session_number_is_never_zero_when_it_wraps():
+    host = Session(device=False, boot_id=7)
+    wire = bytearray()
+    for now_us in range(0x10001):
+        host.reopen(now_us)
+        wire += host.output(now_us)
+    hellos = [frame.payload for frame in codec.Decoder().feed(bytes(wire)) if frame.kind == 4]
+    numbers = [struct.unpack_from("<H", hello, 4)[0] for hello in hellos]
+    assert len(hellos) > 0xFFFF
+    assert 0 not in numbers
+    assert {1, 0xFFFF} <= set(numbers)
+
+
+def test_device_serves_its_table_piece_by_piece():
+    pair = Pair().open()
+    table, length = b"", 1
+    for token in itertools.count():
+        if len(table) >= length:
+            break
+        at = struct.pack("<H", len(table))
+        assert pair.host.request(pair.now_us, 0, 0xF0, at, None, token)
+        answer = pair.outcome(token).payload
+        length = number(answer[:2])
+        table += answer[2:]
+    assert table == schema_blob()
 
 
 def test_frames_of_another_session_are_ignored():

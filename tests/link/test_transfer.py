@@ -182,6 +182,29 @@ def test_no_more_is_in_flight_than_was_granted() -> None:
     assert sender.resent > 0
 
 
+def test_only_the_fragment_that_was_lost_is_sent_again() -> None:
+    host = bench()
+    image = image_of(20_000)
+    sender = host.offer(image, manifest_of(image, 1))
+    session, lengths = host.host, []
+
+    class Thief:
+        def __getattr__(self, name: str) -> object:
+            return getattr(session, name)
+
+        def publish(self, channel: int, type_: int, body: bytes) -> bool:
+            if type_ == FRAGMENT:
+                lengths.append(len(body) - 8)
+                if len(lengths) == 4:
+                    return True
+            return session.publish(channel, type_, body)
+
+    host.host = Thief()
+    host.run_until(lambda: sender.over)
+    assert sender.status == DONE
+    assert sum(lengths) == 20_000 + lengths[3]
+
+
 def test_fragments_follow_the_line() -> None:
     """Bit errors make them short, and a clean line makes them long again."""
     host = bench(bytes_per_s=92_160)

@@ -1,0 +1,65 @@
+"""When a request is sent again: the wait, its doubling, and what shortens it."""
+
+import itertools
+import struct
+
+import pytest
+
+from firmware_bridge import codec
+from firmware_bridge.events import Outcome
+from tests.link.pair import Pair
+
+
+def sent_requests(pair, seconds):
+    """When the host sent request frames, us, and their ids."""
+    decoder, times = codec.Decoder(), []
+    until = pair.now_us + round(seconds * 1e6)
+    while pair.now_us < until:
+        seen = len(pair.down.written)
+        pair.step()
+        for frame in decoder.feed(bytes(pair.down.written[seen:])):
+            if frame.kind == 1:
+                times.append((pair.now_us, struct.unpack_from("<H", frame.payload, 2)[0]))
+    return times
+
+
+def test_unanswered_request_is_repeated_at_twice_the_wait_each_time():
+    pair = Pair().open()
+    for token in range(20):
+        pair.request(b"", token)
+        pair.outcome(token)
+    pair.down.cut = True
+    pair.request(b"", 99)
+    times = [at for at, _ in sent_requests(pair, 0.7)]
+    gaps = [after - before for before, after in itertools.pairwise(times)]
+    assert gaps == [10_000, 20_000, 40_000, 80_000, 160_000, 320_000]  # from the floor on
+
+
+def test_request_that_later_ones_overtook_is_repeated_at_once():
+    pair = Pair().open()
+    pair.down.delay_us = pair.up.delay_us = 30_000
+    pair.request(b"", 1)
+    pair.outcome(1)
+    assert pair.host.stats["rto_us"] > 150_000  # of one round trip little is known
+    pair.down.cut = True
+    pair.request(b"lost", 2)
+    pair.step()
+    pair.down.cut = False
+    for token in (3, 4):
+        pair.request(b"", token)
+    start = pair.now_us
+    (again,) = [at for at, number in sent_requests(pair, 0.14) if number == 1]
+    assert again - start == pytest.approx(60_000, abs=2000)  # a round trip
+    assert pair.outcome(2).outcome == Outcome.DONE
+    assert pair.host.stats["retransmits"] == 1
+
+
+def test_wait_follows_the_round_trip():
+    pair = Pair().open()
+    pair.down.delay_us, pair.up.delay_us = 20_000, 30_000
+    for token in range(60):
+        pair.request(b"", token)
+        pair.outcome(token)
+    stats = pair.host.stats
+    assert stats["srtt_us"] == pytest.approx(50_500, abs=10)
+    assert stats["srtt_us"] < stats["rto_us"] < stats["srtt_us"] + 100  # it never varied
