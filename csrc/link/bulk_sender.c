@@ -134,7 +134,7 @@ bool ec_sender_report(ec_sender* s, uint64_t now, const uint8_t* body, size_t le
     s->answered = true;
     s->status = body[AT_STATUS];
     s->stored = stored;
-    s->limit = limit < s->length ? limit : s->length;
+    s->limit = limit < s->length ? limit / EC_BULK_GRAIN * EC_BULK_GRAIN : s->length;
     memset(s->held, 0, sizeof s->held);
     memcpy(s->held, body + EC_BULK_REPORT_BYTES, length - EC_BULK_REPORT_BYTES);
     s->next = s->next < stored ? stored : s->next;

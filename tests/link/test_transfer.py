@@ -347,3 +347,20 @@ def test_sender_survives_any_reports(reports: list[bytes], length: int) -> None:
             _, offset, count = send
             assert offset + count <= length
     assert sender.status == RECEIVING or sender.answered
+
+
+@pytest.mark.parametrize("limits", [(100, 333, 777, 1000), (1, 31, 33, 999, 1000)])
+def test_fragments_are_whole_grains_whatever_is_granted(limits: tuple[int, ...]) -> None:
+    sender, length, now_us = Sender(1, 1000), 1000, 0
+    offer = sender.next(now_us)
+    assert offer is not None
+    stamp, reached = offer[0][2:4], 0
+    for limit in limits:
+        sender.report(now_us, struct.pack("<H2sB3xII", 1, stamp, RECEIVING, 0, limit))
+        while (send := sender.next(now_us)) is not None:
+            head, offset, count = send
+            stamp, reached = head[2:4], max(reached, offset + count)
+            assert offset % 32 == 0
+            assert offset + count <= limit
+            assert count % 32 == 0 or offset + count == length
+    assert reached == length
