@@ -28,7 +28,6 @@ cdef extern from "host/inbox.h" nogil:
         uint64_t t_us
         uint32_t epoch
         uint16_t length
-        uint16_t gap
 
     ctypedef struct ec_inbox:
         size_t frames

@@ -21,6 +21,7 @@ class Message:
     """
 
     info: ClassVar[MessageInfo]
+    _packed: bytes
 
     def __init_subclass__(cls, *, info: MessageInfo | None = None) -> None:
         cls.info = info if info is not None else COMPILED.by_name[cls.__name__]
@@ -68,8 +69,7 @@ class Message:
 
     def pack(self) -> bytes:
         """The record as it goes on the wire."""
-        packed: bytes = self._packed  # type: ignore[attr-defined]
-        return packed
+        return self._packed
 
     def pack_for(self, device: MessageInfo) -> bytes:
         """The record for a device whose table has this entry, older or newer than the message.

@@ -70,7 +70,7 @@ static void to_inboxes(ec_carrier* c, uint64_t now, const ec_event* event) {
             continue;
         }
         uint64_t dropped = inbox->dropped;
-        ec_inbox_put(inbox, now, event->gap, event->body, event->length);
+        ec_inbox_put(inbox, now, event->body, event->length);
         c->undelivered += inbox->dropped - dropped;
         if (inbox->wants_note && !inbox->noted) {
             ec_event note = {.kind = EC_EVENT_READY, .token = inbox->number};

@@ -14,7 +14,6 @@ typedef struct {
     uint64_t t_us;  /* of arrival */
     uint32_t epoch; /* of the table of messages it was sent under */
     uint16_t length;
-    uint16_t gap; /* frames of its channel that never came, just before */
 } ec_inbox_entry;
 
 typedef struct ec_inbox {
@@ -35,8 +34,7 @@ void ec_inbox_init(ec_inbox* inbox, size_t frames_max);
 void ec_inbox_destroy(ec_inbox* inbox);
 
 /* Keeps a frame, or drops it for lack of memory. */
-void ec_inbox_put(ec_inbox* inbox, uint64_t now_us, uint16_t gap, const uint8_t* body,
-                  uint16_t length);
+void ec_inbox_put(ec_inbox* inbox, uint64_t now_us, const uint8_t* body, uint16_t length);
 
 /* Hands over all that is kept: the caller frees *bytes. Returns how many frames. */
 size_t ec_inbox_take(ec_inbox* inbox, uint8_t** bytes, size_t* head, size_t* tail);

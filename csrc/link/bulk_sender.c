@@ -34,7 +34,6 @@ void ec_sender_restart(ec_sender* s) {
     s->since = s->stamp;
     s->due_us = 0;
     s->wait_us = WAIT_FIRST_US;
-    memset(s->held, 0, sizeof s->held);
 }
 
 bool ec_sender_over(const ec_sender* s) {

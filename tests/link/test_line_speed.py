@@ -12,6 +12,7 @@ import time
 import pytest
 
 import firmware_bridge as fb
+from tests.link.pty_firmware import firmware
 from tests.link.rig import Rig
 
 ALERT = fb.Alert(kind=1, level=1, duration_ms=5)
@@ -20,12 +21,8 @@ ALERT = fb.Alert(kind=1, level=1, duration_ms=5)
 @pytest.fixture
 def port():
     """The name of a pty whose device spoils bytes that come at another speed than its own."""
-    command = [sys.executable, "-m", "firmware_bridge.sim"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            yield re.search(r"serial://([^\"?]+)", process.stdout.readline())[1]
-        finally:
-            process.kill()
+    with firmware() as name:
+        yield name
 
 
 def speed_of(port):

@@ -1,10 +1,6 @@
 """Serial ports by the USB device behind them, and what their driver grants."""
 
-import contextlib
 import os
-import re
-import subprocess
-import sys
 import tty
 from dataclasses import dataclass
 
@@ -13,6 +9,7 @@ import pytest
 import firmware_bridge as fb
 from firmware_bridge import serial_port
 from firmware_bridge.serial_port import UsbIdentity
+from tests.link.pty_firmware import firmware
 
 
 @dataclass
@@ -59,17 +56,6 @@ def test_a_device_without_a_number_is_known_by_its_socket(plugged):
         Listed("/dev/ttyUSB1", serial_number=None),
     ]
     assert identity.find("/dev/ttyUSB0") == "/dev/ttyUSB1"
-
-
-@contextlib.contextmanager
-def firmware():
-    """A simulated device behind a pty; yields the pty's name."""
-    command = [sys.executable, "-m", "firmware_bridge.sim"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            yield re.search(r"serial://([^\"?]+)", process.stdout.readline())[1]
-        finally:
-            process.kill()
 
 
 def test_a_link_goes_on_where_its_device_is_plugged_in_again(plugged):
