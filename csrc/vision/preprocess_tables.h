@@ -93,6 +93,15 @@ struct AreaRow {
 // ones, or by the rest of their place modulo 4; or one for every two bytes.
 enum class SumOrder : uint8_t { bytes, halves, quarters, pairs };
 
+// Sums of a row's bytes, of which `word` holds those from a place of its own on; found by the place
+// in the whole row, `shift` words away.
+struct SumRow {
+    const int16_t* word;
+    ptrdiff_t shift;
+
+    const int16_t* operator+(ptrdiff_t place) const noexcept { return word + (shift + place); }
+};
+
 // Sums over rows and columns instead of taps. Rows: Q `row_bits` in int16, shares Q 8 finer.
 // Columns: shares Q `column_bits`, sums in int32. wide: both sums in int64, all shares as coarse,
 // and columns are counted in bytes of the row; otherwise in sums as they lie.
