@@ -1,4 +1,4 @@
-"""The command line: `edgecore run | detect | inspect | bench | doctor | link ...`."""
+"""The command line: `edgecore run | detect | inspect | eval | bench | doctor | link ...`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from edgecore.errors import EdgecoreError
 
 from . import bench as benching
 from . import detect as detection
+from . import evaluate as evaluation
 from . import inspect as inspection
 from . import link as linking
 from . import run as running
@@ -46,6 +47,7 @@ def _options(
 app.command(epilog=running.EXAMPLES)(running.run)
 app.command(epilog=detection.EXAMPLES)(detection.detect)
 app.command(epilog=inspection.EXAMPLES)(inspection.inspect)
+app.command("eval", epilog=evaluation.EXAMPLES)(evaluation.evaluate)
 app.command(epilog=benching.EXAMPLES)(benching.bench)
 app.command()(doctor)
 app.add_typer(linking.app)

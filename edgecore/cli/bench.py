@@ -15,6 +15,8 @@ import typer
 
 from edgecore.errors import ConfigError, EngineError
 
+from .progress import progress_bar
+
 if TYPE_CHECKING:
     from edgecore.benchmark.suite import Result
 
@@ -87,23 +89,11 @@ def _chosen(only: list[str] | None) -> list[str]:
 def _measure(
     chosen: list[str], model: Path | None, engine: str, num_threads: int, seconds: float
 ) -> list[Result]:
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
     from edgecore.benchmark import suite
 
     jobs = [job for job in suite.jobs() if job.group in chosen]
-    console = Console(stderr=True)
-    progress = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    )
     results: list[Result] = []
-    with progress:
+    with progress_bar() as progress:
         bar = progress.add_task("", total=len(jobs) + 1 + ("detection" in chosen))
         if "detection" in chosen:
             progress.update(bar, description="model")

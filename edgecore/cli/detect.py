@@ -13,6 +13,8 @@ import typer
 
 from edgecore.errors import ConfigError, SourceError
 
+from .progress import progress_bar
+
 if TYPE_CHECKING:
     from rich.progress import Progress
 
@@ -97,35 +99,12 @@ def detect(
     )
     failed = 0
     with ExitStack() as stack:
-        progress = stack.enter_context(_progress())
+        progress = stack.enter_context(progress_bar())
         for name in inputs:
             failed += _detect_in(name, detector, progress, save, as_json)
     if save is not None:
         print(f"annotated: {save}", file=sys.stderr)
     raise typer.Exit(1 if failed else 0)
-
-
-def _progress() -> Progress:
-    """A bar on stderr, seen only in a terminal and only while it is of use."""
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-    )
-
-    console = Console(stderr=True)
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    )
 
 
 def _detect_in(

@@ -8,7 +8,7 @@ import pytest
 
 import edgecore
 from edgecore import engines
-from tests.reference.accuracy import mean_average_precision
+from edgecore.evaluation import IOU_THRESHOLD, SCORE_THRESHOLD, evaluate
 from tests.reference.preprocess import pixels
 
 # mAP 50-95 and 50 of a float NumPy and OpenCV pipeline on the same models and pictures.
@@ -36,18 +36,22 @@ ENGINES = [
 ]
 
 
+def voc50(test_data):
+    return test_data / "voc50" / "instances.json", test_data / "voc50" / "images"
+
+
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("name", REFERENCE)
 def test_precision_is_near_the_reference_pipelines(test_data, engine, name):
-    labels = tuple((test_data / "models" / "coco80_labels.txt").read_text().split("\n"))
     detector = edgecore.Detector.from_file(
         test_data / "models" / f"{name}.tflite",
         engine=engine,
-        score_threshold=0.001,
-        iou_threshold=0.7,
+        score_threshold=SCORE_THRESHOLD,
+        iou_threshold=IOU_THRESHOLD,
         max_detections=300,
+        labels=test_data / "models" / "coco80_labels.txt",
     )
-    measured = mean_average_precision(detector, test_data / "voc50", labels)
+    measured = evaluate(detector, *voc50(test_data)).precision
     for value, reference in zip(measured, REFERENCE[name], strict=True):
         assert reference - NEAR <= value <= reference + ABOVE.get(name, NEAR)
 
@@ -65,14 +69,14 @@ class ExactResize:
 def test_precision_with_an_exact_resize_is_within_a_fiftieth_of_the_table(test_data):
     if engines.available()["litert"] is not None:
         pytest.skip("shown once, where LiteRT is")
-    labels = tuple((test_data / "models" / "coco80_labels.txt").read_text().split("\n"))
     detector = edgecore.Detector.from_file(
         test_data / "models" / "yolov8n_full_integer_quant.tflite",
         engine="litert",
-        score_threshold=0.001,
-        iou_threshold=0.7,
+        score_threshold=SCORE_THRESHOLD,
+        iou_threshold=IOU_THRESHOLD,
         max_detections=300,
+        labels=test_data / "models" / "coco80_labels.txt",
     )
     detector._preprocessor = ExactResize(detector._preprocessor)
-    measured = mean_average_precision(detector, test_data / "voc50", labels)
+    measured = evaluate(detector, *voc50(test_data)).precision
     assert measured == pytest.approx(REFERENCE["yolov8n_full_integer_quant"], abs=NEAR)

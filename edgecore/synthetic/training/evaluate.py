@@ -4,8 +4,6 @@
 """
 
 import argparse
-import contextlib
-import io
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,11 +11,15 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import edgecore
+from edgecore.evaluation import Precision, average_precision, results
 from edgecore.model import embedded
 from edgecore.synthetic import CLASS_NAMES, rgb_to_nv12
 from edgecore.synthetic.scene import Truth
 from edgecore.synthetic.training.dataset import is_counted
 from edgecore.synthetic.training.scenes import HEIGHT, WIDTH, Sample, drives, scenes
+
+CATEGORIES = {number: number + 1 for number in range(len(CLASS_NAMES))}
+"""Category id of a class id."""
 
 FIRST_SEED = 1000
 """Of the places to judge by; seeds of training lie above, those of everyday drives below."""
@@ -25,13 +27,6 @@ FIRST_SEED = 1000
 DISTANCES_M = (0, 10, 20, 40, 60, 80)
 LEAST_OVERLAP = 0.5
 LEAST_SCORE = 0.25
-
-
-class Precision(NamedTuple):
-    """COCO average precision, over IoU thresholds 0.50 to 0.95 and at 0.50 alone."""
-
-    map_50_95: float
-    map_50: float
 
 
 class Lead(NamedTuple):
@@ -84,7 +79,7 @@ def evaluate(model: Path, samples: Iterable[Sample]) -> Report:
     for picture, sample in enumerate(samples, 1):
         detections, truths = detect(detector, sample), sample[1]
         annotations += [_annotation(picture, truth) for truth in truths]
-        found += _results(picture, detections)
+        found += results(picture, detections, CATEGORIES)
         leads += [
             (truth.distance_m, _height_error(truth, detections))
             for truth in truths
@@ -105,46 +100,15 @@ def _annotation(picture: int, truth: Truth) -> dict[str, Any]:
     }
 
 
-def _results(picture: int, detections: edgecore.Detections) -> list[dict[str, Any]]:
-    return [
-        {
-            "image_id": picture,
-            "category_id": number + 1,
-            "bbox": [x0, y0, x1 - x0, y1 - y0],
-            "score": score,
-        }
-        for (x0, y0, x1, y1), score, number in zip(
-            detections.xyxy.tolist(),
-            detections.confidence.tolist(),
-            detections.class_id.tolist(),
-            strict=True,
-        )
-    ]
-
-
 def _average_precision(
     pictures: int, annotations: list[dict[str, Any]], found: list[dict[str, Any]]
 ) -> dict[str, Precision]:
-    from pycocotools.coco import COCO
-    from pycocotools.cocoeval import COCOeval
-
-    truth = COCO()
-    truth.dataset = {
+    truth = {
         "images": [{"id": number} for number in range(1, pictures + 1)],
         "categories": [{"id": number, "name": n} for number, n in enumerate(CLASS_NAMES, 1)],
         "annotations": [{"id": number, **a} for number, a in enumerate(annotations, 1)],
     }
-    with contextlib.redirect_stdout(io.StringIO()):
-        truth.createIndex()
-        evaluation = COCOeval(truth, truth.loadRes(found), "bbox")
-        evaluation.evaluate()
-        evaluation.accumulate()
-    # Thresholds, recalls, classes; of every area, with up to 100 detections a picture.
-    precision = evaluation.eval["precision"][..., 0, 2]
-    return {
-        name: Precision(float(precision[:, :, k].mean()), float(precision[0, :, k].mean()))
-        for k, name in enumerate(CLASS_NAMES)
-    }
+    return average_precision(truth, found).by_class
 
 
 def _height_error(truth: Truth, detections: edgecore.Detections) -> float | None:

@@ -1,0 +1,130 @@
+"""`edgecore eval`: how accurate models are on annotated pictures, how quick and how large."""
+
+from __future__ import annotations
+
+import json as notation
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from edgecore.errors import ConfigError
+
+from .progress import progress_bar
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
+
+    from edgecore.evaluation import Evaluation
+
+EXAMPLES = """
+[bold]Examples[/]
+
+edgecore eval --model yolov8n.tflite --coco instances_val2017.json --images val2017
+
+edgecore eval -m small.tflite -m large.tflite --coco labels.json --images photos --json eval.json
+"""
+
+
+def evaluate(
+    model: Annotated[
+        list[Path],
+        typer.Option("--model", "-m", help="TFLite file; may be given again.", metavar="FILE"),
+    ],
+    coco: Annotated[Path, typer.Option(help="Annotations as JSON in COCO's form.", metavar="FILE")],
+    images: Annotated[Path, typer.Option(help="Folder of the pictures.", metavar="DIR")],
+    labels: Annotated[
+        Path | None,
+        typer.Option(help="Text file of class names, for models without.", metavar="FILE"),
+    ] = None,
+    json: Annotated[
+        Path | None, typer.Option("--json", help="Keep the results here.", metavar="FILE")
+    ] = None,
+    engine: Annotated[str, typer.Option(metavar="NAME", help="auto, litert or tflite.")] = "auto",
+    accelerator: Annotated[
+        str, typer.Option(metavar="NAME", help="cpu, or an accelerator.")
+    ] = "cpu",
+    num_threads: Annotated[
+        int, typer.Option(min=1, max=64, metavar="N", help="Of the engine.")
+    ] = 1,
+) -> None:
+    """Print a table of model, COCO mAP, milliseconds a picture and megabytes.
+
+    Precision is judged at every confidence from 0.001, after suppression at IoU 0.7. Classes are
+    matched by name; those that a model does not name do not count and are listed.
+    """
+    from edgecore import Detector
+    from edgecore.evaluation import IOU_THRESHOLD, SCORE_THRESHOLD
+    from edgecore.evaluation import evaluate as judge
+    from edgecore.model import read
+
+    if json is not None and not json.absolute().parent.is_dir():
+        raise ConfigError(f"--json: {json.parent}: no such folder")
+    found: list[tuple[Path, Evaluation]] = []
+    with progress_bar() as progress:
+        for path in model:
+            detector = Detector.from_file(
+                path,
+                engine=engine,
+                accelerator=accelerator,
+                num_threads=num_threads,
+                score_threshold=SCORE_THRESHOLD,
+                iou_threshold=IOU_THRESHOLD,
+                labels=None if read(path).labels else labels,
+            )
+            bar = progress.add_task(path.name, total=None)
+
+            def advance(done: int, of: int, bar: TaskID = bar) -> None:
+                progress.update(bar, completed=done, total=of)
+
+            found.append((path, judge(detector, coco, images, advance)))
+    _print(found)
+    if json is not None:
+        json.write_text(notation.dumps([_document(*one) for one in found], indent=1) + "\n")
+        print(f"results: {json}", file=sys.stderr)
+
+
+def _print(found: list[tuple[Path, Evaluation]]) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    table = Table(box=box.SIMPLE_HEAD)
+    table.add_column("model", overflow="fold", min_width=24)
+    for column in ("mAP 50-95", "mAP 50", "pre ms", "invoke ms", "post ms", "MB"):
+        table.add_column(column, justify="right")
+    for path, one in found:
+        spent = one.timings
+        table.add_row(
+            path.name,
+            *(f"{value:.4f}" for value in one.precision),
+            *(f"{ms:.2f}" for ms in (spent.preprocess_ms, spent.invoke_ms, spent.postprocess_ms)),
+            f"{_megabytes(path):.2f}",
+        )
+    console.print(table)
+    for path, one in found:
+        said = f"{path.name}: {one.pictures} pictures, {one.boxes} boxes"
+        if one.unknown:
+            said += f"; not judged, for the model does not name them: {', '.join(one.unknown)}"
+        console.print(said, highlight=False, markup=False)
+
+
+def _document(path: Path, one: Evaluation) -> dict[str, Any]:
+    return {
+        "model": str(path),
+        "megabytes": round(_megabytes(path), 3),
+        "map_50_95": one.precision.map_50_95,
+        "map_50": one.precision.map_50,
+        "by_class": {name: precision._asdict() for name, precision in one.by_class.items()},
+        "pictures": one.pictures,
+        "boxes": one.boxes,
+        "not_judged": one.unknown,
+        **asdict(one.timings),
+    }
+
+
+def _megabytes(path: Path) -> float:
+    return path.stat().st_size / 1e6

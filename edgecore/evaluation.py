@@ -1,0 +1,240 @@
+"""How accurate a detector is: COCO's average precision over annotated pictures.
+
+The arithmetic is pycocotools', which defines it; it comes with `pip install 'edgecore[eval]'`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import statistics
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from edgecore.errors import ConfigError
+
+if TYPE_CHECKING:
+    from edgecore.detections import Detections, Timings
+    from edgecore.detector import Detector
+
+SYNONYMS: Final[Mapping[str, str]] = {
+    "airplane": "aeroplane",
+    "couch": "sofa",
+    "dining table": "diningtable",
+    "motorcycle": "motorbike",
+    "potted plant": "pottedplant",
+    "tv": "tvmonitor",
+}
+"""COCO's names of classes that PASCAL VOC calls otherwise."""
+
+SCORE_THRESHOLD: Final = 0.001
+IOU_THRESHOLD: Final = 0.7
+"""What a detector should be made with for this: precision is judged at every confidence."""
+
+
+class Precision(NamedTuple):
+    """Mean average precision, over IoU thresholds 0.50 to 0.95 and at 0.50 alone."""
+
+    map_50_95: float
+    map_50: float
+
+
+class Scores(NamedTuple):
+    """Precision of all classes together, and of each."""
+
+    precision: Precision
+    by_class: dict[str, Precision]
+
+
+class Evaluation(NamedTuple):
+    """What `evaluate` found.
+
+    Attributes:
+        precision, by_class: over the classes that both the annotations and the model name.
+        pictures, boxes: how many were judged by; boxes of those classes.
+        unknown: classes of the annotations that the model does not name; they do not count.
+        timings: medians of the pictures, milliseconds.
+    """
+
+    precision: Precision
+    by_class: dict[str, Precision]
+    pictures: int
+    boxes: int
+    unknown: tuple[str, ...]
+    timings: Timings
+
+
+def evaluate(
+    detector: Detector,
+    annotations: Path,
+    images: Path,
+    advance: Callable[[int, int], None] = lambda done, of: None,
+) -> Evaluation:
+    """Run `detector` over annotated pictures and compare.
+
+    Args:
+        detector: best made with SCORE_THRESHOLD and IOU_THRESHOLD; its classes are matched to the
+            annotations' categories by name, SYNONYMS included.
+        annotations: JSON file in COCO's form: images, annotations with bbox, categories.
+        images: the folder where the file names of `annotations` begin.
+        advance: called after every picture with how many are done, and of how many.
+
+    Raises:
+        ConfigError: pycocotools is missing, `annotations` is not in COCO's form, or none of its
+            categories is a class of the model.
+        SourceError: a picture is missing or damaged.
+    """
+    from edgecore.sources.pictures import read_picture
+
+    truth = _read(annotations)
+    ids = {entry["name"]: entry["id"] for entry in truth["categories"]}
+    numbers = {
+        number: ids[name]
+        for number, label in enumerate(detector.labels)
+        if (name := label if label in ids else SYNONYMS.get(label)) in ids
+    }
+    if not numbers:
+        raise ConfigError(
+            f"{annotations}: none of its categories ({_some(ids)}) is a class of "
+            f"{detector.model.path.name} ({_some(detector.labels) or 'which names none'})"
+        )
+    shared = set(numbers.values())
+    truth["categories"] = [one for one in truth["categories"] if one["id"] in shared]
+    found: list[dict[str, Any]] = []
+    timings: list[Timings] = []
+    for done, entry in enumerate(truth["images"], 1):
+        detections = detector.detect(read_picture(images / entry["file_name"]))
+        found += results(entry["id"], detections, numbers)
+        timings.append(detections.timings)
+        advance(done, len(truth["images"]))
+    scores = average_precision(truth, found)
+    return Evaluation(
+        *scores,
+        pictures=len(timings),
+        boxes=sum(one["category_id"] in shared for one in truth["annotations"]),
+        unknown=tuple(name for name, number in ids.items() if number not in shared),
+        timings=_median(timings),
+    )
+
+
+def results(
+    image_id: int, detections: Detections, categories: Mapping[int, int]
+) -> list[dict[str, Any]]:
+    """Detections in COCO's result form; those of classes without a category are left out.
+
+    Args:
+        image_id: of the picture.
+        detections: what was found in it.
+        categories: category id of a class id.
+    """
+    return [
+        {
+            "image_id": image_id,
+            "category_id": categories[number],
+            "bbox": [x0, y0, x1 - x0, y1 - y0],
+            "score": score,
+        }
+        for (x0, y0, x1, y1), score, number in zip(
+            detections.xyxy.tolist(),
+            detections.confidence.tolist(),
+            detections.class_id.tolist(),
+            strict=True,
+        )
+        if number in categories
+    ]
+
+
+def average_precision(truth: Mapping[str, Any], found: Sequence[dict[str, Any]]) -> Scores:
+    """COCO's average precision with at most 100 detections a picture, objects of every size.
+
+    Args:
+        truth: a dataset in COCO's form. Categories without annotations do not count.
+        found: detections in COCO's result form, which `results` makes.
+
+    Raises:
+        ConfigError: pycocotools is missing.
+    """
+    coco, judge = _pycocotools()
+    names = {entry["id"]: entry["name"] for entry in truth["categories"]}
+    wanted = sorted({one["category_id"] for one in truth["annotations"]} & names.keys())
+    if not found:
+        nothing = Precision(0.0, 0.0)
+        return Scores(nothing, {names[number]: nothing for number in wanted})
+    with contextlib.redirect_stdout(io.StringIO()):
+        objects = coco()
+        objects.dataset = dict(truth)
+        objects.createIndex()
+        evaluation = judge(objects, objects.loadRes(list(found)), "bbox")
+        evaluation.params.catIds = wanted
+        evaluation.evaluate()
+        evaluation.accumulate()
+    # Thresholds, recalls, classes; of every area, with up to 100 detections a picture.
+    values = evaluation.eval["precision"][..., 0, 2]
+    by_class = {
+        names[number]: Precision(float(values[:, :, k].mean()), float(values[0, :, k].mean()))
+        for k, number in enumerate(wanted)
+        if values[0, 0, k] >= 0  # -1: nothing but crowds
+    }
+    return Scores(_mean(by_class.values()), by_class)
+
+
+def _mean(precisions: Collection[Precision]) -> Precision:
+    if not precisions:
+        return Precision(0.0, 0.0)
+    return Precision(
+        statistics.fmean(one.map_50_95 for one in precisions),
+        statistics.fmean(one.map_50 for one in precisions),
+    )
+
+
+def _pycocotools() -> tuple[Any, Any]:
+    try:
+        from pycocotools.coco import COCO
+        from pycocotools.cocoeval import COCOeval
+    except ImportError:
+        raise ConfigError(
+            "average precision needs pycocotools: pip install 'edgecore[eval]'"
+        ) from None
+    return COCO, COCOeval
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        document = json.loads(path.read_bytes())
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}") from None
+    except ValueError as error:
+        raise ConfigError(f"{path}: expected annotations as JSON, {error}") from None
+    needed = {
+        "images": ("id", "file_name"),
+        "annotations": ("id", "image_id", "category_id", "bbox", "area"),
+        "categories": ("id", "name"),
+    }
+    for part, keys in needed.items():
+        entries = document.get(part) if isinstance(document, dict) else None
+        if not isinstance(entries, list) or not entries:
+            raise ConfigError(f"{path}: expected COCO's form, with a list of {part}")
+        for entry in entries:
+            absent = [key for key in keys if not isinstance(entry, dict) or key not in entry]
+            if absent:
+                raise ConfigError(f"{path}: an entry of {part} has no {absent[0]}")
+    for entry in document["annotations"]:
+        entry.setdefault("iscrowd", 0)
+    return dict(document)
+
+
+def _some(names: Iterable[str], most: int = 5) -> str:
+    listed = list(names)
+    return ", ".join(listed[:most]) + (", ..." if len(listed) > most else "")
+
+
+def _median(timings: Sequence[Timings]) -> Timings:
+    from edgecore.detections import Timings
+
+    return Timings(
+        statistics.median(one.preprocess_ms for one in timings),
+        statistics.median(one.invoke_ms for one in timings),
+        statistics.median(one.postprocess_ms for one in timings),
+    )

@@ -1,0 +1,179 @@
+"""Average precision: what it counts, what it refuses, and the command that prints it."""
+
+import json
+import sys
+
+import numpy as np
+import pytest
+
+import edgecore
+from edgecore import evaluation
+from edgecore.detections import Detections
+from tests.runtime.test_cli import YOLO, complaints
+from tests.runtime.test_cli import edgecore as command
+
+BOX = [10.0, 20.0, 110.0, 80.0]
+
+
+def dataset(*boxes, names=("cat", "dog")):
+    """One picture; boxes are (category, xyxy) or (category, xyxy, crowd)."""
+    return {
+        "images": [{"id": 7, "file_name": "7.png"}],
+        "categories": [{"id": 3 + i, "name": name} for i, name in enumerate(names)],
+        "annotations": [
+            {
+                "id": i,
+                "image_id": 7,
+                "category_id": category,
+                "bbox": [x0, y0, x1 - x0, y1 - y0],
+                "area": (x1 - x0) * (y1 - y0),
+                "iscrowd": int(bool(crowd)),
+            }
+            for i, (category, (x0, y0, x1, y1), *crowd) in enumerate(boxes, 1)
+        ],
+    }
+
+
+def found(*rows):
+    """Result entries of rows (class id, confidence, xyxy)."""
+    detections = Detections(
+        np.array([row[2] for row in rows], np.float32).reshape(-1, 4),
+        np.array([row[1] for row in rows], np.float32),
+        np.array([row[0] for row in rows], np.int32),
+    )
+    return evaluation.results(7, detections, {0: 3, 1: 4})
+
+
+def test_a_box_in_its_place_is_all_there_is_to_find():
+    scores = evaluation.average_precision(dataset((3, BOX)), found((0, 0.9, BOX)))
+    assert scores.precision == pytest.approx((1.0, 1.0))
+    assert list(scores.by_class) == ["cat"]
+
+
+def test_a_box_of_another_class_is_none():
+    scores = evaluation.average_precision(dataset((3, BOX)), found((1, 0.9, BOX)))
+    assert scores.precision == (0.0, 0.0)
+
+
+def test_a_false_box_before_the_true_one_halves_precision():
+    elsewhere = [200.0, 200.0, 260.0, 260.0]
+    rows = found((0, 0.9, elsewhere), (0, 0.8, BOX))
+    assert evaluation.average_precision(dataset((3, BOX)), rows).precision.map_50 == pytest.approx(
+        0.5
+    )
+
+
+def test_a_shifted_box_counts_up_to_its_overlap():
+    shifted = [10.0, 20.0, 110.0, 64.0]  # IoU 44 / 60: seven thirds of a twentieth above a half
+    scores = evaluation.average_precision(dataset((3, BOX)), found((0, 0.9, shifted)))
+    assert scores.precision == pytest.approx((0.5, 1.0))
+
+
+def test_classes_weigh_the_same():
+    truth = dataset((3, BOX), (4, BOX), (4, [200.0, 20.0, 260.0, 80.0]))
+    scores = evaluation.average_precision(truth, found((0, 0.9, BOX)))
+    assert scores.precision == pytest.approx((0.5, 0.5))
+    assert scores.by_class["dog"] == (0.0, 0.0)
+
+
+def test_crowds_are_neither_missed_nor_counted():
+    scores = evaluation.average_precision(dataset((3, BOX), (4, BOX, True)), found((0, 0.9, BOX)))
+    assert scores.precision == pytest.approx((1.0, 1.0))
+    assert list(scores.by_class) == ["cat"]
+
+
+def test_nothing_found_is_zero():
+    assert evaluation.average_precision(dataset((3, BOX)), []).precision == (0.0, 0.0)
+
+
+def test_detections_of_classes_without_a_category_are_left_out():
+    assert found((5, 0.9, BOX)) == []
+
+
+@pytest.fixture(scope="module")
+def road():
+    return edgecore.Detector.from_file()
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("", "expected annotations as JSON"),
+        ("[]", "expected COCO's form, with a list of images"),
+        ('{"images": [{"id": 1}]}', "an entry of images has no file_name"),
+        (
+            '{"images": [{"id": 1, "file_name": "a"}], "annotations": []}',
+            "with a list of annotations",
+        ),
+    ],
+)
+def test_annotations_in_another_form_are_refused(tmp_path, road, content, said):
+    file = tmp_path / "truth.json"
+    file.write_text(content)
+    with pytest.raises(edgecore.ConfigError, match=said):
+        evaluation.evaluate(road, file, tmp_path)
+
+
+def test_annotations_of_other_classes_are_refused(tmp_path, road):
+    file = tmp_path / "truth.json"
+    file.write_text(json.dumps(dataset((3, BOX))))
+    with pytest.raises(edgecore.ConfigError, match=r"none of its categories .cat, dog. is a class"):
+        evaluation.evaluate(road, file, tmp_path)
+
+
+def test_a_missing_file_is_named(tmp_path, road):
+    with pytest.raises(edgecore.ConfigError, match=r"truth.json: No such file"):
+        evaluation.evaluate(road, tmp_path / "truth.json", tmp_path)
+
+
+def test_a_missing_picture_is_named(tmp_path, road):
+    file = tmp_path / "truth.json"
+    file.write_text(json.dumps(dataset((3, BOX), names=("car",))))
+    with pytest.raises(edgecore.SourceError, match=r"7.png: no such file"):
+        evaluation.evaluate(road, file, tmp_path)
+
+
+def test_without_pycocotools_it_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pycocotools.coco", None)
+    with pytest.raises(edgecore.ConfigError, match=r"pip install 'edgecore\[eval\]'"):
+        evaluation.average_precision(dataset((3, BOX)), [])
+
+
+def test_the_command_prints_a_table_and_keeps_it(test_data, tmp_path):
+    truth = json.loads((test_data / "voc50" / "instances.json").read_text())
+    kept = truth["images"][:4]
+    ids = {entry["id"] for entry in kept}
+    truth["images"] = kept
+    truth["annotations"] = [one for one in truth["annotations"] if one["image_id"] in ids]
+    truth["categories"].append({"id": 99, "name": "unicorn"})
+    (tmp_path / "truth.json").write_text(json.dumps(truth))
+    pictures = test_data / "voc50" / "images"
+    model = test_data / YOLO
+    done = command(
+        tmp_path,
+        "eval",
+        *("--model", model, "--model", test_data / "models" / "yolov5n-int8.tflite"),
+        *("--labels", test_data / "models" / "coco80_labels.txt"),
+        *("--coco", "truth.json", "--images", pictures, "--json", "eval.json"),
+    )
+    assert done.returncode == 0, done.stderr
+    rows = json.loads((tmp_path / "eval.json").read_text())
+    assert [row["model"].rpartition("/")[2] for row in rows] == [
+        "yolov8n_full_integer_quant.tflite",
+        "yolov5n-int8.tflite",
+    ]
+    for row in rows:
+        assert 0.4 < row["map_50"] <= 1.0
+        assert row["map_50_95"] < row["map_50"]
+        assert row["invoke_ms"] > 0
+        assert row["pictures"] == 4
+        assert row["not_judged"] == ["unicorn"]
+        assert f"{row['map_50_95']:.4f}" in done.stdout
+        assert f"{row['megabytes']:.2f}" in done.stdout
+    assert "does not name them: unicorn" in done.stdout
+
+
+def test_the_command_names_what_is_missing(tmp_path):
+    done = command(tmp_path, "eval", "-m", "no.tflite", "--coco", "no.json", "--images", ".")
+    assert done.returncode == 1
+    assert "no.tflite: no such model file" in complaints(done)[0]
