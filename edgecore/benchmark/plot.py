@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from PIL import Image, ImageDraw, ImageFont
 
-from edgecore.benchmark.suite import Result
+from edgecore.benchmark.result import Result
 
 WIDTH, MARGIN, LABELS, TIMES = 1300, 28, 420, 110
 BAR, GAP, HEADING = 18, 12, 54

@@ -6,12 +6,13 @@ time less what other processes took of it.
 
 from __future__ import annotations
 
-import statistics
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
+
+from edgecore.benchmark.result import summary
 
 TURN_NS = 1_000_000
 """A turn repeats its call until it should take about this long."""
@@ -109,7 +110,7 @@ class Race:
 
     def timings(self) -> dict[str, Timing]:
         """Of every entrant that had a turn."""
-        return {e.name: _timing(e.samples_us) for e in self.entrants if e.samples_us}
+        return {e.name: Timing(*summary(e.samples_us)) for e in self.entrants if e.samples_us}
 
     def _timed(self, call: Callable[[Any], object], calls: int) -> int:
         inputs = [self._next() for _ in range(calls)]
@@ -129,10 +130,3 @@ def arithmetic(_: object) -> int:
     for _ in range(2000):
         x = (x * 1_664_525 + 1_013_904_223) & 0xFFFF_FFFF
     return x
-
-
-def _timing(samples: list[float]) -> Timing:
-    if len(samples) == 1:
-        return Timing(samples[0], 0.0, 1)
-    low, middle, high = statistics.quantiles(samples, n=4, method="inclusive")
-    return Timing(middle, high - low, len(samples))

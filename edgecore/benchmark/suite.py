@@ -1,13 +1,11 @@
-"""What `edgecore bench` measures: kernels on every instruction set, and a model."""
+"""The kernels, as `edgecore bench` measures them: on every instruction set, in turns."""
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -15,30 +13,12 @@ import numpy.typing as npt
 from edgecore import heads, isa
 from edgecore.benchmark import boxes, pixels, tensors
 from edgecore.benchmark.race import Entrant, Race, arithmetic
+from edgecore.benchmark.result import Result, result
 from edgecore.decoding import decode
-from edgecore.frame import Frame
 from edgecore.preprocessing import Preprocessor
 from edgecore.suppression import nms
-from edgecore.synthetic import rgb_to_nv12
-
-if TYPE_CHECKING:
-    from edgecore.detector import Detector
 
 Made: TypeAlias = tuple[Callable[[Any], object], Sequence[Any]]
-
-MODEL_FRAME = (1280, 720)
-WARM_UP = 3
-
-
-class Result(NamedTuple):
-    """The time of one job on one instruction set, stage or engine."""
-
-    group: str
-    job: str
-    variant: str
-    median_us: float
-    iqr_us: float
-    turns: int
 
 
 @dataclass(frozen=True)
@@ -70,48 +50,9 @@ def yardsticks(seconds: float) -> list[Result]:
         Entrant("arithmetic loop", arithmetic),
     ]
     return [
-        Result("yardsticks", result.variant, "any", *result[3:])
-        for result in _raced("yardsticks", "", entrants, [None], seconds)
+        row._replace(job=row.variant, variant="any")
+        for row in _raced("yardsticks", "", entrants, [None], seconds)
     ]
-
-
-def detection(path: Path | None, engine: str, num_threads: int, seconds: float) -> list[Result]:
-    """Stages of `Detector.detect` on a seeded 720p NV12 frame, by the wall's clock.
-
-    Args:
-        path: TFLite file; None: the embedded model.
-        engine: as `Detector.from_file` takes it.
-        num_threads: of the engine.
-        seconds: about how long to measure.
-    """
-    from edgecore.detector import Detector
-
-    detector = Detector.from_file(path, engine=engine, num_threads=num_threads)
-    width, height = MODEL_FRAME
-    frame = Frame(rgb_to_nv12(pixels.picture(width, height)), width, height, "nv12")
-    name = f"{'embedded model' if path is None else path.name}, {width}x{height} NV12 frame"
-    stages = _stages(detector, frame, seconds)
-    return [
-        Result("detection", name, stage, *_summary([ms * 1000 for ms in times]))
-        for stage, times in stages.items()
-    ]
-
-
-def _stages(detector: Detector, frame: Frame, seconds: float) -> dict[str, list[float]]:
-    spent: dict[str, list[float]] = {"preprocess": [], "invoke": [], "postprocess": []}
-    for _ in range(WARM_UP):
-        detector.detect(frame)
-    while len(spent["invoke"]) < 3 or sum(map(sum, spent.values())) < seconds * 1000:
-        timings = detector.detect(frame).timings
-        spent["preprocess"].append(timings.preprocess_ms)
-        spent["invoke"].append(timings.invoke_ms)
-        spent["postprocess"].append(timings.postprocess_ms)
-    return spent
-
-
-def _summary(samples: list[float]) -> tuple[float, float, int]:
-    low, middle, high = statistics.quantiles(samples, n=4, method="inclusive")
-    return middle, high - low, len(samples)
 
 
 def _raced(
@@ -120,7 +61,7 @@ def _raced(
     race = Race(entrants, inputs, seconds)
     for _ in range(race.rounds):
         race.round()
-    return [Result(group, name, variant, *timing) for variant, timing in race.timings().items()]
+    return [result(group, name, one.name, one.samples_us) for one in entrants if one.samples_us]
 
 
 def _preprocessing() -> Iterator[Job]:

@@ -6,7 +6,7 @@ import datetime
 import json as notation
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,10 +15,11 @@ import typer
 
 from edgecore.errors import ConfigError, EngineError
 
+from .comparing import compare_kept, write_page
 from .progress import progress_bar
 
 if TYPE_CHECKING:
-    from edgecore.benchmark.suite import Result
+    from edgecore.benchmark.result import Result
 
 EXAMPLES = """
 [bold]Examples[/]
@@ -28,11 +29,25 @@ edgecore bench
 edgecore bench --only heads --seconds 2
 
 edgecore bench --model yolov8n.tflite --json bench.json --plot bench.png
+
+edgecore bench --compare monday.json friday.json
+
+edgecore bench --compare pi5.json jetson.json eval.json --html boards.html
 """
-PARTS = ("preprocess", "NMS", "heads", "detection")
+PASSES = 3
+"""Times that everything is measured, one after the other, so that a later load shows as noise."""
+
+PARTS = ("preprocess", "NMS", "heads", "detection", "invoke", "link")
 
 
 def bench(
+    kept: Annotated[
+        list[Path] | None,
+        typer.Argument(help="With --compare: results kept by --json.", metavar="[FILE...]"),
+    ] = None,
+    compare: Annotated[
+        bool, typer.Option("--compare", help="Measure nothing; compare the FILEs.")
+    ] = False,
     model: Annotated[
         Path | None,
         typer.Option(
@@ -47,10 +62,17 @@ def bench(
         Path | None, typer.Option("--json", help="Keep the results here.", metavar="FILE")
     ] = None,
     plot: Annotated[Path | None, typer.Option(help="Draw them here.", metavar="PNG")] = None,
+    html: Annotated[
+        Path | None, typer.Option(help="A page of them, side by side.", metavar="FILE")
+    ] = None,
     seconds: Annotated[
-        float, typer.Option(min=0.01, max=60, metavar="S", help="About how long for each row.")
+        float,
+        typer.Option(min=0.01, max=60, metavar="S", help="About how long for each row."),
     ] = 0.5,
     engine: Annotated[str, typer.Option(metavar="NAME", help="auto, litert or tflite.")] = "auto",
+    accelerator: Annotated[
+        str, typer.Option(metavar="NAME", help="Of the model: cpu, or an accelerator.")
+    ] = "cpu",
     num_threads: Annotated[
         int, typer.Option(min=1, max=64, metavar="N", help="Of the engine.")
     ] = 1,
@@ -58,15 +80,20 @@ def bench(
     """Measure preprocessing, suppression and heads on every instruction set, and a model.
 
     Kernels run pinned to one core, on seeded input, in turns; times are medians of processor time.
-    Cold frames come from memory, hot ones from cache. The model runs unpinned, by the wall's clock.
+    Cold frames come from memory, hot ones from cache. The model and the link to a simulated device
+    run unpinned, by the wall's clock.
     """
+    for option, path in (("--json", json), ("--plot", plot), ("--html", html)):
+        if path is not None and not path.absolute().parent.is_dir():
+            raise ConfigError(f"{option}: {path.parent}: no such folder")
+    if compare:
+        return compare_kept(kept or [], html)
+    if kept:
+        raise ConfigError(f"expected --compare before files of results, got {kept[0]} without it")
     chosen = _chosen(only)
     if engine not in {"auto", "litert", "tflite"}:
         raise ConfigError(f"--engine: expected auto, litert or tflite, got {engine!r}")
-    for option, path in (("--json", json), ("--plot", plot)):
-        if path is not None and not path.absolute().parent.is_dir():
-            raise ConfigError(f"{option}: {path.parent}: no such folder")
-    results = _measure(chosen, model, engine, num_threads, seconds)
+    results = _measure(chosen, model, engine, accelerator, num_threads, seconds)
     _print(results)
     document = _document(results)
     if json is not None:
@@ -77,6 +104,11 @@ def bench(
 
         draw(results, f"edgecore on {document['machine']}, {document['date']}").save(plot, "PNG")
         print(f"plot: {plot}", file=sys.stderr)
+    if html is not None:
+        from edgecore.benchmark.comparison import Run
+
+        about = str(document["machine"]), str(document["date"]), str(document["edgecore"])
+        write_page(html, [Run("this run", *about, {row[:3]: row for row in results})], [])
 
 
 def _chosen(only: list[str] | None) -> list[str]:
@@ -87,31 +119,50 @@ def _chosen(only: list[str] | None) -> list[str]:
 
 
 def _measure(
-    chosen: list[str], model: Path | None, engine: str, num_threads: int, seconds: float
+    chosen: list[str],
+    model: Path | None,
+    engine: str,
+    accelerator: str,
+    num_threads: int,
+    seconds: float,
 ) -> list[Result]:
-    from edgecore.benchmark import suite
+    from edgecore.benchmark import link, suite
+    from edgecore.benchmark import model as models
+    from edgecore.benchmark.result import merged
 
+    seconds /= PASSES
+    whole: dict[str, Callable[[], Iterable[Result]]] = {
+        "detection": lambda: models.stages(model, engine, accelerator, num_threads, seconds),
+        "invoke": lambda: models.invocations(model, engine, accelerator, seconds),
+        "link": lambda: (*link.codec(seconds), *link.round_trips(seconds)),
+    }
+    whole = {name: measure for name, measure in whole.items() if name in chosen}
     jobs = [job for job in suite.jobs() if job.group in chosen]
-    results: list[Result] = []
+    passes: list[list[Result]] = []
     with progress_bar() as progress:
-        bar = progress.add_task("", total=len(jobs) + 1 + ("detection" in chosen))
-        if "detection" in chosen:
-            progress.update(bar, description="model")
-            try:
-                results += suite.detection(model, engine, num_threads, seconds)
-            except EngineError as reason:
-                if model is not None:
-                    raise
-                progress.console.print(f"edgecore: detection is left out: {reason}", markup=False)
-            progress.advance(bar)
-        with _one_core():
-            for job in jobs:
-                progress.update(bar, description=f"{job.group}: {job.name}")
-                results += job.run(seconds)
+        bar = progress.add_task("", total=PASSES * (len(jobs) + 1 + len(whole)))
+        for _ in range(PASSES):
+            results: list[Result] = []
+            for name, measure in list(whole.items()):
+                progress.update(bar, description=name)
+                try:
+                    results += measure()
+                except EngineError as reason:
+                    if model is not None:
+                        raise
+                    progress.console.print(f"edgecore: {name} is left out: {reason}", markup=False)
+                    del whole[name]
                 progress.advance(bar)
-            results += suite.yardsticks(seconds)
+            with _one_core():
+                for job in jobs:
+                    progress.update(bar, description=f"{job.group}: {job.name}")
+                    results += job.run(seconds)
+                    progress.advance(bar)
+                results += suite.yardsticks(seconds)
+                progress.advance(bar)
+            passes.append(results)
     places = [*PARTS, "yardsticks"]
-    return sorted(results, key=lambda result: places.index(result.group))
+    return sorted(merged(passes), key=lambda result: places.index(result.group))
 
 
 @contextmanager
@@ -167,9 +218,9 @@ def _print(results: list[Result]) -> None:
         rows = [result for result in results if result.group == group]
         variants = list(dict.fromkeys(row.variant for row in rows))
         table = Table(box=box.SIMPLE_HEAD, title=group, title_justify="left")
-        table.add_column("", overflow="fold", min_width=40)
+        table.add_column("", overflow="fold", min_width=30)
         for variant in variants:
-            table.add_column("" if group == "yardsticks" else variant, justify="right")
+            table.add_column("" if variant == "any" else variant, justify="right")
         for job in dict.fromkeys(row.job for row in rows):
             cells = {row.variant: row for row in rows if row.job == job}
             texts = []

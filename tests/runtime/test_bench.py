@@ -11,12 +11,15 @@ from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 from PIL import Image
 
 from edgecore import isa
+from edgecore.benchmark.comparison import Run, compare, load
 from edgecore.benchmark.race import Entrant, Race
+from edgecore.benchmark.result import Result
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -56,7 +59,9 @@ def test_a_run_leaves_table_json_and_plot(tmp_path: Path) -> None:
         "preprocess",
         "invoke",
         "postprocess",
+        "whole",
     }
+    assert all(row["low_us"] <= row["median_us"] <= row["high_us"] for row in timed)
     with Image.open(tmp_path / "bench.png") as picture:
         assert picture.width > 800
         assert len(picture.getcolors(1 << 20)) > 5
@@ -66,16 +71,114 @@ def test_a_run_leaves_table_json_and_plot(tmp_path: Path) -> None:
     ("arguments", "message"),
     [
         (["--only", "pixels"], "--only: expected one of preprocess, NMS, heads, detection"),
+        (["--compare", "gone.json", "gone.json"], "gone.json: No such file"),
+        (["gone.json"], "expected --compare before files of results, got gone.json without it"),
+        (["--compare"], "--compare: expected two files"),
+        (["--compare", "no.json", "no.json"], "expected results that `edgecore bench --json`"),
         (["--engine", "onnx"], "--engine: expected auto, litert or tflite, got 'onnx'"),
         (["--plot", "nowhere/bench.png"], "--plot: nowhere: no such folder"),
         (["--model", "gone.tflite", "--only", "detection"], "gone.tflite"),
     ],
 )
 def test_wrong_arguments_are_one_line(tmp_path: Path, arguments: list[str], message: str) -> None:
+    (tmp_path / "no.json").write_text("{}")
     done = bench(tmp_path, *arguments)
     assert done.returncode == 1
     assert message in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_the_model_by_threads_and_the_link_are_parts(tmp_path: Path) -> None:
+    done = bench(
+        tmp_path,
+        *("--only", "invoke", "--only", "link", "--seconds", "0.01", "--html", "page.html"),
+    )
+    assert done.returncode == 0, done.stderr
+    assert "1 thread" in done.stdout
+    assert "request to sim: and back" in done.stdout
+    assert "embedded model on" in (tmp_path / "page.html").read_text()
+
+
+def kept(folder: Path, name: str, machine: str = "board", **medians: float) -> Path:
+    """A run whose passes lie 1 % apart; a row for each name, and a yardstick."""
+    rows = [
+        Result("group", job, "any", us, us / 100, 9, us * 0.99, us * 1.01)
+        for job, us in {"yardstick": 100.0, **medians}.items()
+    ]
+    rows[0] = rows[0]._replace(group="yardsticks")
+    path = folder / f"{name}.json"
+    document = {"machine": machine, "date": "2026-01-01", "edgecore": "0.1.0"}
+    path.write_text(json.dumps(document | {"results": [row._asdict() for row in rows]}))
+    return path
+
+
+def run_kept(path: Path) -> Run:
+    run = load(path)
+    assert isinstance(run, Run)
+    return run
+
+
+def verdicts(before: Path, after: Path) -> dict[str, str]:
+    found = compare(run_kept(before), run_kept(after)).changes
+    return {one.before.job: one.verdict for one in found}
+
+
+def test_what_changed_is_told_from_noise(tmp_path: Path) -> None:
+    before = kept(tmp_path, "before", a=10.0, b=10.0, c=10.0, d=10.0)
+    after = kept(tmp_path, "after", a=9.0, b=10.3, c=11.0, e=10.0)
+    assert verdicts(before, after) == {"a": "quicker", "b": "same", "c": "slower"}
+    comparison = compare(run_kept(before), run_kept(after))
+    assert [key[1] for key in comparison.gone] == ["d"]
+    assert [key[1] for key in comparison.come] == ["e"]
+
+
+def test_a_row_whose_passes_differ_is_the_same(tmp_path: Path) -> None:
+    before, after = kept(tmp_path, "before", a=10.0), kept(tmp_path, "after", a=20.0)
+    document = json.loads(after.read_text())
+    document["results"][1]["low_us"] = 10.0
+    after.write_text(json.dumps(document))
+    assert verdicts(before, after) == {"a": "same"}
+
+
+def test_a_slower_machine_is_not_a_slower_row(tmp_path: Path) -> None:
+    before = kept(tmp_path, "before", a=10.0, b=10.0)
+    after = kept(tmp_path, "after", yardstick=120.0, a=12.0, b=20.0)
+    assert verdicts(before, after) == {"a": "same", "b": "slower"}
+
+
+def test_compare_prints_what_changed(tmp_path: Path) -> None:
+    kept(tmp_path, "before", a=10.0, b=10.0)
+    kept(tmp_path, "after", a=20.0, b=10.0)
+    done = bench(tmp_path, "--compare", "before.json", "after.json")
+    assert done.returncode == 0, done.stderr
+    assert "2.00" in done.stdout
+    assert "slower" in done.stdout
+    assert "1 of 2 rows are the same within noise" in done.stdout
+
+
+def test_a_page_holds_boards_and_models(tmp_path: Path) -> None:
+    kept(tmp_path, "pi", machine="Cortex <A76>", a=30.0)
+    kept(tmp_path, "pc", machine="EPYC", a=10.0, b=5.0)
+    kept(tmp_path, "jetson", a=20.0)
+    stages = {"preprocess_ms": 1, "invoke_ms": 10.0, "postprocess_ms": 1}
+    rows = [
+        {"model": f"/m/{name}.tflite", "map_50_95": m, "map_50": m, "megabytes": 3, **stages}
+        for name, m in (("small", 0.2), ("large", 0.4))
+    ]
+    (tmp_path / "eval.json").write_text(json.dumps(rows))
+    done = bench(
+        tmp_path,
+        *("--compare", "pi.json", "pc.json", "jetson.json", "eval.json", "--html", "page.html"),
+    )
+    assert done.returncode == 0, done.stderr
+    page = (tmp_path / "page.html").read_text()
+    assert "Cortex &lt;A76&gt;" in page
+    assert page.count("not measured") == 2
+    assert page.count('class="time best"') == 1
+    assert page.index("<td>large</td>") < page.index("<td>small</td>")
+    assert page.count("<circle") == 2
+    body = page[page.index("<body>") : page.index("</html>")]
+    assert ElementTree.fromstring(body).tag == "body"
 
 
 def test_entrants_take_turns() -> None:
