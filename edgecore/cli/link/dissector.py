@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from edgecore.errors import ConfigError
+from edgecore.cli.key import KeyFile, connected
 
 EXAMPLES = """
 [bold]Examples[/]
@@ -26,12 +26,12 @@ def dissector(
             metavar="FILE|URL",
         ),
     ] = None,
+    key_file: KeyFile = None,
 ) -> None:
     """Print a Wireshark dissector in Lua, made from a table of messages.
 
     It reads recordings of `edgecore link record`, which are pcapng files of link type DLT_USER0.
     """
-    import firmware_bridge as fb
     from firmware_bridge.dissector import lua
     from firmware_bridge.recording import Recording
     from firmware_bridge.schema import COMPILED
@@ -41,9 +41,6 @@ def dissector(
     elif Path(source).is_file():
         schema = Recording(Path(source)).schema
     else:
-        try:
-            with fb.connect(source) as link:
-                schema = link.schema
-        except ValueError as error:
-            raise ConfigError(str(error)) from None
+        with connected(source, key_file) as link:
+            schema = link.schema
     print(lua(schema), end="")
