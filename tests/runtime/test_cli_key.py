@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 from pathlib import Path
@@ -79,6 +80,46 @@ def test_update_takes_the_key_and_is_refused_without(tmp_path: Path) -> None:
         done = edgecore(tmp_path, *update, "--key-file", key)
         assert done.returncode == 0, done.stderr
         assert "version 3 runs and is confirmed" in done.stdout
+
+
+def test_recording_of_a_keyed_link_holds_no_key_and_is_verified_by_it(
+    tmp_path: Path, device: str
+) -> None:
+    given = ("--key-file", "link.key")
+    done = edgecore(tmp_path, "link", "record", device, "a.pcapng", "--duration", 1, *given)
+    assert done.returncode == 0, done.stderr
+    assert knows_no_key(told(tmp_path) + done.stdout.encode() + done.stderr.encode())
+
+    for key, verdict in ((given, True), ((), None)):
+        done = edgecore(tmp_path, "link", "decode", "a.pcapng", "--json", *key)
+        documents = [json.loads(line) for line in done.stdout.splitlines()]
+        assert {one["error"] for one in documents} == {None}
+        sealed = [one["seal"] for one in documents if one["kind"] != "HELLO"]
+        assert {seal["verified"] for seal in sealed} == {verdict}
+        imu = next(one for one in documents if one["message"] == "imu")
+        assert 9 < imu["records"][0]["accel_z"] < 11
+        assert knows_no_key(done.stdout)
+    done = edgecore(tmp_path, "link", "decode", "a.pcapng", *given)
+    assert f"sealed #1 {sealed[0]['tag']}, verified" in done.stdout
+    done = edgecore(tmp_path, "link", "dissector", "a.pcapng")
+    assert knows_no_key(done.stdout)
+
+
+def test_replay_with_a_key_speaks_to_hosts_that_have_it_only(tmp_path: Path, device: str) -> None:
+    given = ("--key-file", "link.key")
+    edgecore(tmp_path, "link", "record", device, "a.pcapng", "--duration", 2, *given)
+    replay = ("link", "replay", "a.pcapng", *given, "--listen", f"unix:{tmp_path}/replay.sock")
+    with subprocess.Popen(
+        command(*replay), cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        url = process.stdout.readline().strip()
+        done = edgecore(tmp_path, "link", "monitor", url, "--duration", 1)
+        assert "the device requires a key, and none was given" in complaints(done)[0]
+        done = edgecore(tmp_path, "link", "monitor", url, "--duration", 2, *given)
+        assert "; authenticated; " in done.stdout
+        assert any(line.startswith("imu ") for line in done.stdout.splitlines())
+        process.terminate()
 
 
 @pytest.mark.parametrize(

@@ -36,11 +36,13 @@ def dissector(
     from firmware_bridge.recording import Recording
     from firmware_bridge.schema import COMPILED
 
+    sealed = False
     if source is None:
         schema = COMPILED
     elif Path(source).is_file():
-        schema = Recording(Path(source)).schema
+        recording = Recording(Path(source))
+        schema, sealed = recording.schema, recording.sealed
     else:
         with connected(source, key_file) as link:
             schema = link.schema
-    print(lua(schema), end="")
+    print(lua(schema, sealed=sealed), end="")

@@ -69,7 +69,11 @@ def record(
         came = stack.enter_context(interruption())
         door = _door(stack, pty_link, listen)
         info, schema = _introduce(url, key_file)
-        device = {"name": info.name, "version": info.version}
+        device = {
+            "name": info.name,
+            "version": info.version,
+            "authenticated": info.authenticated,
+        }
         recorder = stack.enter_context(Recorder(file, url=url, device=device))
         recorder.table(schema)
         relay = stack.enter_context(Relay(url, door, recorder.add))
