@@ -569,3 +569,21 @@ def test_any_garbage_leaves_the_session_working(data, seed):
         at += step
     pair.request(b"still", 1)
     assert pair.outcome(1).outcome == Outcome.DONE
+
+
+def test_hello_says_the_limits_of_its_sender():
+    pair = Pair(window=4, slot_bytes=48).open()
+    assert pair.host.peer["body_max"] == pair.device.peer["body_max"] == 512
+    assert (pair.host.peer["window"], pair.host.peer["slot_bytes"]) == (4, 48)
+
+
+def test_clock_exchanges_are_filled_up_with_zeros():
+    pair = Pair().open()
+    pair.request(b"\xff" * 60, 1)
+    pair.outcome(1)
+    pair.host.ping(64)
+    pair.run(0.1)
+    for line, kind, stamps in ((pair.down, 6, 8), (pair.up, 7, 24)):
+        frames = codec.Decoder().feed(bytes(line.written))
+        (body,) = [frame.payload for frame in frames if frame.kind == kind]
+        assert body[stamps:] == bytes(64 - stamps)

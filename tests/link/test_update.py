@@ -85,6 +85,11 @@ def test_state_says_what_runs() -> None:
     assert state(host) == (CONFIRMED, 1, 4, 4, 1280)
 
 
+def test_state_says_whether_signatures_can_be_checked() -> None:
+    for flash, verifies in ((Flash(verify=verify, **SMALL), 1), (Flash(**SMALL), 0)):
+        assert Bench(flash).connect().answer(STATE).payload[2] == verifies
+
+
 def test_only_what_was_brought_is_activated_and_only_what_runs_is_confirmed() -> None:
     host = bench()
     assert host.answer(ACTIVATE, b"\1\0").status != 0
