@@ -587,3 +587,19 @@ def test_clock_exchanges_are_filled_up_with_zeros():
         frames = codec.Decoder().feed(bytes(line.written))
         (body,) = [frame.payload for frame in frames if frame.kind == kind]
         assert body[stamps:] == bytes(64 - stamps)
+
+
+def test_host_knocks_at_twice_the_wait_each_time_up_to_400_ms():
+    host = Session(device=False, boot_id=7, now_us=0)
+    knocks = [now_us for now_us in range(0, 2_500_000, 1000) if host.output(now_us)]
+    gaps = [after - before for before, after in itertools.pairwise(knocks)]
+    assert gaps[:5] == [50_000, 100_000, 200_000, 400_000, 400_000]
+
+
+def test_time_left_travels_in_milliseconds():
+    pair = Pair().open()
+    pair.request(b"", 1, timeout_ms=60_000)
+    pair.run(0.01)
+    frames = codec.Decoder().feed(bytes(pair.down.written))
+    (left,) = [struct.unpack_from("<H", f.payload, 4)[0] for f in frames if f.kind == 1]
+    assert left in (59_999, 60_000)

@@ -249,3 +249,12 @@ def test_label_with_any_bit_flipped_is_not_believed() -> None:
     for bit in range(8 * 128):
         memory = flipped(content, 2 * size, bit)
         assert Firmware(flash=Flash(verify=verify, memory=memory, **SMALL)).image["version"] == 0
+
+
+def test_room_is_what_a_slot_has_marks_for() -> None:
+    flash = Flash(verify=verify, sector_bytes=256, sectors=26, unit_bytes=32)
+    host = Bench(flash).connect()
+    assert state(host)[-1] == 4 * 256  # behind 128 bytes of label there are 4 units
+    image = random.Random(5).randbytes(4 * 256)
+    host.install(image, 1)
+    assert runs(host, image)
