@@ -11,6 +11,7 @@
 #   make native  the kernels' own tests: here, under sanitizers, and on ARM under qemu
 #   make fuzz    libFuzzer over kernels, heads, suppression and link; FUZZ_RUNS executions each
 #   make mutants  plants mistakes in the link's C, MUTANTS of them by SEED; tests must notice each
+#   make smp     smpclient through the link
 #   make size    what the link costs a Cortex-M4: flash and RAM, by the compiler's own tools
 #   make system  installs, as root, the Debian packages that some tests need
 #   make clean   removes what the others made
@@ -35,7 +36,7 @@ SYSTEM_PACKAGES := ccache clang libclang-rt-dev gcc-arm-none-eabi libnewlib-arm-
 PIP := -m pip install --quiet --disable-pip-version-check
 
 .PHONY: run ready test test-litert test-tflite prove prove-tflite prove-fuzz prove-mutants lint format \
-	schema bench train sanitize native fuzz mutants size system clean
+	schema bench train sanitize native fuzz mutants smp size system clean
 
 run: .venv/ready
 	.venv/bin/edgecore run --out $(OUT) --duration $(DURATION)
@@ -125,6 +126,10 @@ sanitize: .venv/ready .venv/tools
 	ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 EDGECORE_SANITIZED=1 \
 	.venv/bin/pytest --override-ini pythonpath='build/asan/lib .' tests/vision tests/link $(PYTEST_ARGS)
 
+# smpclient through the link, in an environment of its own.
+smp: .venv-smp/ready
+	.venv-smp/bin/python -m pytest tests/link/test_smp.py $(PYTEST_ARGS)
+
 # Random cases of each kind on each machine.
 NATIVE_COUNT ?= 1000
 
@@ -164,6 +169,11 @@ system:
 	.venv-train/bin/python $(PIP) --no-build-isolation --editable '.[litert,train]'
 	touch $@
 
+.venv-smp/ready: pyproject.toml setup.py $(NATIVE) | .venv-smp/bin/python
+	.venv-smp/bin/python $(PIP) --no-build-isolation --editable '.[smp]'
+	.venv-smp/bin/python $(PIP) --group test
+	touch $@
+
 .venv/tools: pyproject.toml | .venv/bin/python
 	.venv/bin/python $(PIP) --group test --group lint
 	touch $@
@@ -180,6 +190,11 @@ system:
 
 .venv-train/bin/python: | check-tools
 	$(PYTHON) -m venv .venv-train
+	$@ $(PIP) --upgrade pip
+	$@ $(PIP) --group build
+
+.venv-smp/bin/python: | check-tools
+	$(PYTHON) -m venv .venv-smp
 	$@ $(PIP) --upgrade pip
 	$@ $(PIP) --group build
 
@@ -200,5 +215,5 @@ check-tools:
 		echo "missing: $$tool, a C and C++17 compiler: apt-get install build-essential"; exit 1; }; done
 
 clean:
-	rm -rf .venv .venv-tflite .venv-train build out dist *.egg-info firmware_bridge/_*.c
+	rm -rf .venv .venv-tflite .venv-train .venv-smp build out dist *.egg-info firmware_bridge/_*.c
 	find edgecore firmware_bridge -name '*.so' -delete

@@ -85,7 +85,7 @@ class Connection:
         self.clock = Clock(self.carrier)
         self.subscriptions = Subscriptions(self.carrier, self.clock)
         self.requests = Requests(self.carrier)
-        self.transfers = Transfers(self.carrier)
+        self.transfers = Transfers(self.carrier, self.requests)
         self.schema: Schema = COMPILED
         self.change = StateChange("connecting", "", time.monotonic_ns())
         self.line, self.byte_ns = "", 0

@@ -100,6 +100,7 @@ class Link:
             body_max=min(BODY_MAX, peer["body_max"]),
             payload_max=min(PAYLOAD_MAX, peer["slot_bytes"]),
             window=peer["window"],
+            keyed=peer["keyed"],
             authenticated=self._connection.carrier.authenticated,
         )
 
@@ -320,6 +321,7 @@ class Link:
 
         Raises:
             TransferError: the device refused; `.status` says why, and the old image still runs.
+            AuthenticationError: it takes nothing from a host that does not prove its key.
             BridgeTimeoutError: no progress; the old image still runs.
             LinkBusyError: another transfer runs on this link.
             LinkClosedError: the link was closed.

@@ -170,6 +170,7 @@ typedef struct {
     uint32_t boot_id, schema_hash;
     uint16_t body_max, slot_bytes;
     uint8_t protocol_min, protocol_max, window;
+    bool keyed; /* it has a key, whether or not this session is authenticated by it */
     char name[EC_NAME_MAX + 1], version[EC_NAME_MAX + 1];
 } ec_peer;
 

@@ -70,6 +70,7 @@ class AgentConfig:
         source: as `edgecore.sources.open` takes it.
         model: a model file; None is the embedded road model.
         link: as `firmware_bridge.connect` takes it; `none` runs without firmware.
+        key_file: holds the link's key, mode 0600; with one, only a device that has it is spoken to.
         out: the folder of the results; None makes a new one under `runs/`.
         duration_s: end after so long; 0 is when the source ends.
     """
@@ -77,6 +78,7 @@ class AgentConfig:
     source: str = "synthetic:"
     model: str | None = None
     link: str = "sim:"
+    key_file: str | None = None
     out: str | None = None
     duration_s: Annotated[float, Range(0, 1e7)] = 0.0
     detector: DetectorSettings = field(default_factory=DetectorSettings)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from edgecore.cli.key import KeyFile, key_in
 from edgecore.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ def run(
             metavar="URL",
         ),
     ] = None,
+    key_file: KeyFile = None,
     out: Annotated[
         str | None,
         typer.Option(
@@ -107,6 +109,7 @@ def run(
             "source": source,
             "model": model,
             "link": link,
+            "key_file": None if key_file is None else str(key_file),
             "out": out,
             "duration_s": duration,
             "detector.engine": engine,
@@ -205,8 +208,9 @@ def open_uplink(config: AgentConfig, epoch_ns: int, events: EventLog) -> Uplink 
     url = config.link
     if url.partition(":")[0] == "sim" and "epoch_ns=" not in url:
         url += ("&" if "?" in url else "?") + f"epoch_ns={epoch_ns}"
+    key = key_in(None if config.key_file is None else Path(config.key_file))
     try:
-        return Uplink(url, config.alert, events)
+        return Uplink(url, config.alert, events, key=key)
     except ValueError as error:
         raise ConfigError(f"link: {error}") from None
 

@@ -6,6 +6,7 @@ import struct
 import pytest
 
 from firmware_bridge import codec
+from firmware_bridge._link import Session
 from firmware_bridge.events import Outcome
 from tests.link.pair import Pair
 
@@ -63,3 +64,19 @@ def test_wait_follows_the_round_trip():
     stats = pair.host.stats
     assert stats["srtt_us"] == pytest.approx(50_500, abs=10)
     assert stats["srtt_us"] < stats["rto_us"] < stats["srtt_us"] + 100  # it never varied
+
+
+def test_the_wait_is_doubled_six_times_and_then_no_more():
+    pair = Pair().open()
+    patient = {"silence_ms": 60_000, "now_us": pair.now_us}
+    pair.host = Session(device=False, boot_id=8, name="host", **patient)
+    pair.device = Session(device=True, boot_id=101, window=8, slot_bytes=64, **patient)
+    pair.open()
+    for token in range(20):
+        pair.request(b"", token)
+        pair.outcome(token)
+    pair.down.cut = True
+    pair.request(b"", 99)
+    times = [at for at, _ in sent_requests(pair, 4)]
+    gaps = [after - before for before, after in itertools.pairwise(times)]
+    assert gaps[4:9] == [160_000, 320_000, 640_000, 640_000, 640_000]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from edgecore.errors import ConfigError
+from edgecore.cli.key import KeyFile, connected
 
 from .interruption import interruption
 from .wording import fields_text
@@ -26,6 +26,8 @@ edgecore link monitor sim:
 edgecore link monitor "serial:///dev/ttyACM0?baud=921600"
 
 edgecore link monitor /dev/ttyACM0 --duration 10 > seen.txt
+
+edgecore link monitor /dev/ttyACM0 --key-file /etc/edgecore/link.key
 
 Away from a terminal it prints lines: every change of state, every log line, and once an interval
 the state of the link and one line for each message.
@@ -45,6 +47,7 @@ def monitor(
         float,
         typer.Option(min=0.1, max=60, help="Between lines, or over which rates are.", metavar="S"),
     ] = 1.0,
+    key_file: KeyFile = None,
 ) -> None:
     """Watch a link: its state and counters, each message's rate and last values, log lines.
 
@@ -52,15 +55,9 @@ def monitor(
     """
     from rich.console import Console
 
-    import firmware_bridge as fb
-
     console = Console()
     changes: deque[StateChange] = deque()
-    try:
-        link = fb.connect(url, on_state=changes.append)
-    except ValueError as error:
-        raise ConfigError(str(error)) from None
-    with link, interruption() as came:
+    with connected(url, key_file, on_state=changes.append) as link, interruption() as came:
         watch = Watch(link)
         view = _Live(console) if console.is_terminal else _Lines()
         with view:
@@ -157,6 +154,10 @@ class Watch:
         """The link in one line."""
         link, stats = self.link, self.link.stats
         words = [link.state, link.state_reason]
+        if link.info.authenticated:
+            words.append("authenticated")
+        elif link.info.keyed:
+            words.append("listening only: the device has a key")
         if stats.srtt_us:
             words.append(f"rtt {stats.srtt_us} us")
         if link.clock.error_ns is not None:

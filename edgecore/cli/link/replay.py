@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edgecore.cli.key import KeyFile, key_in
 from edgecore.errors import ConfigError
 
 from .interruption import interruption
@@ -41,13 +42,15 @@ def replay(
         str | None,
         typer.Option(help="unix:PATH or tcp:HOST:PORT in place of a pty.", metavar="ADDRESS"),
     ] = None,
+    key_file: KeyFile = None,
 ) -> None:
     """Play the device's side of a recording on a pty or a socket, in its own time, once.
 
     It begins half a second after a host has connected, and ends with the recording. The device's
     telemetry, logs and answers are the recorded ones, spoken by a live session: bytes of a
     handshake that is over would be refused by any host. A command for which the recording has no
-    answer left is refused as `busy`.
+    answer left is refused as `busy`. With a key only hosts that have it are spoken to, and frames
+    of the recording whose seal is not by this key are left out.
     """
     from firmware_bridge.doors import Door
     from firmware_bridge.recording import Recording
@@ -55,7 +58,7 @@ def replay(
 
     if pty_link is not None and listen is not None:
         raise ConfigError("replay: expected --pty-link or --listen, got both")
-    player = Player(Recording(file))
+    player = Player(Recording(file), key_in(key_file))
     try:
         door = Door(pty_link, listen)
     except (OSError, ValueError) as error:
