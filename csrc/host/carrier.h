@@ -6,10 +6,10 @@
  * microseconds, guards it all.
  *
  *     attach(fd)  ->  the thread reads, answers, repeats; who asks also writes, when the line is
- *                     free, without waking it
- *     events      ->  a waiter (one caller's own answer), an inbox (frames of one message),
- *                     or the mailbox (everything else)
- *     detach()    ->  the descriptor is no longer used, and may be closed */
+ *                     free, without waking it, and who asks again and again also reads while it
+ * waits events      ->  a waiter (one caller's own answer), an inbox (frames of one message), or
+ * the mailbox (everything else) detach()    ->  the descriptor is no longer used, and may be closed
+ */
 
 #include "host/clock.h"
 #include "host/inbox.h"
@@ -50,6 +50,7 @@ typedef struct {
     pthread_mutex_t lock;
     pthread_cond_t mail_came; /* or the line broke, or someone called ec_carrier_wake */
     pthread_cond_t fd_left;
+    pthread_cond_t led_no_more; /* the thread waits for it while callers read the line */
     pthread_t thread;
     ec_mailbox mailboxes[2];
     ec_mailbox* mail; /* being filled; the other one is the taker's */
@@ -59,13 +60,17 @@ typedef struct {
     ec_clock clock;
     uint64_t ping_due_us; /* of the clock's next exchange */
     uint32_t burst_left, known_boot;
-    uint64_t sleeping_until_us; /* the thread looks again by itself; 0: it is awake */
+    uint64_t sleeping_until_us; /* the reader looks again by itself; 0: it is awake */
+    uint64_t led_until_us;      /* the line is left to a caller until then; 0: it is not */
     uint64_t undelivered;       /* frames that inboxes dropped */
     uint32_t last_token, first_of_batch, table_hash;
+    uint32_t unanswered;     /* requests whose outcome is still to come */
     uint32_t byte_ns;        /* of a serial line, whose kernel buffer is kept short; 0: none */
     int fd, wake_fd, broken; /* broken: errno of the attached line; EPIPE at its end */
     bool running, stopping, fd_in_use, blocked, woken;
+    bool led; /* a caller reads the line */
     size_t out_at, out_length, in_at, in_length;
+    size_t queued; /* the most that the line's kernel buffer can hold */
     uint8_t out[EC_CHUNK], in[EC_CHUNK];
 } ec_carrier;
 

@@ -25,10 +25,12 @@ ec_accepted ec_carrier_ask(ec_carrier* c, ec_waiter* waiter, uint8_t channel, ui
         ec_session_request(&c->session, now, channel, type, payload, length, timeout_ms, token);
     if (answer == EC_ACCEPTED) {
         enter(c, waiter, token, ready_fd, now);
+        c->unanswered++;
         if (ready_fd < 0) {
             ec_carrier_flush(c, now); /* the caller sees to repetitions, see ec_carrier_answered */
         } else {
             ec_carrier_speak(c, now);
+            ec_carrier_expect(c);
         }
     }
     pthread_mutex_unlock(&c->lock);
@@ -57,8 +59,8 @@ static uint64_t due(ec_carrier* c, uint64_t now) {
 
 /* The thread need not know of a request whose answer comes in time: only a waiter whose request
  * must be repeated wakes it. */
-bool ec_carrier_answered(ec_carrier* c, ec_waiter* waiter, uint64_t timeout_us) {
-    uint64_t now = ec_monotonic_us(), until = now + timeout_us;
+static bool follow(ec_carrier* c, ec_waiter* waiter, uint64_t until) {
+    uint64_t now = ec_monotonic_us();
     uint64_t look = due(c, now);
     pthread_mutex_lock(&waiter->lock);
     while (!waiter->answered && now < until) {
@@ -73,6 +75,12 @@ bool ec_carrier_answered(ec_carrier* c, ec_waiter* waiter, uint64_t timeout_us) 
     bool answered = waiter->answered;
     pthread_mutex_unlock(&waiter->lock);
     return answered;
+}
+
+bool ec_carrier_answered(ec_carrier* c, ec_waiter* waiter, uint64_t timeout_us) {
+    uint64_t until = ec_monotonic_us() + timeout_us;
+    ec_carrier_lead(c, waiter, until);
+    return follow(c, waiter, until);
 }
 
 void ec_carrier_leave(ec_carrier* c, ec_waiter* waiter) {
@@ -101,6 +109,7 @@ void ec_carrier_end_waiters(ec_carrier* c) {
         c->batch->begun = c->batch->ended = c->batch->count;
         pthread_cond_signal(&c->batch->changed);
     }
+    ec_carrier_look_at(c, 0);
     pthread_mutex_unlock(&c->lock);
 }
 
@@ -114,6 +123,7 @@ void ec_carrier_fill_batch(ec_carrier* c, uint64_t now) {
             break;
         }
         batch->begun++;
+        c->unanswered++;
     }
     if (batch->ended == batch->count) {
         pthread_cond_signal(&batch->changed);
@@ -130,6 +140,7 @@ bool ec_carrier_begin_batch(ec_carrier* c, ec_batch* batch) {
         c->batch = batch;
         ec_carrier_fill_batch(c, now);
         ec_carrier_speak(c, now);
+        ec_carrier_expect(c);
     }
     pthread_mutex_unlock(&c->lock);
     return free;

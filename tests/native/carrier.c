@@ -1,6 +1,7 @@
 /* A carrier used from many threads at once, for ThreadSanitizer: askers, a batch, pings, telemetry
- * into inboxes, and a line that is taken away and given back, beside a device that answers. Every
- * request must end exactly once. */
+ * into inboxes, and a line that is taken away and given back, beside a device that answers; then by
+ * one caller alone, who reads the line itself, while others come in between. Every request must end
+ * exactly once. */
 
 #include "host/carrier.h"
 #include "host/monotonic.h"
@@ -10,12 +11,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #define ASKERS 3
 #define ASKED 400
 #define BATCH 3000
+#define SELDOM 100
+#define TOTAL (ASKERS * ASKED + BATCH + ASKED + SELDOM)
 
 EC_STORAGE(storage, 32, 64, 4096, 0, 0);
 
@@ -75,6 +79,29 @@ static void* ask(void* argument) {
         ec_carrier_leave(&carrier, &waiter);
         i++;
     }
+    return NULL;
+}
+
+/* As an event loop asks: the thread must read what comes. */
+static void* ask_now_and_then(void* argument) {
+    int ready_fd = eventfd(0, EFD_CLOEXEC);
+    uint64_t count;
+    (void)argument;
+    for (int i = 0; i < SELDOM;) {
+        ec_waiter waiter;
+        usleep(500);
+        if (ec_carrier_ask(&carrier, &waiter, 1, 1, (const uint8_t*)"abcd", 4, EC_NO_DEADLINE,
+                           ready_fd) == EC_FULL) {
+            continue;
+        }
+        if (read(ready_fd, &count, sizeof count) == sizeof count &&
+            ec_carrier_answered(&carrier, &waiter, 0) && waiter.event.outcome == EC_OUTCOME_DONE) {
+            __atomic_fetch_add(&done, 1, __ATOMIC_RELAXED);
+        }
+        ec_carrier_leave(&carrier, &waiter);
+        i++;
+    }
+    close(ready_fd);
     return NULL;
 }
 
@@ -142,6 +169,15 @@ static void* take_mail(void* argument) {
     return NULL;
 }
 
+/* The line goes and comes back; the boot is the same. */
+static void disturb(int times) {
+    for (int i = 0; i < times; i++) {
+        usleep(20000);
+        ec_carrier_detach(&carrier);
+        ec_carrier_attach(&carrier, ends[0], 0);
+    }
+}
+
 int main(void) {
     static storage memory;
     ec_memory given = EC_STORAGE_MEMORY(memory);
@@ -161,20 +197,21 @@ int main(void) {
     pthread_create(&users[ASKERS], NULL, ask_batch, NULL);
     pthread_create(&others[0], NULL, listen_and_ping, NULL);
     pthread_create(&others[1], NULL, take_mail, NULL);
-    for (int i = 0; i < 20; i++) { /* the line goes and comes back; the boot is the same */
-        usleep(20000);
-        ec_carrier_detach(&carrier);
-        ec_carrier_attach(&carrier, ends[0], 0);
-    }
+    disturb(20);
     for (int i = 0; i <= ASKERS; i++) {
         pthread_join(users[i], NULL);
     }
+    pthread_create(&users[0], NULL, ask, NULL);
+    pthread_create(&users[1], NULL, ask_now_and_then, NULL);
+    disturb(5);
+    pthread_join(users[0], NULL);
+    pthread_join(users[1], NULL);
     __atomic_store_n(&users_over, 1, __ATOMIC_RELAXED);
     pthread_join(others[0], NULL);
     pthread_join(others[1], NULL);
     ec_carrier_destroy(&carrier);
     __atomic_store_n(&device_over, 1, __ATOMIC_RELAXED);
     pthread_join(device, NULL);
-    printf("%d of %d requests done\n", done, ASKERS * ASKED + BATCH);
-    return done != ASKERS * ASKED + BATCH;
+    printf("%d of %d requests done\n", done, TOTAL);
+    return done != TOTAL;
 }
