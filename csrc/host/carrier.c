@@ -142,6 +142,7 @@ static void forget_line(ec_carrier* c) {
 
 void ec_carrier_attach(ec_carrier* c, int fd, uint32_t byte_ns) {
     pthread_mutex_lock(&c->lock);
+    ec_carrier_call_thread(c);
     forget_line(c);
     c->fd = fd;
     c->byte_ns = byte_ns;
@@ -152,6 +153,7 @@ void ec_carrier_attach(ec_carrier* c, int fd, uint32_t byte_ns) {
 
 void ec_carrier_detach(ec_carrier* c) {
     pthread_mutex_lock(&c->lock);
+    ec_carrier_call_thread(c);
     c->fd = -1;
     ec_carrier_look_at(c, 0);
     while (c->fd_in_use) {

@@ -27,12 +27,15 @@ void ec_carrier_broke(ec_carrier* carrier, int number);
 /* The thread; ends when `stopping`. */
 void* ec_carrier_run(void* carrier);
 
-/* A caller that waits was answered. If nobody else waits, it may read the line itself when it asks
- * again soon. */
-void ec_carrier_invite(ec_carrier* carrier, uint64_t now_us);
+/* A caller was answered, `listener` as in ec_waiter. If nobody else waits, it may read the line
+ * itself when it asks again soon. */
+void ec_carrier_invite(ec_carrier* carrier, uint64_t now_us, ec_listener* listener);
 
-/* Something was asked whose answer no caller reads by itself: the thread goes back to the line. */
-void ec_carrier_expect(ec_carrier* carrier);
+/* Something was asked for `listener`, or for nobody who would read the answer: NULL. */
+void ec_carrier_expect(ec_carrier* carrier, uint64_t now_us, const ec_listener* listener);
+
+/* The line is left to callers no longer. */
+void ec_carrier_call_thread(ec_carrier* carrier);
 
 /* Gives the session's events to those they are for. */
 void ec_carrier_collect(ec_carrier* carrier, uint64_t now_us);

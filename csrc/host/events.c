@@ -15,12 +15,12 @@ static void answer(ec_carrier* c, ec_waiter* waiter, uint64_t now, const ec_even
     waiter->answered_us = now;
     waiter->answered = true;
     pthread_mutex_unlock(&waiter->lock);
-    if (waiter->ready_fd >= 0) {
-        ec_carrier_signal(waiter->ready_fd);
-    } else {
+    if (waiter->listener == NULL) {
         pthread_cond_signal(&waiter->changed); /* it cannot be gone: to leave needs the lock */
-        ec_carrier_invite(c, now);
+    } else if (waiter->listener != c->taking) {
+        ec_listener_ring(waiter->listener);
     }
+    ec_carrier_invite(c, now, waiter->listener);
 }
 
 static void to_batch(ec_carrier* c, uint64_t now, const ec_event* event) {

@@ -1,6 +1,12 @@
-/* Who reads the line: the carrier's thread; or, while it waits, a caller that asks again and again.
- * Then the answer finds it without a hop from thread to thread, which costs as much as the whole
- * way to the device and back through a pty. */
+/* Who reads the line: the carrier's thread, or a caller that asks again and again. Then the answer
+ * finds it without a hop from thread to thread, which costs as much as the whole way to the device
+ * and back through a pty.
+ *
+ *     nobody was answered for LED_US         the thread
+ *     a caller was, and nobody else waits    left to callers: the thread looks only when that ends
+ *       it asks again and waits              led: the caller itself, until it is answered
+ *       its event loop asks again            the loop, when its listener's descriptor is readable
+ *       somebody else asks                   the thread */
 
 #include "host/carrier_parts.h"
 #include "host/monotonic.h"
@@ -11,8 +17,7 @@
 
 /* The longest sleep of the thread. */
 #define SLEEP_US 1000000u
-/* So long after an answer the thread leaves the line to a caller that comes back with its next
- * question: what comes meanwhile waits for no longer. */
+/* What comes while the line is left to callers, and none of them reads, waits for no longer. */
 #define LED_US 1000u
 
 static void feed(ec_carrier* c, uint64_t now) {
@@ -80,15 +85,35 @@ static void say_and_listen(ec_carrier* c, uint64_t now, uint64_t until) {
     take(c, fd, found, count, number);
 }
 
+static void put_into_set_of(ec_carrier* c, ec_listener* listener) {
+    if (listener == c->listener) {
+        return;
+    }
+    if (c->listener != NULL) {
+        ec_listener_remove(c->listener, c->fd);
+    }
+    c->listener = listener != NULL && ec_listener_add(listener, c->fd) ? listener : NULL;
+}
+
+static void take_back(ec_carrier* c) {
+    c->led_until_us = 0;
+    put_into_set_of(c, NULL);
+}
+
+static bool may_be_left(const ec_carrier* c) {
+    return c->unanswered == 0 && !c->blocked && c->fd >= 0 && c->broken == 0;
+}
+
 void* ec_carrier_run(void* argument) {
     ec_carrier* c = argument;
     pthread_mutex_lock(&c->lock);
     while (!c->stopping) {
         uint64_t now = ec_monotonic_us();
         if (!c->led && now >= c->led_until_us) {
+            take_back(c);
             feed(c, now);
             if (now >= c->led_until_us || ec_carrier_flush(c, now) != 0) {
-                c->led_until_us = 0;
+                take_back(c);
                 say_and_listen(c, now, now + SLEEP_US);
                 continue;
             }
@@ -102,34 +127,75 @@ void* ec_carrier_run(void* argument) {
     return NULL;
 }
 
-void ec_carrier_invite(ec_carrier* c, uint64_t now) {
-    bool alone = c->unanswered == 0 && !c->blocked && c->fd >= 0 && c->broken == 0;
-    c->led_until_us = alone ? now + LED_US : 0;
+void ec_carrier_call_thread(ec_carrier* c) {
+    take_back(c);
+    pthread_cond_signal(&c->led_no_more);
 }
 
-void ec_carrier_expect(ec_carrier* c) {
-    if (!c->led && c->led_until_us != 0) {
-        c->led_until_us = 0;
-        pthread_cond_signal(&c->led_no_more);
+void ec_carrier_invite(ec_carrier* c, uint64_t now, ec_listener* listener) {
+    if (may_be_left(c)) {
+        put_into_set_of(c, listener);
+        c->led_until_us = c->listener == listener ? now + LED_US : 0;
+    }
+}
+
+void ec_carrier_expect(ec_carrier* c, uint64_t now, const ec_listener* listener) {
+    if (c->led || c->led_until_us == 0) {
+        return;
+    }
+    if (listener != NULL && listener == c->listener) {
+        c->led_until_us = now + LED_US;
+    } else {
+        ec_carrier_call_thread(c);
     }
 }
 
 void ec_carrier_lead(ec_carrier* c, const ec_waiter* waiter, uint64_t until) {
     pthread_mutex_lock(&c->lock);
     uint64_t now = ec_monotonic_us();
-    if (!c->led && now < c->led_until_us) {
+    if (!waiter->answered && !c->led && now < c->led_until_us) {
         c->led = true;
+        put_into_set_of(c, NULL);
         while (!waiter->answered && now < until && c->fd >= 0 && c->broken == 0) {
             say_and_listen(c, now, until);
             now = ec_monotonic_us();
             feed(c, now);
         }
         c->led = false;
-        ec_carrier_invite(c, now);
-        c->sleeping_until_us = c->led_until_us;
-        if (c->led_until_us == 0) {
-            pthread_cond_signal(&c->led_no_more);
+        if (may_be_left(c)) {
+            c->led_until_us = c->sleeping_until_us = now + LED_US;
+        } else {
+            ec_carrier_call_thread(c);
         }
+    }
+    pthread_mutex_unlock(&c->lock);
+}
+
+void ec_carrier_listen(ec_carrier* c, ec_listener* listener) {
+    pthread_mutex_lock(&c->lock);
+    uint64_t now = ec_monotonic_us();
+    ec_listener_silence(listener);
+    if (!c->led && c->listener == listener) {
+        ssize_t count = read(c->fd, c->in, sizeof c->in);
+        if (count > 0) { /* else it was the bell, or the thread will see what is wrong */
+            take(c, c->fd, POLLIN, count, 0);
+        }
+        c->taking = listener;
+        feed(c, now);
+        c->taking = NULL;
+        if (ec_carrier_flush(c, now) != 0 || ec_mailbox_full(c->mail)) {
+            ec_carrier_call_thread(c);
+        } else if (c->unanswered != 0) {
+            c->led_until_us = now + LED_US;
+        }
+    }
+    pthread_mutex_unlock(&c->lock);
+}
+
+void ec_carrier_forget(ec_carrier* c, const ec_listener* listener) {
+    pthread_mutex_lock(&c->lock);
+    if (c->listener == listener) {
+        ec_carrier_call_thread(c);
     }
     pthread_mutex_unlock(&c->lock);
 }

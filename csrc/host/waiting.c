@@ -3,12 +3,13 @@
 #include "host/carrier_parts.h"
 #include "host/monotonic.h"
 
-static void enter(ec_carrier* c, ec_waiter* waiter, uint32_t token, int ready_fd, uint64_t now) {
+static void enter(ec_carrier* c, ec_waiter* waiter, uint32_t token, ec_listener* listener,
+                  uint64_t now) {
     pthread_mutex_init(&waiter->lock, NULL);
     ec_condition_init(&waiter->changed);
     waiter->token = token;
     waiter->since_us = now;
-    waiter->ready_fd = ready_fd;
+    waiter->listener = listener;
     waiter->answered = false;
     waiter->event.kind = EC_EVENT_NONE;
     waiter->next = c->waiters;
@@ -17,20 +18,20 @@ static void enter(ec_carrier* c, ec_waiter* waiter, uint32_t token, int ready_fd
 
 ec_accepted ec_carrier_ask(ec_carrier* c, ec_waiter* waiter, uint8_t channel, uint8_t type,
                            const uint8_t* payload, size_t length, uint32_t timeout_ms,
-                           int ready_fd) {
+                           ec_listener* listener) {
     pthread_mutex_lock(&c->lock);
     uint64_t now = ec_monotonic_us();
     uint32_t token = ++c->last_token | EC_WAITER_TOKENS;
     ec_accepted answer =
         ec_session_request(&c->session, now, channel, type, payload, length, timeout_ms, token);
     if (answer == EC_ACCEPTED) {
-        enter(c, waiter, token, ready_fd, now);
+        enter(c, waiter, token, listener, now);
         c->unanswered++;
-        if (ready_fd < 0) {
+        if (listener == NULL) {
             ec_carrier_flush(c, now); /* the caller sees to repetitions, see ec_carrier_answered */
         } else {
             ec_carrier_speak(c, now);
-            ec_carrier_expect(c);
+            ec_carrier_expect(c, now, listener);
         }
     }
     pthread_mutex_unlock(&c->lock);
@@ -41,7 +42,7 @@ void ec_carrier_ask_ping(ec_carrier* c, ec_waiter* waiter, uint16_t size) {
     pthread_mutex_lock(&c->lock);
     uint64_t now = ec_monotonic_us();
     ec_session_ping(&c->session, size);
-    enter(c, waiter, 0, -1, now);
+    enter(c, waiter, 0, NULL, now);
     ec_carrier_speak(c, now);
     pthread_mutex_unlock(&c->lock);
 }
@@ -103,7 +104,9 @@ void ec_carrier_end_waiters(ec_carrier* c) {
         waiter->answered = true;
         pthread_cond_signal(&waiter->changed);
         pthread_mutex_unlock(&waiter->lock);
-        ec_carrier_signal(waiter->ready_fd);
+        if (waiter->listener != NULL) {
+            ec_listener_ring(waiter->listener);
+        }
     }
     if (c->batch != NULL) {
         c->batch->begun = c->batch->ended = c->batch->count;
@@ -140,7 +143,7 @@ bool ec_carrier_begin_batch(ec_carrier* c, ec_batch* batch) {
         c->batch = batch;
         ec_carrier_fill_batch(c, now);
         ec_carrier_speak(c, now);
-        ec_carrier_expect(c);
+        ec_carrier_expect(c, now, NULL);
     }
     pthread_mutex_unlock(&c->lock);
     return free;

@@ -11,15 +11,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #define ASKERS 3
 #define ASKED 400
 #define BATCH 3000
-#define SELDOM 100
-#define TOTAL (ASKERS * ASKED + BATCH + ASKED + SELDOM)
+#define SELDOM 200
+#define TOTAL (ASKERS * ASKED + BATCH + ASKED + 2 * SELDOM)
 
 EC_STORAGE(storage, 32, 64, 4096, 0, 0);
 
@@ -67,7 +66,7 @@ static void* ask(void* argument) {
     for (int i = 0; i < ASKED;) {
         ec_waiter waiter;
         if (ec_carrier_ask(&carrier, &waiter, 1, 1, (const uint8_t*)"abcd", 4, EC_NO_DEADLINE,
-                           -1) == EC_FULL) {
+                           NULL) == EC_FULL) {
             usleep(50);
             continue;
         }
@@ -82,26 +81,33 @@ static void* ask(void* argument) {
     return NULL;
 }
 
-/* As an event loop asks: the thread must read what comes. */
-static void* ask_now_and_then(void* argument) {
-    int ready_fd = eventfd(0, EFD_CLOEXEC);
-    uint64_t count;
+/* As an event loop asks, sometimes at once and sometimes later. */
+static void* ask_as_a_loop(void* argument) {
+    ec_listener listener;
     (void)argument;
+    if (ec_listener_open(&listener) != 0) {
+        return NULL;
+    }
     for (int i = 0; i < SELDOM;) {
         ec_waiter waiter;
-        usleep(500);
+        usleep(i % 4 == 0 ? 500 : 0);
         if (ec_carrier_ask(&carrier, &waiter, 1, 1, (const uint8_t*)"abcd", 4, EC_NO_DEADLINE,
-                           ready_fd) == EC_FULL) {
+                           &listener) == EC_FULL) {
             continue;
         }
-        if (read(ready_fd, &count, sizeof count) == sizeof count &&
-            ec_carrier_answered(&carrier, &waiter, 0) && waiter.event.outcome == EC_OUTCOME_DONE) {
+        while (!ec_carrier_answered(&carrier, &waiter, 0)) {
+            struct pollfd polled = {listener.fd, POLLIN, 0};
+            poll(&polled, 1, -1);
+            ec_carrier_listen(&carrier, &listener);
+        }
+        if (waiter.event.outcome == EC_OUTCOME_DONE) {
             __atomic_fetch_add(&done, 1, __ATOMIC_RELAXED);
         }
         ec_carrier_leave(&carrier, &waiter);
         i++;
     }
-    close(ready_fd);
+    ec_carrier_forget(&carrier, &listener);
+    ec_listener_close(&listener);
     return NULL;
 }
 
@@ -202,10 +208,13 @@ int main(void) {
         pthread_join(users[i], NULL);
     }
     pthread_create(&users[0], NULL, ask, NULL);
-    pthread_create(&users[1], NULL, ask_now_and_then, NULL);
+    pthread_create(&users[1], NULL, ask_as_a_loop, NULL);
     disturb(5);
     pthread_join(users[0], NULL);
     pthread_join(users[1], NULL);
+    pthread_create(&users[0], NULL, ask_as_a_loop, NULL);
+    disturb(2);
+    pthread_join(users[0], NULL);
     __atomic_store_n(&users_over, 1, __ATOMIC_RELAXED);
     pthread_join(others[0], NULL);
     pthread_join(others[1], NULL);
