@@ -292,7 +292,7 @@ class Connection:
             self._download = None
         if self._speed is not None:
             self._speed.go_back(self.carrier)
-        if self.change.state == "open":
+        if self.change.state == "open" and not self.stop.is_set():
             self._lose(f"{self.url}: no sign of the device")
 
     def _lose(self, reason: str) -> None:

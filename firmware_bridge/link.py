@@ -194,7 +194,7 @@ class Link:
         loop = asyncio.get_running_loop()
         known = self._answers_by_loop.get(loop)
         if known is None:
-            known = self._answers_by_loop[loop] = Answers(loop)
+            known = self._answers_by_loop[loop] = Answers(loop, self._connection.carrier)
         return known
 
     def request_many(self, name: str, records: Records, timeout: float | None = 1.0) -> Outcomes:

@@ -65,7 +65,7 @@ typedef struct {
     /* A number unlikely to be that of the boot before. */
     uint32_t (*boot_id)(void* port);
 
-    /* Takes up to `capacity` received bytes; returns how many. */
+    /* Takes up to `capacity` received bytes; returns how many: fewer only if no more have come. */
     size_t (*receive)(void* port, uint8_t* data, size_t capacity);
     /* Hands bytes to the line; returns how many it took, the others stay with the caller. */
     size_t (*transmit)(void* port, const uint8_t* data, size_t length);
