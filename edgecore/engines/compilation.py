@@ -87,8 +87,13 @@ class Compilation:
             self._arguments += [len(order), (c_void_p * len(order))(*sorted_buffers)]
 
     def run(self) -> None:
-        """Run the model once; ctypes lets go of the GIL meanwhile."""
+        """Run the model once, to its end; ctypes lets go of the GIL meanwhile.
+
+        On a GPU the call only queues the work, and the first to read an output waits for it.
+        """
         self._api.call("RunCompiledModel", self._pointer, 0, *self._arguments)
+        self.lock(self.outputs[0], READ)
+        self.unlock(self.outputs[0])
 
     def lock(self, buffer: int, mode: int) -> int:
         """The address of a buffer's memory for READ or WRITE, good until `unlock`."""

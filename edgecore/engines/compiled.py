@@ -15,7 +15,7 @@ from edgecore.engines.interpreter import check_shape, spec
 from edgecore.engines.litert_api import NOT_COMPILED, LiteRtError
 from edgecore.engines.protocol import TensorSpec
 from edgecore.engines.tensor_view import VIEW_ALIVE, TensorView
-from edgecore.engines.vendors import Target
+from edgecore.engines.vendors import REST, Target
 from edgecore.errors import EngineError
 
 
@@ -51,8 +51,10 @@ class CompiledEngine:
         try:
             self._start({})
         except LiteRtError as error:
-            reason = MODEL_NOT_TAKEN if error.status == NOT_COMPILED else FAILED
-            raise accelerator.refuse(reason, str(error)) from error
+            if error.status != NOT_COMPILED:
+                raise accelerator.refuse(FAILED, str(error)) from error
+            more = "" if target.rest else f" whole; {REST}=cpu lets the CPU run what is left over"
+            raise accelerator.refuse(MODEL_NOT_TAKEN, f"{error}{more}") from error
 
     @property
     def inputs(self) -> tuple[TensorSpec, ...]:

@@ -22,6 +22,8 @@ REST = "rest"
 
 _GPU_LIBRARIES = ("libLiteRtGpuAccelerator.so", "libLiteRtWebGpuAccelerator.so")
 _MAX_PARTITIONS = 64
+_OPENVINO_BACKENDS = {"cpu": 0, "gpu": 1, "npu": 2}
+_OPENVINO_NODES = {1: "/dev/dri/renderD*", 2: "/dev/accel/accel*"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,11 @@ class Target:
     plugins: Path | None = None
     dispatch: Path | None = None
     options: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def rest(self) -> bool:
+        """Whether operators that the accelerator does not take may run on the CPU."""
+        return bool(self.hardware & CPU)
 
 
 def target(wanted: Accelerator, package: Path, num_threads: int) -> Target:
@@ -70,9 +77,10 @@ def target(wanted: Accelerator, package: Path, num_threads: int) -> Target:
         )
     intel = name == "intel_openvino"
     wanted.refuse_options((REST, "device") if intel else (REST,))
+    backend = _choice(wanted, "device", _OPENVINO_BACKENDS, _OPENVINO_BACKENDS["npu"])
     for library in found:
         check_library(wanted, str(library))
-    options = (_openvino(wanted),) if intel else ()
+    options = (_openvino(wanted, backend),) if intel else ()
     return Target(NPU | rest, plugins, dispatch, (*options, *threads))
 
 
@@ -108,14 +116,14 @@ def _check_gpu(wanted: Accelerator, package: Path) -> None:
     if not libraries:
         raise wanted.refuse(LIBRARY_MISSING, f"this ai-edge-litert has no {_GPU_LIBRARIES[0]}")
     check_library(wanted, str(libraries[0]))
-    check_library(wanted, "libvulkan.so.1")
+    if "WebGpu" in libraries[0].name:
+        check_library(wanted, "libvulkan.so.1")
 
 
-def _openvino(wanted: Accelerator) -> tuple[str, str]:
+def _openvino(wanted: Accelerator, backend: int) -> tuple[str, str]:
     """Options of Intel's plug-in, whose OpenVINO also runs on a CPU, for every partition."""
-    backend = _choice(wanted, "device", {"cpu": 0, "gpu": 1, "npu": 2}, 2)
-    if backend:
-        _check_devices(wanted, ("/dev/dri/renderD*", "/dev/accel/accel*")[backend - 1], "render")
+    if backend in _OPENVINO_NODES:
+        _check_devices(wanted, _OPENVINO_NODES[backend], "render")
     lines = [f"graph.{graph}.graph_backend = {backend}" for graph in range(_MAX_PARTITIONS)]
     return "intel_openvino", "\n".join(lines) + "\n"
 

@@ -26,7 +26,8 @@ def main(arguments: list[str]) -> int:
     _confine(memory_too=accelerator == "cpu")
     from edgecore import engines
     from edgecore.engines import litert_api
-    from edgecore.errors import AcceleratorError, EdgecoreError
+    from edgecore.engines.accelerator import MODEL_NOT_TAKEN
+    from edgecore.errors import AcceleratorError, EdgecoreError, EngineError
 
     litert_api.severity = litert_api.NOTICES
     try:
@@ -45,17 +46,23 @@ def main(arguments: list[str]) -> int:
             with engine.output(index) as array:
                 largest.append(float(array.max()) if array.size else 0.0)
     except AcceleratorError as error:
-        _say("unavailable")
-        _say(error.reason)
-        _say(error.detail or error.reason)
-        return UNAVAILABLE
+        return _unavailable(error.reason, error.detail)
     except (EdgecoreError, ValueError, TypeError, MemoryError) as error:
+        if accelerator != "cpu" and isinstance(error, EngineError):
+            return _unavailable(MODEL_NOT_TAKEN, str(error))
         _say("refused")
         _say(" ".join(str(error).split()) or type(error).__name__)
         return REFUSED
     _say("done")
     _say(" ".join(map(repr, largest)))
     return 0
+
+
+def _unavailable(reason: str, detail: str) -> int:
+    _say("unavailable")
+    _say(reason)
+    _say(" ".join(detail.split()) or reason)
+    return UNAVAILABLE
 
 
 def _say(text: str) -> None:
