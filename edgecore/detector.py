@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from edgecore import engines, model
 from edgecore.decoding import Decoder, make_choice
 from edgecore.detections import Detections, Timings
-from edgecore.engines import Engine, TensorSpec
+from edgecore.engines import Engine, EngineInfo, TensorSpec
 from edgecore.errors import EngineError, ModelError
 from edgecore.frame import Frame
 from edgecore.heads import Head
@@ -63,8 +63,8 @@ class Detector:
         self._engine = engine
         self._decoder = Decoder(facts.head, facts.labels)
         self._lock = threading.Lock()
-        if engine.inputs[facts.input_index].shape != facts.input_shape:
-            engine.resize(facts.input_index, facts.input_shape)
+        self._info = EngineInfo(engine.name, engine.accelerator)
+        _resized(facts, engine)
         self._preprocessor = _preprocessor(facts, engine.inputs[facts.input_index])
         self._state = {taken: _at_rest(engine.inputs[taken]) for taken, _ in facts.state}
 
@@ -76,7 +76,7 @@ class Detector:
         engine: str = "auto",
         accelerator: str = "cpu",
         fallback: Sequence[str] = (),
-        num_threads: int = 1,
+        num_threads: int | Literal["auto"] = 1,
         score_threshold: float = 0.25,
         iou_threshold: float = 0.45,
         max_detections: int = 300,
@@ -93,9 +93,12 @@ class Detector:
         Args:
             path: a .tflite file; None: the model of road scenes that ships with the package.
             engine: "auto", "litert" or "tflite".
-            accelerator: "cpu", "edgetpu", "edgetpu:DEVICE" or "external:/path.so?key=value".
-            fallback: further accelerators, tried in turn where the first cannot be had.
-            num_threads: CPU threads of the engine.
+            accelerator: "cpu", "edgetpu", "edgetpu:DEVICE", "external:/path.so?key=value", "npu",
+                "npu:VENDOR?key=value" or "gpu"; any but the CPU is tried with the model in a child
+                process first, at every start.
+            fallback: further accelerators, tried in turn where the first cannot be had; which is
+                used, and why not those before, is in `info`.
+            num_threads: CPU threads of the engine; "auto" measures for up to two seconds.
             score_threshold: unitless, in [0, 1].
             iou_threshold: unitless, in [0, 1].
             max_detections: of one frame, at least 1.
@@ -110,15 +113,24 @@ class Detector:
         Raises:
             ModelError: no such file, a damaged or unknown model, no head that can be decoded, or
                 labels that do not match its classes.
-            EngineError: the engine or accelerator cannot be had.
+            EngineError: the engine cannot be had, or none of the accelerators; AcceleratorError
+                where there was one choice.
             ValueError: an argument out of range.
         """
         file = model.embedded() if path is None else Path(path)
         name = engines.choose(engine)
         trial = model.verify(file, name)
         facts = model.read(file, labels=labels, head=head, trial=trial, fit=fit)
-        loaded = engines.load(file, name, accelerator, fallback, num_threads)
-        return cls(
+
+        def open_one(choice: str, threads: int) -> Engine:
+            if choice != "cpu":
+                model.verify(file, name, accelerator=choice)
+            return _resized(facts, engines.load(file, name, choice, num_threads=threads))
+
+        loaded, info = engines.open_first(
+            engines.version(name), (accelerator, *fallback), num_threads, open_one
+        )
+        made = cls(
             facts,
             loaded,
             score_threshold=score_threshold,
@@ -129,6 +141,13 @@ class Detector:
             category_allowlist=category_allowlist,
             category_denylist=category_denylist,
         )
+        made._info = info
+        return made
+
+    @property
+    def info(self) -> EngineInfo:
+        """What the model runs on, and why not on what was asked for first."""
+        return self._info
 
     @property
     def model(self) -> Model:
@@ -216,6 +235,12 @@ class Detector:
     def _points_of_frame(self, points: NDArray[np.float32], frame: Frame) -> NDArray[np.float32]:
         twice = np.concatenate([points, points], axis=2).reshape(-1, 4)
         return self._preprocessor.unmap(twice, frame)[:, :2].reshape(points.shape)
+
+
+def _resized(facts: Model, engine: Engine) -> Engine:
+    if engine.inputs[facts.input_index].shape != facts.input_shape:
+        engine.resize(facts.input_index, facts.input_shape)
+    return engine
 
 
 def _preprocessor(facts: Model, spec: TensorSpec) -> Preprocessor:
