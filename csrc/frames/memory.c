@@ -1,3 +1,5 @@
+#define _FILE_OFFSET_BITS 64 /* on 32-bit machines, too */
+
 #include "frames/memory.h"
 
 #include <errno.h>
