@@ -10,7 +10,7 @@ from cpython.buffer cimport PyBuffer_FillInfo
 from cpython.exc cimport PyErr_CheckSignals
 from libc.errno cimport EAGAIN, EINTR
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
-from libc.string cimport memset, strncpy
+from libc.string cimport memcmp, memset, strncpy
 from posix.types cimport uid_t
 from posix.unistd cimport getpid
 
@@ -36,6 +36,44 @@ cdef int same_process(int process) except -1:
     if process != getpid():
         raise RuntimeError("opened before this process was forked; open another one here")
     return 0
+
+
+@cython.final
+cdef class Picture:
+    """What a slot holds, but for its timestamp; planes: (offset, stride, bytes) of each."""
+
+    cdef ec_picture picture
+
+    def __cinit__(self, uint32_t width, uint32_t height, str format, str color, planes):
+        cdef bytes format_name = format.encode(), color_name = color.encode()
+        memset(&self.picture, 0, sizeof(ec_picture))
+        self.picture.width = width
+        self.picture.height = height
+        self.picture.planes = len(planes)
+        strncpy(self.picture.format, format_name, EC_FORMAT_BYTES)
+        strncpy(self.picture.color, color_name, EC_COLOR_BYTES)
+        for i, (offset, stride, length) in enumerate(planes[:EC_PLANES_MAX]):
+            self.picture.plane[i].offset = offset
+            self.picture.plane[i].stride = stride
+            self.picture.plane[i].bytes = length
+
+    @property
+    def size(self):
+        """(width, height) in pixels."""
+        return self.picture.width, self.picture.height
+
+    @property
+    def format(self):
+        return self.picture.format.decode("ascii", "replace")
+
+    @property
+    def color(self):
+        return self.picture.color.decode("ascii", "replace")
+
+    @property
+    def planes(self):
+        return tuple([(self.picture.plane[i].offset, self.picture.plane[i].stride,
+                       self.picture.plane[i].bytes) for i in range(self.picture.planes)])
 
 
 @cython.final
@@ -156,33 +194,22 @@ cdef class Claim:
             ec_producer_abandon(&self.producer.producer, self.slot)
         self.pending = False
 
-    def publish(self, timestamp_ns, uint32_t width, uint32_t height, str format, str color,
-                planes):
-        """Shows readers the picture; planes: (offset, stride, bytes) of each.
+    def publish(self, timestamp_ns, Picture picture not None):
+        """Shows it to the readers.
 
         Raises:
-            ValueError: the description does not fit the slot, or the claim or producer is at an end.
+            ValueError: the picture does not fit the slot, or the claim or producer is at an end.
         """
-        cdef ec_picture picture
-        cdef bytes format_name = format.encode(), color_name = color.encode()
+        cdef ec_picture stamped = picture.picture
         same_process(self.producer.process)
         if not self.pending or self.producer.closed:
             raise ValueError("this slot was published or given back, or its producer is closed")
-        memset(&picture, 0, sizeof(picture))
-        picture.timestamp_ns = timestamp_ns
-        picture.width = width
-        picture.height = height
-        picture.planes = len(planes)
-        strncpy(picture.format, format_name, EC_FORMAT_BYTES)
-        strncpy(picture.color, color_name, EC_COLOR_BYTES)
-        for i, (offset, stride, length) in enumerate(planes[:EC_PLANES_MAX]):
-            picture.plane[i].offset = offset
-            picture.plane[i].stride = stride
-            picture.plane[i].bytes = length
-        if not ec_producer_publish(&self.producer.producer, self.slot, &picture):
+        stamped.timestamp_ns = timestamp_ns
+        if not ec_producer_publish(&self.producer.producer, self.slot, &stamped):
+            width, height = picture.size
             raise ValueError(
-                f"{format} {width}x{height} with planes {planes} does not fit a slot of "
-                f"{self.producer.producer.writer.stream.slot_bytes} bytes")
+                f"{picture.format} {width}x{height} with planes {picture.planes} does not fit a "
+                f"slot of {self.producer.producer.writer.stream.slot_bytes} bytes")
         self.pending = False
 
 
@@ -192,6 +219,7 @@ cdef class Consumer:
     """One connection to a producer, and the memory that came with it."""
 
     cdef ec_consumer consumer
+    cdef Picture picture
     cdef int process
     cdef bint ready
 
@@ -230,22 +258,36 @@ cdef class Consumer:
         if number:
             raise failure(number)
         lease.consumer = self
+        lease.picture = self.picture_of(&lease.lease)
         return lease
 
-    def wait(self, uint64_t timeout_us):
-        """Whether there is a newer picture, after at most `timeout_us` and a slice of 50 ms.
+    cdef Picture picture_of(self, const ec_lease *lease):
+        """One object for as long as the pictures are of one kind."""
+        cdef ec_picture picture = lease.picture
+        picture.timestamp_ns = 0
+        if self.picture is None or memcmp(&self.picture.picture, &picture, sizeof(picture)):
+            self.picture = Picture.__new__(Picture, 0, 0, "", "", ())
+            self.picture.picture = picture
+        return self.picture
+
+    def take_in_time(self, uint64_t timeout_us):
+        """The same, after waiting for it for at most `timeout_us`, and no longer than 50 ms.
 
         Raises:
-            OSError: EPIPE, the producer is gone.
+            OSError: as `take`, and EPIPE: the producer is gone.
         """
-        cdef uint64_t slice = min(timeout_us, <uint64_t>SLICE_US)
         cdef int number
+        lease = self.take()
+        if lease is not None or timeout_us == 0:
+            return lease
         with nogil:
-            number = ec_consumer_wait(&self.consumer, slice)
+            number = ec_consumer_wait(&self.consumer, min(timeout_us, <uint64_t>SLICE_US))
+        if number == 0:
+            return self.take()
         PyErr_CheckSignals()
-        if number and number != EAGAIN:
+        if number != EAGAIN:
             raise failure(number)
-        return number == 0
+        return None
 
     def arm(self):
         """Makes `fileno` readable with the next picture; False: there is a newer one already."""
@@ -273,6 +315,7 @@ cdef class Lease:
 
     cdef ec_lease lease
     cdef Consumer consumer
+    cdef readonly Picture picture
 
     def __dealloc__(self):
         if self.consumer is not None and self.consumer.process == getpid():
@@ -305,23 +348,3 @@ cdef class Lease:
     @property
     def timestamp_ns(self):
         return self.lease.picture.timestamp_ns
-
-    @property
-    def size(self):
-        """(width, height) in pixels."""
-        return self.lease.picture.width, self.lease.picture.height
-
-    @property
-    def format(self):
-        return self.lease.picture.format.decode("ascii", "replace")
-
-    @property
-    def color(self):
-        return self.lease.picture.color.decode("ascii", "replace")
-
-    @property
-    def planes(self):
-        """(offset, stride, bytes) of each."""
-        cdef const ec_picture *picture = &self.lease.picture
-        return tuple([(picture.plane[i].offset, picture.plane[i].stride, picture.plane[i].bytes)
-                      for i in range(picture.planes)])

@@ -20,10 +20,18 @@ from edgecore.sources.source import Source
 from .layout import packed
 
 if TYPE_CHECKING:
+    from typing import TypeAlias
+
     from edgecore.frame import ColorSpace, PixelFormat
 
+    # Width, height, format, colour space; first and last byte and stride of each plane, None where
+    # they are packed.
+    Layout: TypeAlias = tuple[
+        int, int, PixelFormat, ColorSpace, list[tuple[int, int]] | None, list[int] | None
+    ]
+
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.01, 1.0
-FOREVER_US = 2**62
+SLICE_US = 50_000
 
 # What a restart looks like from outside.
 PASSING = frozenset(
@@ -69,6 +77,8 @@ class Consumer(Source):
         self._closed = threading.Event()
         self._stop_waiting: Callable[[], object] | None = None
         self._pause_s = FIRST_PAUSE_S
+        self._picture: _ring.Picture | None = None
+        self._layout: Layout
         try:
             self._connection: _ring.Consumer | None = self._connect()
         except OSError as error:
@@ -87,18 +97,16 @@ class Consumer(Source):
             left = None if until is None else max(0.0, until - time.monotonic())
             try:
                 connection = self._connection or self._try_again()
-                lease = connection.take() if connection else None
-                if lease is not None:
-                    return self._frame(lease)
-                if left == 0.0:
-                    return None
                 if connection is not None:
-                    connection.wait(FOREVER_US if left is None else int(left * 1e6))
-                    continue
+                    lease = connection.take_in_time(SLICE_US if left is None else int(left * 1e6))
+                    if lease is not None:
+                        return self._frame(lease)
             except OSError as error:
                 self._lost(error)
                 continue
-            if self._closed.wait(self._next_pause(left)):
+            if left == 0.0:
+                return None
+            if connection is None and self._closed.wait(self._next_pause(left)):
                 break
         return None
 
@@ -190,25 +198,37 @@ class Consumer(Source):
             self._stop_waiting = None
 
     def _frame(self, lease: _ring.Lease) -> Frame:
-        memory, planes = np.frombuffer(lease.memory, np.uint8), lease.planes
-        width, height = lease.size
-        # Checked by Frame, like everything else a producer says.
-        format, color = cast("PixelFormat", lease.format), cast("ColorSpace", lease.color)
+        if lease.picture is not self._picture:
+            self._layout, self._picture = self._layout_of(lease.picture), lease.picture
+        width, height, format, color, planes, strides = self._layout
+        memory = np.frombuffer(lease.memory, np.uint8)
+        data = memory if planes is None else tuple(memory[start:end] for start, end in planes)
         try:
-            if planes == packed(format, width, height):
-                frame = Frame(memory, width, height, format, None, color, lease.timestamp_ns)
-            else:
-                parts = tuple(memory[offset : offset + length] for offset, _, length in planes)
-                strides = [stride for _, stride, _ in planes]
-                frame = Frame(parts, width, height, format, strides, color, lease.timestamp_ns)
+            frame = Frame(data, width, height, format, strides, color, lease.timestamp_ns)
         except (TypeError, ValueError) as error:
-            self.close()
-            raise SourceError(f"{self.path}: the producer's frame cannot be: {error}") from None
+            raise self._impossible(error) from None
         if self.sequence:
             self.dropped += lease.sequence - self.sequence - 1
         self.sequence, self.buffer = lease.sequence, lease.buffer
         self.label = f"{self.path}#{lease.sequence}"
         return frame
+
+    def _layout_of(self, picture: _ring.Picture) -> Layout:
+        """How to make frames of such pictures; what a producer says is checked by Frame."""
+        width, height = picture.size
+        format, color = cast("PixelFormat", picture.format), cast("ColorSpace", picture.color)
+        planes = picture.planes
+        try:
+            if planes == packed(format, width, height):
+                return width, height, format, color, None, None
+        except ValueError as error:
+            raise self._impossible(error) from None
+        parts = [(offset, offset + length) for offset, _, length in planes]
+        return width, height, format, color, parts, [stride for _, stride, _ in planes]
+
+    def _impossible(self, error: Exception) -> SourceError:
+        self.close()
+        return SourceError(f"{self.path}: the producer's frame cannot be: {error}")
 
     def _failure(self, error: OSError) -> SourceError:
         reasons = {

@@ -74,10 +74,11 @@ class Producer:
         likeness = Frame(memory, width, height, format, strides, color)
         self._kind = likeness.kind
         self._strides = strides
-        self._planes = planes_in(likeness, memory)
+        planes = planes_in(likeness, memory)
+        self._picture = _ring.Picture(width, height, format, color, planes)
         try:
             self._ring = _ring.Producer(
-                self.path, slots, bytes_of(self._planes), uids, () if buffers is None else buffers
+                self.path, slots, bytes_of(planes), uids, () if buffers is None else buffers
             )
         except OSError as error:
             raise SourceError(f"{self.path}: {_reason(error)}") from None
@@ -178,10 +179,9 @@ class Slot:
         Raises:
             ValueError: it was published or given back before, or the producer is closed.
         """
-        format, color, width, height = self._producer._kind
         if timestamp_ns is None:
             timestamp_ns = time.monotonic_ns()
-        self._claim.publish(timestamp_ns, width, height, format, color, self._producer._planes)
+        self._claim.publish(timestamp_ns, self._producer._picture)
 
     def abandon(self) -> None:
         """Give it back unpublished; nothing if it was published."""

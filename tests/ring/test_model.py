@@ -13,6 +13,7 @@ from tests.reference.ring import Reader, Ring
 
 WIDTH, HEIGHT = 64, 5
 READERS = 4
+PICTURE = _ring.Picture(WIDTH, HEIGHT, "gray", "bt601-full", [(0, WIDTH, WIDTH * HEIGHT)])
 
 
 def fill(memory, stamp):
@@ -75,7 +76,7 @@ class RingMachine(RuleBasedStateMachine):
         slot = data.draw(st.sampled_from(sorted(self.claims)), "slot")
         claim, stamp = self.claims.pop(slot)
         self.stamps[self.model.publish(slot)] = stamp
-        claim.publish(stamp, WIDTH, HEIGHT, "gray", "bt601-full", [(0, WIDTH, WIDTH * HEIGHT)])
+        claim.publish(stamp, PICTURE)
 
     @precondition(lambda self: self.claims)
     @rule(data=st.data())
