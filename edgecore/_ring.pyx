@@ -289,6 +289,11 @@ cdef class Consumer:
             raise failure(number)
         return None
 
+    @property
+    def held(self):
+        """How many slots are leased."""
+        return ec_reader_held(&self.consumer.reader).bit_count()
+
     def arm(self):
         """Makes `fileno` readable with the next picture; False: there is a newer one already."""
         return bool(ec_consumer_arm(&self.consumer))

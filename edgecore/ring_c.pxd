@@ -86,6 +86,8 @@ cdef extern from "frames/reader.h" nogil:
         uint64_t sequence
         uint32_t slot
 
+    uint64_t ec_reader_held(const ec_reader *reader)
+
 
 cdef extern from "frames/consumer.h" nogil:
     ctypedef struct ec_consumer:

@@ -59,3 +59,5 @@ ec_taken ec_reader_take(ec_reader* reader, ec_lease* lease) {
 void ec_reader_release(ec_reader* reader, uint32_t slot) {
     atomic_fetch_and(&reader->page->leases, ~BIT(slot));
 }
+
+uint64_t ec_reader_held(const ec_reader* reader) { return atomic_load(&reader->page->leases); }

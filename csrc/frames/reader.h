@@ -39,4 +39,7 @@ bool ec_reader_has_news(const ec_reader* reader);
 
 void ec_reader_release(ec_reader* reader, uint32_t slot);
 
+/* Bit s: slot s is leased. */
+uint64_t ec_reader_held(const ec_reader* reader);
+
 #endif

@@ -43,9 +43,8 @@ class Consumer(Source):
     """The newest frame of a ring, again and again.
 
     A frame holds its slot: the producer does not write there until the frame and everything made
-    from its planes without copying are gone, so what is read never changes. Who keeps frames for
-    long keeps slots from the producer, and should copy. Frames stay readable after `close`, and
-    after the producer's death.
+    from its planes without copying are gone, so what is read never changes. Frames stay readable
+    after `close`, and after the producer's death.
 
     One thread at a time reads; any may close.
 
@@ -53,6 +52,8 @@ class Consumer(Source):
         path: of the producer's socket.
         reconnect: when the producer is gone, wait for the next one at this path; else the source
             ends with it.
+        max_held: slots that frames may hold at a time, so that one who keeps frames does not keep
+            the producer from all of them; while that many are held, further frames are copied.
         timeout_s: for the producer to answer.
 
     Attributes:
@@ -66,13 +67,23 @@ class Consumer(Source):
 
     live = True
 
-    def __init__(self, path: str | Path, *, reconnect: bool = True, timeout_s: float = 5.0) -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        reconnect: bool = True,
+        max_held: int = 4,
+        timeout_s: float = 5.0,
+    ) -> None:
         super().__init__()
+        if max_held < 1:
+            raise ValueError(f"max_held must be at least 1, got {max_held}")
         self.path = str(path)
         self.description = f"ring {self.path}"
         self.sequence = 0
         self.buffer: int | None = None
         self._reconnects = reconnect
+        self._max_held = max_held
         self._timeout_us = int(timeout_s * 1e6)
         self._closed = threading.Event()
         self._stop_waiting: Callable[[], object] | None = None
@@ -100,7 +111,7 @@ class Consumer(Source):
                 if connection is not None:
                     lease = connection.take_in_time(SLICE_US if left is None else int(left * 1e6))
                     if lease is not None:
-                        return self._frame(lease)
+                        return self._frame(lease, connection.held)
             except OSError as error:
                 self._lost(error)
                 continue
@@ -119,10 +130,10 @@ class Consumer(Source):
         while not self._closed.is_set():
             try:
                 connection = self._connection or await asyncio.to_thread(self._try_again)
-                lease = connection.take() if connection else None
-                if lease is not None:
-                    return self._frame(lease)
                 if connection is not None:
+                    lease = connection.take()
+                    if lease is not None:
+                        return self._frame(lease, connection.held)
                     if connection.arm():
                         await self._readable(connection.fileno())
                         connection.drain()
@@ -197,11 +208,14 @@ class Consumer(Source):
             loop.remove_reader(fd)
             self._stop_waiting = None
 
-    def _frame(self, lease: _ring.Lease) -> Frame:
+    def _frame(self, lease: _ring.Lease, held: int) -> Frame:
         if lease.picture is not self._picture:
             self._layout, self._picture = self._layout_of(lease.picture), lease.picture
         width, height, format, color, planes, strides = self._layout
         memory = np.frombuffer(lease.memory, np.uint8)
+        if held > self._max_held:
+            self.note(f"frames are copied while {self._max_held} others are kept")
+            memory = memory.copy()
         data = memory if planes is None else tuple(memory[start:end] for start, end in planes)
         try:
             frame = Frame(data, width, height, format, strides, color, lease.timestamp_ns)

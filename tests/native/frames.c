@@ -85,10 +85,20 @@ static void* read_memory(void* argument) {
     return NULL;
 }
 
+/* What the writer did not claim is as it was: a claim that a reader forestalled is undone. */
+static void expect(const ec_writer* writer, const uint64_t* sequences) {
+    for (uint32_t i = 0; i < SLOTS; i++) {
+        if ((writer->claimed >> i & 1) == 0 &&
+            atomic_load(&writer->stream->slot[i].sequence) != sequences[i]) {
+            atomic_fetch_add(&failed, 1);
+        }
+    }
+}
+
 static uint64_t write_memory(void) {
     pthread_t threads[READERS];
     ec_writer writer;
-    uint64_t published = 0;
+    uint64_t published = 0, sequences[SLOTS] = {0};
     ec_writer_init(&writer, (ec_stream*)shared.bytes, SLOTS, WORDS * 8, 0);
     for (uint32_t i = 0; i < READERS; i++) {
         writer.pages[i] = &pages[i];
@@ -96,10 +106,12 @@ static uint64_t write_memory(void) {
     }
     for (uint64_t stamp = 1; stamp <= PICTURES; stamp++) {
         int slot = ec_writer_claim(&writer);
+        expect(&writer, sequences);
         if (slot != EC_NO_SLOT) {
             ec_picture picture = description(stamp);
             paint(pixels_of((uint32_t)slot), stamp);
             published += ec_writer_publish(&writer, slot, &picture);
+            sequences[slot] = stamp; /* each was published or dropped: they count alike */
         }
         if (stamp % 8 == 0) {
             sched_yield();

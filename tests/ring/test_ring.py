@@ -117,6 +117,7 @@ def test_a_producer_whose_slots_are_all_read_drops_the_frame_and_counts_it(place
         for value in (1, 2):
             shown(producer, value)
             held.append(consumer.read(10))
+        assert producer.leased == 2
         assert producer.claim() is None
         assert not producer.publish(edgecore.Frame(np.zeros((8, 8), np.uint8), 8, 8, "gray"))
         assert producer.dropped == 2
@@ -124,6 +125,24 @@ def test_a_producer_whose_slots_are_all_read_drops_the_frame_and_counts_it(place
         shown(producer, 3)
         assert consumer.read(10).planes[0][0, 0] == 3
         assert consumer.dropped == 2, "what the producer dropped, this reader did not see either"
+
+
+def test_who_keeps_more_frames_than_it_may_hold_gets_copies_and_starves_nobody(place):
+    with (
+        ring.Producer(place, 8, 8, "nv12", slots=5) as producer,
+        ring.Consumer(place, max_held=2) as hoarder,
+        ring.Consumer(place) as other,
+    ):
+        hoard = []
+        for value in range(20):
+            shown(producer, value)
+            hoard.append(hoarder.read(10))
+            assert hoarder.notes == ["frames are copied while 2 others are kept"][: value // 2]
+            assert (other.read(10).planes[0] == value).all()
+        for value, frame in enumerate(hoard):
+            assert all((plane == value).all() for plane in frame.planes)
+        assert producer.leased == 2
+        assert producer.dropped == other.dropped == 0
 
 
 def test_several_slots_are_filled_at_once_and_published_in_any_order(place):
@@ -307,6 +326,8 @@ def test_buffers_that_cannot_serve_are_refused(place):
 
 
 def test_wrong_arguments_are_told(place):
+    with pytest.raises(ValueError, match="max_held must be at least 1, got 0"):
+        ring.Consumer(place, max_held=0)
     with pytest.raises(ValueError, match="slots must be 2 to 64, got 65"):
         ring.Producer(place, 8, 8, slots=65)
     with pytest.raises(ValueError, match="uids must be at most 16, got 17"):
