@@ -24,7 +24,7 @@ OUT ?= out/run
 DURATION ?= 30
 
 NATIVE := $(shell find csrc firmware_bridge edgecore -name '*.c' -o -name '*.h' -o -name '*.inc' \
-	-o -name '*.cpp' -o -name '*.pyx' -o -name '*.pxd' | grep -v 'firmware_bridge/_.*\.c$$')
+	-o -name '*.cpp' -o -name '*.pyx' -o -name '*.pxd' | grep -v '\(firmware_bridge\|edgecore\)/_.*\.c$$')
 C_FILES := $(shell find csrc tests examples -name '*.c' -o -name '*.h' -o -name '*.cpp' -o -name '*.inc')
 .NOTPARALLEL:
 
@@ -85,7 +85,7 @@ lint: .venv/ready .venv/tools
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
-	.venv/bin/python -m mypy.stubtest --mypy-config-file pyproject.toml edgecore._native firmware_bridge._carrier firmware_bridge._codec firmware_bridge._link firmware_bridge._bulk firmware_bridge._sim
+	.venv/bin/python -m mypy.stubtest --mypy-config-file pyproject.toml edgecore._native edgecore._ring firmware_bridge._carrier firmware_bridge._codec firmware_bridge._link firmware_bridge._bulk firmware_bridge._sim
 	.venv/bin/clang-format --dry-run --Werror $(C_FILES)
 
 format: .venv/tools
@@ -124,7 +124,7 @@ sanitize: .venv/ready .venv/tools
 	EDGECORE_SANITIZE=1 .venv/bin/python setup.py -q build --build-base build/asan --build-lib build/asan/lib
 	LD_PRELOAD="$$(cc -print-file-name=libasan.so) $$(cc -print-file-name=libstdc++.so)" \
 	ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 EDGECORE_SANITIZED=1 \
-	.venv/bin/pytest --override-ini pythonpath='build/asan/lib .' tests/vision tests/link $(PYTEST_ARGS)
+	.venv/bin/pytest --override-ini pythonpath='build/asan/lib .' tests/vision tests/link tests/ring $(PYTEST_ARGS)
 
 # smpclient through the link, in an environment of its own.
 smp: .venv-smp/ready
@@ -215,5 +215,5 @@ check-tools:
 		echo "missing: $$tool, a C and C++17 compiler: apt-get install build-essential"; exit 1; }; done
 
 clean:
-	rm -rf .venv .venv-tflite .venv-train .venv-smp build out dist *.egg-info firmware_bridge/_*.c
+	rm -rf .venv .venv-tflite .venv-train .venv-smp build out dist *.egg-info firmware_bridge/_*.c edgecore/_ring.c
 	find edgecore firmware_bridge -name '*.so' -delete

@@ -128,6 +128,7 @@ def _heads() -> list[Target]:
 TARGETS = (*_preprocess(), *_nms(), *_heads())
 
 _DECODE = "decode 1000 64-byte frames"
+RING = "3.1 MB frame to another process, from publishing to reading"
 _TRIP, _OVER = "round trip over a pty", "us over os.read"
 AMOUNTS = (
     Amount("encode", "encode 1000 64-byte frames, one by one", "edgecore", "M frames/s", 4),
@@ -152,4 +153,5 @@ AMOUNTS = (
         10,
         most=True,
     ),
+    Amount("frame ring", RING, "edgecore ring", "us p50", 60, most=True),
 )

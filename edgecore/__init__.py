@@ -4,7 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from edgecore import heads, isa, sources
+    from edgecore import heads, isa, ring, sources
     from edgecore.decoding import decode
     from edgecore.detections import Detections, Timings
     from edgecore.detector import Detector
@@ -38,6 +38,7 @@ _HOMES = {
     "isa": "edgecore.isa",
     "nms": "edgecore.suppression",
     "preprocess": "edgecore.preprocessing",
+    "ring": "edgecore.ring",
     "rotated_nms": "edgecore.suppression",
     "soft_nms": "edgecore.suppression",
     "sources": "edgecore.sources",
@@ -60,6 +61,7 @@ __all__ = [
     "isa",
     "nms",
     "preprocess",
+    "ring",
     "rotated_nms",
     "soft_nms",
     "sources",

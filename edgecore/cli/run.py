@@ -49,7 +49,7 @@ def run(
         typer.Option(
             "--source",
             "-s",
-            help="Video, pictures, camera, stream, or synthetic:",
+            help="Video, pictures, camera, stream, ring:, or synthetic:",
             metavar="SOURCE",
         ),
     ] = None,

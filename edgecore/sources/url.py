@@ -23,8 +23,9 @@ def open(url: str | Path, **options: object) -> Source:
     Args:
         url: a picture or video file, a folder of pictures, a glob pattern (`shots/*.jpg`), a
             camera (`/dev/video0`, `v4l2:/dev/video0?video_size=1280x720`), a stream
-            (`rtsp://...`), or `synthetic:?seed=1&fps=20&duration=10&epoch_ns=0&format=nv12&
-            realtime=0`.
+            (`rtsp://...`), frames that another process shares (`ring:///run/camera.sock`, or
+            `ring:/run/camera.sock?reconnect=0` to end with that process), or
+            `synthetic:?seed=1&fps=20&duration=10&epoch_ns=0&format=nv12&realtime=0`.
         options: the same as after the question mark of `synthetic:`; these win.
 
     Raises:
@@ -38,6 +39,8 @@ def open(url: str | Path, **options: object) -> Source:
         raise SourceError(f"{text}: takes no options, got {', '.join(sorted(options))}")
     if scheme == "v4l2" or CAMERA.fullmatch(text):
         return _camera(text)
+    if scheme == "ring" and ":" in text:
+        return _ring(text)
     if "://" in text and scheme in NETWORK:
         from .live import Latest
         from .video import Video
@@ -114,6 +117,15 @@ def _camera(text: str) -> Source:
         here = ", ".join(sorted(str(path) for path in Path("/dev").glob("video*"))) or "none"
         raise SourceError(f"{device}: no such camera (cameras on this machine: {here})")
     return Latest(Video(device, live=True, container_format="v4l2", options=dict(parse_qsl(query))))
+
+
+def _ring(text: str) -> Source:
+    from edgecore.ring import Consumer
+
+    path, _, query = text.removeprefix("ring:").removeprefix("//").partition("?")
+    if query not in {"", "reconnect=0", "reconnect=1"}:
+        raise SourceError(f"{text}: expected ring:PATH or ring:PATH?reconnect=0, got ?{query}")
+    return Consumer(path, reconnect=query != "reconnect=0")
 
 
 def _synthetic(text: str, options: dict[str, object]) -> Source:

@@ -6,6 +6,7 @@ import struct
 import pytest
 
 from firmware_bridge import codec
+from firmware_bridge._link import Session
 from firmware_bridge.events import Outcome
 from tests.link.pair import Pair
 
