@@ -127,6 +127,8 @@ def _heads() -> list[Target]:
 
 TARGETS = (*_preprocess(), *_nms(), *_heads())
 
+TRACKING = "one frame of 100 tracked objects"
+
 _DECODE = "decode 1000 64-byte frames"
 _TRIP, _OVER = "round trip over a pty", "us over os.read"
 AMOUNTS = (
@@ -152,4 +154,5 @@ AMOUNTS = (
         10,
         most=True,
     ),
+    Amount("tracking of 100 objects", TRACKING, "edgecore", "us a frame", 100, most=True),
 )
