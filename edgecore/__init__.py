@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from edgecore.frame import Frame
     from edgecore.preprocessing import Preprocessor, preprocess
     from edgecore.suppression import nms, rotated_nms, soft_nms, weighted_nms
+    from edgecore.tracking import Tracker
 
 # Public name -> module that holds it; a module maps to itself. Imported on first use, so that
 # `import edgecore` stays light. No module may share its name with a function listed here: importing
@@ -33,6 +34,7 @@ _HOMES = {
     "Preprocessor": "edgecore.preprocessing",
     "SourceError": "edgecore.errors",
     "Timings": "edgecore.detections",
+    "Tracker": "edgecore.tracking",
     "decode": "edgecore.decoding",
     "heads": "edgecore.heads",
     "isa": "edgecore.isa",
@@ -56,6 +58,7 @@ __all__ = [
     "Preprocessor",
     "SourceError",
     "Timings",
+    "Tracker",
     "decode",
     "heads",
     "isa",
