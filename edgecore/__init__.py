@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         SourceError,
     )
     from edgecore.frame import Frame
+    from edgecore.pipeline import Pipeline
     from edgecore.preprocessing import Preprocessor, preprocess
     from edgecore.suppression import nms, rotated_nms, soft_nms, weighted_nms
 
@@ -30,6 +31,7 @@ _HOMES = {
     "EngineError": "edgecore.errors",
     "Frame": "edgecore.frame",
     "ModelError": "edgecore.errors",
+    "Pipeline": "edgecore.pipeline",
     "Preprocessor": "edgecore.preprocessing",
     "SourceError": "edgecore.errors",
     "Timings": "edgecore.detections",
@@ -52,6 +54,7 @@ __all__ = [
     "EngineError",
     "Frame",
     "ModelError",
+    "Pipeline",
     "Preprocessor",
     "SourceError",
     "Timings",

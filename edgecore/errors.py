@@ -14,7 +14,13 @@ class EngineError(EdgecoreError):
 
 
 class SourceError(EdgecoreError):
-    """A frame source cannot be opened, or ended in failure."""
+    """A frame source cannot be opened, or ended in failure.
+
+    Attributes:
+        source: its name in a pipeline; None outside of one.
+    """
+
+    source: str | None = None
 
 
 class ConfigError(EdgecoreError):
