@@ -137,7 +137,7 @@ class Display:
             counted(now.objects),
         ]
         if agent.source.live:
-            parts.append(f"{agent.source.dropped} dropped")
+            parts.append(f"{agent.dropped} dropped")
         if agent.uplink is not None:
             view = agent.uplink.view()
             parts.append(f"alerts {view.alerts_acknowledged}/{view.alerts}")
@@ -151,7 +151,7 @@ class Display:
         )
         table.add_column(style="dim")
         table.add_column(min_width=min(44, max(1, self._console.width - 16)))
-        dropped = f", {agent.source.dropped} dropped" if agent.source.live else ""
+        dropped = f", {agent.dropped} dropped" if agent.source.live else ""
         table.add_row(
             "frames", f"{now.frames} in {now.elapsed_s:.1f} s, {now.fps:.1f} fps{dropped}"
         )

@@ -69,6 +69,11 @@ class Delivery:
         with self._waiting:
             return self._ended and not self._results
 
+    def wait(self, timeout_s: float) -> bool:
+        """Whether it became so within this time."""
+        with self._waiting:
+            return self._waiting.wait_for(lambda: self._ended and not self._results, timeout_s)
+
     def end(self, *, discard: bool = False) -> None:
         """Nothing more will come; with `discard`, nor will what nobody fetched yet."""
         with self._waiting:

@@ -164,7 +164,7 @@ class EngineThread:
                 preprocess_ms=timings.preprocess_ms,
                 invoke_ms=timings.invoke_ms,
                 postprocess_ms=timings.postprocess_ms,
-                age_ms=(time.monotonic_ns() - captured.captured_ns) / 1e6,
+                age_ms=(time.monotonic_ns() - captured.born_ns) / 1e6,
             ),
             dropped=captured.dropped,
             engine=self._lane.number,

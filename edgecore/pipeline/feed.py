@@ -43,6 +43,11 @@ class Captured:
         stamp = self.frame.timestamp_ns
         return self.arrived_ns if stamp is None else stamp
 
+    @property
+    def born_ns(self) -> int:
+        """Since when its age counts: a file's frames were captured on another day."""
+        return self.captured_ns if self.feed.live else self.arrived_ns
+
 
 class Feed:
     """A source and its slot.
@@ -110,13 +115,12 @@ class Feed:
         self.slot = None
         self.source.interrupt()
 
-    def join(self, timeout_s: float) -> bool:
-        """Whether the reader came back, and with that closed the source."""
-        if self._thread.ident is not None:
-            self._thread.join(timeout_s)
-        else:
+    def join(self, timeout_s: float) -> None:
+        """Wait for the reader, which closes the source when it comes back."""
+        if self._thread.ident is None:
             self.source.close()
-        return not self._thread.is_alive()
+        elif self._thread is not threading.current_thread():
+            self._thread.join(timeout_s)
 
     def take(self) -> Captured:
         """The frame of the slot, with its ticket; `changed` is held."""

@@ -47,12 +47,10 @@ class GovernorThread:
         """Look no more."""
         self._stopped.set()
 
-    def join(self, timeout_s: float) -> bool:
-        """Whether the thread came back; a caller that is this thread counts as back."""
-        if self._thread.ident is None or self._thread is threading.current_thread():
-            return True
-        self._thread.join(timeout_s)
-        return not self._thread.is_alive()
+    def join(self, timeout_s: float) -> None:
+        """Wait for the thread, if the caller is another one."""
+        if self._thread.ident is not None and self._thread is not threading.current_thread():
+            self._thread.join(timeout_s)
 
     def _run(self) -> None:
         while not self._stopped.wait(self._governor.period_s):

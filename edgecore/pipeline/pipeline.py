@@ -146,10 +146,9 @@ class Pipeline:
                 return None
             return next((feed.failure for feed in self._feeds if feed.failure), None)
 
-    @property
-    def ended(self) -> bool:
-        """No result will come any more, and none waits to be fetched."""
-        return self._delivery.ended
+    def wait(self, timeout_s: float) -> bool:
+        """Whether, within so long, the last result came and was fetched or called back with."""
+        return self._delivery.wait(timeout_s)
 
     def start(self, on_result: Callable[[Result], None] | None = None) -> None:
         """Begin to work.
@@ -203,18 +202,21 @@ class Pipeline:
         """End all work; results that nobody fetched are dropped. A second call does nothing more.
 
         Args:
-            timeout_s: for threads to come back; those that hang are left behind.
+            timeout_s: for threads to come back; the others are left behind. One that waits for a
+                silent camera closes it when that speaks, or its reading times out.
 
         Returns:
-            Whether all of them came back.
+            Whether all engines came back.
         """
         self._state = "closed"
         self._stop()
         end_s = time.monotonic() + timeout_s
         back = True
-        for each in (*self._engines, *self._feeds, self._governor):
+        for engine in self._engines:
+            back = engine.join(max(0.0, end_s - time.monotonic())) and back
+        for each in (*self._feeds, self._governor):
             if each is not None:
-                back = each.join(max(0.0, end_s - time.monotonic())) and back
+                each.join(max(0.0, end_s - time.monotonic()))
         return back
 
     def __enter__(self) -> Pipeline:

@@ -42,8 +42,8 @@ class StageTimes:
         preprocess_ms: making the model's input of it, wherever that was done.
         invoke_ms: in the engine.
         postprocess_ms: decoding, suppression, back to pixels of the frame.
-        age_ms: from its capture until its result was ready; from its arrival where the source
-            does not know when it was captured.
+        age_ms: from its capture until its result was ready; from its arrival where the source is
+            not live, or does not know when it was captured.
     """
 
     wait_ms: float
