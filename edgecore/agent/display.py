@@ -24,6 +24,16 @@ OUTCOMES = {
     "unknown": "sent, outcome unknown",
 }
 
+PIPELINE_WORDS = {
+    "source_error": "[yellow]source[/]",
+    "source_failed": "[red]source failed[/]",
+    "source_lost": "[yellow]source lost[/]",
+    "source_back": "[green]source back[/]",
+    "engine_error": "[yellow]engine[/]",
+    "engine_failed": "[red]engine failed[/]",
+    "governor": "[yellow]governor[/]",
+}
+
 
 class Voice(Console):
     """A console that falls silent when nobody reads it any more, or its disk is full.
@@ -122,8 +132,8 @@ class Display:
             return f"[yellow]no frame finished for {record['no_frame_for_s']:.0f} s[/]"
         if kind == "resumed":
             return "frames are coming again"
-        if kind == "source_error":
-            return f"[yellow]source[/]: {escape(record['reason'])}"
+        if kind in PIPELINE_WORDS:
+            return f"{PIPELINE_WORDS[kind]}: {escape(record['reason'])}"
         return ""
 
     def _line(self, agent: Agent) -> str:

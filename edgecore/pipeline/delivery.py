@@ -19,16 +19,17 @@ class Delivery:
 
     Args:
         changed: the lock and condition of the feeds, told when a source's turn moves on.
+        note_age: gets the age of each result, ms.
     """
 
-    def __init__(self, changed: threading.Condition) -> None:
+    def __init__(self, changed: threading.Condition, note_age: Callable[[float], None]) -> None:
         self.on_result: Callable[[Result], None] | None = None
         self.on_ready: Callable[[], None] = lambda: None
         self._changed = changed
         self._order = threading.Lock()
         self._waiting = threading.Condition()
         self._results: deque[Result] = deque()
-        self._ages_ms: deque[float] = deque(maxlen=1000)
+        self._note_age = note_age
         self._ended = False
 
     def put(self, feed: Feed, ticket: int, outcome: Result | Dropped) -> None:
@@ -49,8 +50,7 @@ class Delivery:
                 if feed.carried != NONE_DROPPED:
                     due = replace(due, dropped=due.dropped.plus(feed.carried))
                     feed.carried = NONE_DROPPED
-                with self._waiting:
-                    self._ages_ms.append(due.times.age_ms)
+                self._note_age(due.times.age_ms)
                 self._hand_out(due)
 
     def get(self, *, wait: bool = True) -> Result | None:
@@ -82,13 +82,6 @@ class Delivery:
                 self._results.clear()
             self._waiting.notify_all()
         self.on_ready()
-
-    def ages_ms(self) -> list[float]:
-        """Ages of the results since the last call."""
-        with self._waiting:
-            ages = list(self._ages_ms)
-            self._ages_ms.clear()
-            return ages
 
     def _hand_out(self, result: Result) -> None:
         if self.on_result is not None and not self.ended:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from .events import PipelineEvent
 from .governor import Governor, Reading
@@ -16,23 +16,26 @@ class GovernorThread:
 
     Args:
         governor: decides.
-        ages_ms: gives the ages of the results since it was called before.
         apply: gets frame rate and model name to keep to from now on, None for no restriction.
         told: gets an event for every change.
+
+    Attributes:
+        note_age: takes the age of each result, ms, from any thread.
     """
 
     def __init__(
         self,
         governor: Governor,
-        ages_ms: Callable[[], Sequence[float]],
         apply: Callable[[float | None, str | None], None],
         told: Callable[[PipelineEvent], None],
     ) -> None:
         self._governor, self._apply, self._told = governor, apply, told
+        self._latency = LatencyMs()
+        self.note_age = self._latency.note
         self._readings: dict[str, Reading] = {
             "temperature_c": temperature_c,
             "cpu_percent": CpuPercent(),
-            "latency_ms": LatencyMs(ages_ms),
+            "latency_ms": self._latency,
             **governor.readings,
         }
         self._wanted = {rule.reading for rule in governor.rules}

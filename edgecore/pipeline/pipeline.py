@@ -103,8 +103,12 @@ class Pipeline:
             for number, feed in enumerate(self._feeds):
                 feed.home = number % len(lanes)
         self._schedule = Schedule(self._feeds, lanes, self._changed)
-        self._delivery = Delivery(self._changed)
         self._model: str | None = None
+        self._governor = (
+            GovernorThread(governor, self._apply, self._told) if governor is not None else None
+        )
+        note_age = self._governor.note_age if self._governor is not None else lambda _: None
+        self._delivery = Delivery(self._changed, note_age)
         around = Surroundings(
             schedule=self._schedule,
             delivery=self._delivery,
@@ -118,11 +122,6 @@ class Pipeline:
             for lane, models in zip(lanes, by_engine, strict=True)
         ]
         self._working = len(self._engines)
-        self._governor = (
-            GovernorThread(governor, self._delivery.ages_ms, self._apply, self._told)
-            if governor is not None
-            else None
-        )
         self._failure: Exception | None = None
         self._state = "new"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections import deque
 from pathlib import Path
 
 THERMAL = Path("/sys/class/thermal")
@@ -51,16 +51,16 @@ class CpuPercent:
 
 
 class LatencyMs:
-    """The age that 95 of 100 results since the call before did not exceed; None without results.
+    """The age that 95 of 100 results since the call before did not exceed; None without results."""
 
-    Args:
-        ages_ms: gives the ages since it was called before.
-    """
+    def __init__(self) -> None:
+        self._ages_ms: deque[float] = deque(maxlen=1000)
 
-    def __init__(self, ages_ms: Callable[[], Sequence[float]]) -> None:
-        self._ages_ms = ages_ms
+    def note(self, age_ms: float) -> None:
+        """One result, from any thread."""
+        self._ages_ms.append(age_ms)
 
     def __call__(self) -> float | None:
         """See the class."""
-        ages = sorted(self._ages_ms())
+        ages = sorted(self._ages_ms.popleft() for _ in range(len(self._ages_ms)))
         return ages[math.ceil(0.95 * len(ages)) - 1] if ages else None

@@ -188,5 +188,6 @@ class Schedule:
         self._turn = (self._feeds.index(feed) + 1) % len(self._feeds)
         if self.max_fps is not None:
             period_ns = round(1e9 / self.max_fps)
-            feed.due_ns = max(feed.due_ns + period_ns, now_ns)
+            late_ns = now_ns - feed.due_ns
+            feed.due_ns = period_ns + (feed.due_ns if late_ns < period_ns else now_ns)
         return feed

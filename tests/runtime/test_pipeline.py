@@ -8,7 +8,6 @@ import itertools
 import random
 import threading
 import tracemalloc
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +19,13 @@ from edgecore import sources
 from edgecore.errors import EngineError, SourceError
 from edgecore.frame import Frame
 from edgecore.pipeline import Dropped, Governor, Pipeline, PipelineEvent, Result, Rule, Step
+from edgecore.pipeline.feed import Captured, Feed
+from edgecore.pipeline.schedule import Lane, Schedule
 
 from .pipeline_parts import Adder, Camera, Failing, File, Reader, StagedReader, frame_of
 
+HOT = [Rule("heat", above=80, below=60, hold_s=0.0)]
+TINY = Governor(HOT, [Step(model="tiny")], readings={"heat": lambda: None})
 BOTH = pytest.mark.parametrize("overlap", [False, True])
 
 
@@ -95,7 +98,7 @@ def test_every_frame_of_a_camera_is_a_result_or_counted_before_one(engines: int,
             threading.Event().wait(dice.random() * 0.002)
         camera.end()
 
-    shooting = threading.Thread(target=shoot)
+    shooting = threading.Thread(target=shoot, daemon=True)
     shooting.start()
     reached = -1
     with Pipeline(camera, [Slow() for _ in range(engines)], overlap=True) as pipeline:
@@ -114,15 +117,31 @@ def test_every_frame_of_a_camera_is_a_result_or_counted_before_one(engines: int,
     shooting.join(0.0 if pipeline.failure else None)
 
 
-@BOTH
-def test_sources_take_turns(overlap: bool) -> None:
-    files = {name: File(100) for name in "abc"}
-    with Pipeline(files, StagedReader(), overlap=overlap) as pipeline:
-        results = list(pipeline)
-    # A reader needs a moment to fill its slot; whoever is ready goes first meanwhile.
-    for end in range(30, 200, 10):
-        counts = Counter(each.source for each in results[:end])
-        assert max(counts.values()) - min(counts[name] for name in "abc") <= 15
+def test_sources_take_turns() -> None:
+    """Whoever has a frame ready gets one engine's next place after all others that have."""
+    changed, lane = threading.Condition(), Lane(0)
+    feeds = [Feed(name, File(1), changed, lambda _: None) for name in "abcd"]
+    schedule = Schedule(feeds, [lane], changed)
+
+    def fill(*ready: Feed) -> None:
+        for feed in ready:
+            feed.turn = feed.taken
+            feed.slot = feed.slot or Captured(feed, frame_of(0), 0, "", 0, Dropped())
+
+    def took() -> str:
+        captured = schedule.take(lane)
+        assert captured is not None
+        return captured.feed.name
+
+    _, second, _, last = feeds
+    order = ""
+    for ready in [feeds] * 6:
+        fill(*ready)
+        order += took()
+    assert order == "abcdab"
+    assert [took() for _ in range(3)] == ["c", "d", "a"]
+    fill(second, last)
+    assert [took() for _ in range(2)] == ["b", "d"]
 
 
 def test_engines_without_work_of_one_source_take_frames_of_another() -> None:
@@ -413,7 +432,7 @@ def test_closing_from_a_callback_ends_the_pipeline() -> None:
             "expected 1 detectors of 'small', one for each engine, got 2",
         ),
         (
-            lambda: Pipeline(File(1), Reader(), governor=Governor(HOT, [Step(model="tiny")])),
+            lambda: Pipeline(File(1), Reader(), governor=TINY),
             ValueError,
             r"models among \[\], got \['tiny'\]",
         ),
@@ -429,9 +448,6 @@ def test_sources_opened_before_one_that_cannot_be_are_closed() -> None:
     with pytest.raises(SourceError):
         Pipeline({"a": file, "b": "/nowhere.mp4"}, Reader())
     assert file.closed
-
-
-HOT = [Rule("heat", above=80, below=60, hold_s=0.0)]
 
 
 def test_governor_lowers_the_rate_then_the_model_and_lets_go_again() -> None:
@@ -490,24 +506,25 @@ def test_frames_held_back_by_the_governor_are_counted_as_such() -> None:
 
 @BOTH
 def test_python_heap_is_flat_after_the_first_frames(overlap: bool) -> None:
-    """A thousand frames of two sources leave no more than a few objects behind."""
+    """One object a frame is 32 bytes at the least, and would show in each of the stretches."""
     frame = frame_of(1)
 
     class Endless(File):
         def __next__(self) -> Frame:
             return frame
 
+    def heap_after(frames: int) -> int:
+        for _ in range(frames):
+            next(results)
+        gc.collect()
+        return tracemalloc.get_traced_memory()[0]
+
     detector = edgecore.Detector.from_file()
-    with Pipeline({"a": Endless(0), "b": Endless(0)}, detector, overlap=overlap) as pipeline:
+    sources = {"a": Endless(0), "b": Endless(0)}
+    with Pipeline(sources, detector, overlap=overlap) as pipeline:
         results = iter(pipeline)
-        for _ in range(200):
-            next(results)
-        gc.collect()
         tracemalloc.start()
-        before, _ = tracemalloc.get_traced_memory()
-        for _ in range(1000):
-            next(results)
-        gc.collect()
-        after, _ = tracemalloc.get_traced_memory()
+        sizes = [heap_after(150) for _ in range(5)]
         tracemalloc.stop()
-    assert after - before < 20_000, f"{after - before} bytes more after 1000 frames"
+    growths = [after - before for before, after in itertools.pairwise(sizes)]
+    assert min(growths) < 150 * 32, f"bytes more after every 150 frames: {growths}"
