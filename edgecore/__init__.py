@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         SourceError,
     )
     from edgecore.frame import Frame
+    from edgecore.pipeline import Pipeline
     from edgecore.preprocessing import Preprocessor, preprocess
     from edgecore.suppression import nms, rotated_nms, soft_nms, weighted_nms
     from edgecore.tracking import Tracker
@@ -31,6 +32,7 @@ _HOMES = {
     "EngineError": "edgecore.errors",
     "Frame": "edgecore.frame",
     "ModelError": "edgecore.errors",
+    "Pipeline": "edgecore.pipeline",
     "Preprocessor": "edgecore.preprocessing",
     "SourceError": "edgecore.errors",
     "Timings": "edgecore.detections",
@@ -55,6 +57,7 @@ __all__ = [
     "EngineError",
     "Frame",
     "ModelError",
+    "Pipeline",
     "Preprocessor",
     "SourceError",
     "Timings",

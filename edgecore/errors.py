@@ -30,7 +30,13 @@ class AcceleratorError(EngineError):
 
 
 class SourceError(EdgecoreError):
-    """A frame source cannot be opened, or ended in failure."""
+    """A frame source cannot be opened, or ended in failure.
+
+    Attributes:
+        source: its name in a pipeline; None outside of one.
+    """
+
+    source: str | None = None
 
 
 class ConfigError(EdgecoreError):

@@ -136,7 +136,13 @@ def run_agent(config: AgentConfig) -> int:
     console = Voice()
     with contextlib.ExitStack() as stack:
         # What is likely to be mistyped comes first; nothing is left on disk when it fails.
-        detector = load_detector(config)
+        detector = load_detector(config, config.model)
+        governor = config.governor.make()
+        smaller = {
+            step.model: load_detector(config, step.model)
+            for step in (governor.steps if governor is not None else ())
+            if step.model is not None
+        }
         epoch_ns = time.monotonic_ns()
         source = open_source(config.source, epoch_ns)
         stack.callback(source.close)
@@ -156,6 +162,8 @@ def run_agent(config: AgentConfig) -> int:
             uplink=uplink,
             recorder=recorder,
             collision=config.collision,
+            governor=governor,
+            models=smaller,
         )
         _introduce(console, config, agent, detector, folder)
         display.follow(agent)
@@ -172,13 +180,13 @@ def run_agent(config: AgentConfig) -> int:
     return 0
 
 
-def load_detector(config: AgentConfig) -> Detector:
-    """The configured model on the configured engine."""
+def load_detector(config: AgentConfig, model: str | None) -> Detector:
+    """A model on the configured engine; None is the embedded one."""
     from edgecore import Detector
 
     settings = config.detector
     return Detector.from_file(
-        config.model,
+        model,
         engine=settings.engine,
         accelerator=settings.accelerator,
         fallback=settings.fallback,

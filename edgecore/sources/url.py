@@ -13,6 +13,9 @@ from edgecore.errors import SourceError
 
 from .source import Source
 
+ENDLESS = frozenset({"rtsp", "rtsps"})
+"""Cameras, which have no end: if one of these streams ends, it was lost."""
+
 NETWORK = frozenset({"rtsp", "rtsps", "rtp", "rtmp", "http", "https", "tcp", "udp", "srt"})
 CAMERA = re.compile(r"/dev/video\d+")
 
@@ -42,10 +45,7 @@ def open(url: str | Path, **options: object) -> Source:
     if scheme == "ring" and ":" in text:
         return _ring(text)
     if "://" in text and scheme in NETWORK:
-        from .live import Latest
-        from .video import Video
-
-        return Latest(Video(text, live=True))
+        return _stream(text, scheme)
     if scheme == "file" and "://" in text:
         text = urlsplit(text).path
     elif "://" in text:
@@ -108,15 +108,36 @@ def _looks_like_picture(path: Path) -> bool:
         return False
 
 
+def _stream(text: str, scheme: str) -> Source:
+    """A network stream; RTSP comes over TCP where the server can, as UDP is lost without notice."""
+    from .live import Latest
+    from .reconnecting import Reconnecting
+    from .video import Video
+
+    is_camera = scheme in ENDLESS
+    options = {"rtsp_flags": "prefer_tcp", "analyzeduration": "500000"} if is_camera else {}
+
+    def connect() -> Source:
+        return Video(text, live=True, paced=is_camera, options=options)
+
+    return Latest(Reconnecting(connect(), connect, ends=not is_camera))
+
+
 def _camera(text: str) -> Source:
     from .live import Latest
+    from .reconnecting import Reconnecting
     from .video import Video
 
     device, _, query = text.removeprefix("v4l2:").partition("?")
     if not Path(device).exists():
         here = ", ".join(sorted(str(path) for path in Path("/dev").glob("video*"))) or "none"
         raise SourceError(f"{device}: no such camera (cameras on this machine: {here})")
-    return Latest(Video(device, live=True, container_format="v4l2", options=dict(parse_qsl(query))))
+
+    def plug() -> Source:
+        options = dict(parse_qsl(query))
+        return Video(device, live=True, container_format="v4l2", options=options)
+
+    return Latest(Reconnecting(plug(), plug))
 
 
 def _ring(text: str) -> Source:

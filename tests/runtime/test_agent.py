@@ -140,7 +140,7 @@ def test_hang_is_reported_and_the_run_can_still_be_ended(tmp_path: Path, events:
             agent.stop("enough")
 
     summary = agent.run(tick=tick)
-    assert summary["failure"] == "the frame thread hangs and was left behind"
+    assert summary["failure"] == "the engine hangs and was left behind"
     assert summary["frames"] == 19
     told = diary(tmp_path)
     assert named(told, "stalled")
