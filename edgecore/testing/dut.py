@@ -13,6 +13,7 @@ from typing import Any
 
 import firmware_bridge as fb
 from edgecore.testing.errors import RigError
+from firmware_bridge.decoding import Reading
 from firmware_bridge.doors import Door
 from firmware_bridge.testing.bridge import FaultBridge
 from firmware_bridge.testing.faults import Faults
@@ -20,8 +21,9 @@ from firmware_bridge.testing.journal import Journal
 from firmware_bridge.testing.targets import TargetError, open_target
 from firmware_bridge.testing.wire import Wire
 
-CONNECTING_S = 10.0
-ATTEMPTS = 3
+PATIENCE_S = (2.0, 8.0, 20.0)
+"""How long each attempt at a link may take."""
+CLOCK_S = 10.0
 _TAIL_S = 2.0
 _TAIL_LINES = 60
 
@@ -131,25 +133,33 @@ class Dut:
         return self._target.scene_epoch_ns
 
     def connect(self, **keywords: Any) -> fb.Link:
-        """A link to it, for tests that want one of their own; as `firmware_bridge.connect`.
+        """A link to it, for tests that want one of their own.
 
-        The transport is tried again, the test never is.
+        The transport is tried again, for half a minute in all; the test never is.
+
+        Args:
+            keywords: as of `firmware_bridge.connect`, but for `timeout`.
 
         Raises:
-            RigError: it could not be reached three times.
+            RigError: it could not be reached.
         """
         reasons = []
-        keywords.setdefault("timeout", CONNECTING_S)
-        for _ in range(ATTEMPTS):
+        for patience_s in PATIENCE_S:
             try:
-                return fb.connect(self.url, **keywords)
-            except fb.BridgeConnectionError as error:
+                return fb.connect(self.url, timeout=patience_s, **keywords)
+            except (fb.BridgeConnectionError, ValueError) as error:
                 reasons.append(str(error))
                 trouble = self._target.trouble()
                 if trouble is not None:
                     reasons.append(trouble)
                     break
         raise RigError(f"{self.name}: no link: {'; '.join(dict.fromkeys(reasons))}")
+
+    @property
+    def traffic(self) -> list[Reading]:
+        """Every frame that passed in this test, both ways, in order. Needs "faults"."""
+        self._need_bridge()
+        return self._wire.readings
 
     def heard(self, message: str) -> list[dict[str, Any]]:
         """Fields, in their units, of every record of this message that passed in this test.
@@ -202,11 +212,14 @@ class Dut:
 
     def story(self) -> list[tuple[str, str]]:
         """Titled texts for the report of a test that failed."""
-        told = [("edgecore line, its last seconds", "\n".join(self._wire.tail(_TAIL_S)[-_TAIL_LINES:]))]
+        line = "\n".join(self._wire.tail(_TAIL_S)[-_TAIL_LINES:])
         faults = "\n".join(str(entry) for entry in self._journal.entries[-_TAIL_LINES:])
-        told.append(("edgecore faults", faults))
         said = "\n".join(self._target.logs().splitlines()[-_TAIL_LINES:])
-        told.append(("edgecore device and rig", said))
+        told = [
+            ("edgecore line, its last seconds", line),
+            ("edgecore faults", faults),
+            ("edgecore device and rig", said),
+        ]
         return [(title, text) for title, text in told if text]
 
     def close(self) -> None:
@@ -237,13 +250,13 @@ class DeviceClock:
         return self._known()[1]
 
     def _known(self) -> tuple[int, int]:
-        until_s = time.monotonic() + CONNECTING_S
+        until_s = time.monotonic() + CLOCK_S
         while time.monotonic() < until_s:
             offset_ns, error_ns = self._clock.offset_ns, self._clock.error_ns
             if offset_ns is not None and error_ns is not None:
                 return offset_ns, error_ns
             time.sleep(0.005)
-        raise TimeoutError(f"no exchange of clocks within {CONNECTING_S} s")
+        raise TimeoutError(f"no exchange of clocks within {CLOCK_S} s")
 
     def to_host_ns(self, device_us: int) -> int:
         """CLOCK_MONOTONIC of a recent instant of the device's."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from edgecore.testing.options import seed
 from edgecore.testing.session import device
 
 _MARKERS = (
@@ -16,8 +15,7 @@ _MARKERS = (
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Registers the markers, and settles the seed before xdist copies the options."""
-    seed(config)
+    """Registers the markers."""
     for line in _MARKERS:
         config.addinivalue_line("markers", line)
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import random
+from typing import Any
 
 import pytest
 
 TARGET = "EDGE_TARGET"
 DEFAULT_TARGET = "sim"
+_SEED = "edge_seed"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -26,9 +28,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="NUMBER",
         help="of the line's faults; default: one at random, which the header of the run shows",
     )
-    group.addoption(
-        "--edge-slow", action="store_true", help="also run what is marked edge_slow"
-    )
+    group.addoption("--edge-slow", action="store_true", help="also run what is marked edge_slow")
     group.addoption(
         "--edge-soak",
         type=float,
@@ -46,10 +46,18 @@ def target_spec(config: pytest.Config) -> str:
 def seed(config: pytest.Config) -> int:
     """The run's seed, the same in all its processes."""
     given: int | None = config.getoption("--edge-seed")
+    shared: int | None = getattr(config, "workerinput", {}).get(_SEED)
+    given = shared if given is None else given
     if given is None:
         given = random.SystemRandom().getrandbits(32)
         config.option.edge_seed = given
     return given
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Hands the seed on to a worker of pytest-xdist."""
+    node.workerinput[_SEED] = seed(node.config)
 
 
 def pytest_report_header(config: pytest.Config) -> str:

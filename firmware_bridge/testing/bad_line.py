@@ -13,6 +13,9 @@ IN_FLIGHT_MAX = 32768
 AHEAD_US = 2000
 """So far ahead of a paced line are bytes taken; the rest waits with the sender."""
 
+LATE_US = 5000
+"""So late is a receiver whose FIFO overruns."""
+
 
 class BadLine:
     """Bytes in, and those that come out of a line of some profile, at their times.
@@ -30,6 +33,8 @@ class BadLine:
         self._channels: deque[LossyChannel] = deque()
         self._ended: Counter[str] = Counter()
         self._strike: str | None = None
+        self._late_until_us = 0
+        self._fifo_room = 0
         self.change(profile)
 
     def change(self, profile: Profile) -> None:
@@ -49,15 +54,15 @@ class BadLine:
 
     def strike(self, fault: str) -> None:
         """The next burst is hit: its middle bit "flip"ped, or it is "drop"ped, or comes twice
-        ("duplicate"), or all but what a FIFO holds is lost ("overrun")."""
+        ("duplicate"), or meets a receiver that is late ("overrun")."""
         self._strike = fault
 
     def send(self, now_us: int, burst: bytes) -> None:
         """Puts one burst on the line at that time; times never go back."""
-        for part in self._struck(burst):
+        for part in self._struck(now_us, burst):
             self._channels[-1].send(now_us, part)
 
-    def _struck(self, burst: bytes) -> list[bytes]:
+    def _struck(self, now_us: int, burst: bytes) -> list[bytes]:
         fault, self._strike = self._strike, None
         if fault is None and self._random.random() < self._profile.overrun:
             fault = "overrun"
@@ -72,9 +77,13 @@ class BadLine:
             self._ended["bytes_repeated"] += len(burst)
             return [burst, burst]
         if fault == "overrun":
-            kept = self._profile.fifo_bytes
-            self._ended["bytes_overrun"] += len(burst[kept:])
-            return [burst[:kept]] if kept else []
+            self._late_until_us = now_us + LATE_US
+            self._fifo_room = self._profile.fifo_bytes
+        if now_us < self._late_until_us:
+            kept, lost = burst[: self._fifo_room], burst[self._fifo_room :]
+            self._fifo_room -= len(kept)
+            self._ended["bytes_overrun"] += len(lost)
+            return [kept]
         return [burst]
 
     def receive(self, now_us: int) -> bytes:

@@ -17,8 +17,8 @@ class Profile:
         bit_error: probability of a flip, per bit.
         drop: probability that a run of a burst's bytes, or all of it, is lost.
         duplicate: probability that a run of a burst's bytes, or all of it, comes twice.
-        overrun: probability that the receiver comes too late for a burst: what its FIFO does not
-            hold is lost.
+        overrun: probability, per burst, that the receiver is 5 ms late: what its FIFO does not
+            hold until then is lost.
         fifo_bytes: of such a receiver.
         delay_ms: the least time under way.
         jitter_ms: up to so much more; order is kept.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from importlib.metadata import entry_points
 
+from firmware_bridge.errors import BridgeError
 from firmware_bridge.testing.targets.target import Target, TargetError
 
 __all__ = ["ENTRY_POINTS", "Target", "TargetError", "open_target"]
@@ -27,7 +28,9 @@ def open_target(spec: str) -> Target:
     scheme = spec.partition(":")[0].partition("?")[0]
     try:
         return _maker(scheme)(spec)
-    except (OSError, ValueError) as error:
+    except TargetError:
+        raise
+    except (BridgeError, OSError, ValueError) as error:
         raise TargetError(f"{spec}: {error}") from error
 
 

@@ -1,4 +1,4 @@
-"""A device that is simply there: behind a serial port, a socket, a program, any URL of `connect`."""
+"""A device that is simply there: at a serial port, a socket, any URL of `connect`."""
 
 from __future__ import annotations
 

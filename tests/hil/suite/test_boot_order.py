@@ -60,7 +60,7 @@ def test_one_host_after_the_other_meets_the_same_boot(edge_dut: Dut) -> None:
 @pytest.mark.edge_needs("reset", "faults")
 def test_device_resets_in_the_middle_of_the_hosts_hello(edge_dut: Dut, edge_faults: Faults) -> None:
     edge_faults.reboot_in_frame()
-    with edge_dut.connect(timeout=PATIENCE_S) as link:
+    with edge_dut.connect() as link:
         link.request(ALERT, PATIENCE_S)
     assert edge_faults.counts["reboots"] == 1
     assert edge_faults.counts["bytes_cut"] > 0
@@ -72,7 +72,7 @@ def test_hello_that_the_line_spoils(
     edge_dut: Dut, edge_faults: Faults, way: str, fault: str
 ) -> None:
     getattr(edge_faults, fault)(way)
-    with edge_dut.connect(timeout=PATIENCE_S) as link:
+    with edge_dut.connect() as link:
         link.request(ALERT, PATIENCE_S)
     names = ("bits_flipped", "bytes_dropped", "bytes_repeated", "bytes_overrun")
     assert sum(edge_faults.counts[name] for name in names) > 0
