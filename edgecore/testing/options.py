@@ -46,11 +46,11 @@ def target_spec(config: pytest.Config) -> str:
 def seed(config: pytest.Config) -> int:
     """The run's seed, the same in all its processes."""
     given: int | None = config.getoption("--edge-seed")
-    shared: int | None = getattr(config, "workerinput", {}).get(_SEED)
-    given = shared if given is None else given
+    if given is None:
+        given = getattr(config, "workerinput", {}).get(_SEED)
     if given is None:
         given = random.SystemRandom().getrandbits(32)
-        config.option.edge_seed = given
+    config.option.edge_seed = given
     return given
 
 

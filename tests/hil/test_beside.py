@@ -98,10 +98,11 @@ def test_workers_share_the_seed(tmp_path: Path) -> None:
         tmp_path,
         test_seed="""
             import pytest
+            from edgecore.testing.options import seed
 
             @pytest.mark.parametrize("turn", range(4))
             def test_seed(request, turn):
-                print("SEED", request.config.getoption("--edge-seed"))
+                print("SEED", seed(request.config))
         """,
     )
     done = run(tmp_path, "-n", "2", *NO_LABGRID)
