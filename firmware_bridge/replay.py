@@ -10,6 +10,9 @@ from __future__ import annotations
 
 import math
 import secrets
+import select
+import threading
+import time
 from collections import defaultdict, deque
 from collections.abc import Iterator
 from itertools import islice
@@ -17,6 +20,7 @@ from typing import Any, NamedTuple
 
 from firmware_bridge._link import KEY_BYTES, Session
 from firmware_bridge.decoding import DATA, RESULT, Reading, readings
+from firmware_bridge.doors import Door
 from firmware_bridge.download import CONTROL_CHANNEL
 from firmware_bridge.errors import RecordingError
 from firmware_bridge.events import Opened, Requested, Status
@@ -27,6 +31,10 @@ _GRACE_US = 500_000
 """From the opening of the session to the first record: time for a host to subscribe."""
 _CLOCK_FRAMES = 5000
 """So many frames say how the device's clock stood to the recorder's."""
+
+_TURN_US = 20_000
+_LAST_US = 200_000
+"""From the last record to the end: time for what is under way."""
 
 
 class _Said(NamedTuple):
@@ -128,6 +136,41 @@ class Player:
         due = self.session.due(now_us)
         said = math.inf if self._next is None else self._due_us(self._next)
         return min(math.inf if due is None else due, said)
+
+
+def play(player: Player, door: Door, over: threading.Event) -> None:
+    """Speaks for the device at a door, once, in real time; ends with the recording or when told."""
+    while not door.look():  # the device's clock begins with its first host
+        if over.wait(0.02):
+            return
+    begin_us = time.monotonic_ns() // 1000 - player.start_us
+    ended_us: int | None = None
+    waiting = b""
+    while not over.is_set():
+        now_us = time.monotonic_ns() // 1000 - begin_us
+        there = door.look()
+        player.input(now_us, door.receive())
+        if there and door.fd is None:
+            player.reopen(now_us)
+            waiting = b""
+        waiting += player.output(now_us)
+        waiting = waiting[door.send(waiting) :]
+        if player.done and not waiting:
+            ended_us = ended_us or now_us
+            if now_us >= ended_us + _LAST_US:
+                return
+        _rest(door, min(player.due_us(now_us) - now_us, _TURN_US), writing=bool(waiting))
+
+
+def _rest(door: Door, wait_us: float, *, writing: bool) -> None:
+    """Until bytes come, the line takes more, or the time is up."""
+    look = select.poll()
+    if door.fd is not None:
+        look.register(door.fd, select.POLLIN | (select.POLLOUT if writing else 0))
+    if not writing or door.fd is None:
+        look.poll(max(0.0, wait_us / 1000))
+    else:
+        look.poll(_TURN_US / 1000)
 
 
 def _good(recording: Recording, key: bytes | None) -> Iterator[Reading]:

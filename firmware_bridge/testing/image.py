@@ -1,17 +1,23 @@
-"""Builds a port's image from the C sources, once for each version of them and of the compiler."""
+"""Builds a port's image from the C sources, once for each version of them and of the compiler.
+
+``python -m firmware_bridge.testing.image MACHINE OUT --sources DIR`` builds one from sources of
+one's own: a copy of `sources()` with changes in it.
+"""
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from firmware_bridge.errors import BridgeConnectionError
-from firmware_bridge.testing.ports import FirmwarePort, sources
+from firmware_bridge.testing.ports import FirmwarePort, machines, sources
 
 PACKAGES = {
     "qemu-system-arm": "qemu-system-arm",
@@ -41,33 +47,40 @@ def program(name: str) -> str:
     return found
 
 
-def build(port: FirmwarePort) -> Path:
+def build(port: FirmwarePort, root: Path | None = None) -> Path:
     """The port's image, from the cache if it was built before.
+
+    Args:
+        port: for which machine.
+        root: the C sources; None: those of this package.
 
     Raises:
         BridgeConnectionError: there is no compiler, or it failed; the text holds what it said.
     """
-    root = sources()
+    root = root or sources()
     folders = [root / "link", root / "firmware" / "core"]
     folders += [root / "firmware" / "port" / part for part in port.parts]
     units = sorted(path for folder in folders for path in folder.glob("*.c"))
-    return link(port, units, ["--specs=nano.specs"])
+    return link(port, units, ["--specs=nano.specs"], root)
 
 
-def link(port: FirmwarePort, units: Sequence[Path], flags: Sequence[str]) -> Path:
+def link(
+    port: FirmwarePort, units: Sequence[Path], flags: Sequence[str], root: Path | None = None
+) -> Path:
     """An image of these files for the port's machine; as `build`, which see."""
     compiler = program("arm-none-eabi-gcc")
-    all_ports = sources() / "firmware" / "port"
+    root = root or sources()
+    all_ports = root / "firmware" / "port"
     script = ["-T", str(all_ports / port.name / "memory.ld"), "-L", str(all_ports / "cortexm")]
     arguments = [*_FLAGS, *port.flags, *flags, *script]
-    image = _cache() / f"{port.machine}-{_key(compiler, arguments, units)}.elf"
+    image = _cache() / f"{port.machine}-{_key(compiler, arguments, units, root)}.elf"
     if image.exists():
         return image
     image.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=image.parent, prefix="building-") as folder:
         made = Path(folder) / "image.elf"
         done = subprocess.run(
-            [compiler, *arguments, "-I", sources(), *units, "-o", made],
+            [compiler, *arguments, "-I", root, *units, "-o", made],
             capture_output=True,
             text=True,
             check=False,
@@ -87,14 +100,37 @@ def _cache() -> Path:
     return Path(base) / "edgecore" / "firmware"
 
 
-def _key(compiler: str, arguments: Sequence[str], units: Sequence[Path]) -> str:
+def _key(compiler: str, arguments: Sequence[str], units: Sequence[Path], root: Path) -> str:
     """Of all that makes the image: the compiler, its arguments, every source and header."""
     version = subprocess.run([compiler, "--version"], capture_output=True, check=True).stdout
     digest = hashlib.sha256(version)
-    root = sources()
     shared = [path for path in root.rglob("*") if path.suffix in {".h", ".inc", ".ld"}]
     for path in sorted({*shared, *units}):
         name = path.relative_to(root) if path.is_relative_to(root) else path
         digest.update(f"\0{name}\0".encode() + path.read_bytes())
     digest.update("\0".join(arguments).replace(str(root), "").encode())
     return digest.hexdigest()[:16]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Builds an image; returns the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m firmware_bridge.testing.image",
+        description="The firmware's image for a machine under QEMU.",
+    )
+    parser.add_argument("machine", choices=sorted(machines()))
+    parser.add_argument("out", type=Path, help="the ELF file")
+    parser.add_argument(
+        "--sources", type=Path, metavar="DIR", help="a changed copy of the package's C sources"
+    )
+    options = parser.parse_args(arguments)
+    try:
+        shutil.copyfile(build(machines()[options.machine], options.sources), options.out)
+    except (BridgeConnectionError, OSError) as error:
+        print(f"firmware_bridge.testing.image: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
