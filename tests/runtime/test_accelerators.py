@@ -254,12 +254,11 @@ def test_an_edge_tpu_is_absent_forbidden_taken_or_there(tmp_path):
 
 
 def test_an_edge_tpu_that_cannot_be_had_says_why(engine_name):
-    try:
-        engines.load(relu(), engine_name, "edgetpu")
-    except AcceleratorError as error:
-        assert error.reason in {"library missing", "ABI", "device absent", "permission"}
-    else:
+    if edgetpu.state("failed")[0] != "device absent":
         pytest.skip("this machine has an Edge TPU")
+    with pytest.raises(AcceleratorError) as caught:
+        engines.load(relu(), engine_name, "edgetpu")
+    assert caught.value.reason in {"library missing", "ABI", "device absent", "permission"}
 
 
 @pytest.mark.parametrize(
