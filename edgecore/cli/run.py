@@ -137,6 +137,7 @@ def run_agent(config: AgentConfig) -> int:
     """
     from edgecore.agent import Agent, EventLog
     from edgecore.agent.display import Display, Voice
+    from edgecore.agent.service import ServiceManager
     from edgecore.agent.summary import write_summary
 
     console = Voice()
@@ -173,8 +174,15 @@ def run_agent(config: AgentConfig) -> int:
         )
         _introduce(console, config, agent, detector, folder)
         display.follow(agent)
+        manager = ServiceManager()
+
+        def tick() -> None:
+            display.tick()
+            manager.tick(agent.tally.frames, agent.stalled)
+
         with stopped_by_signals(agent):
-            summary = agent.run(config.duration_s, display.tick)
+            summary = agent.run(config.duration_s, tick)
+            manager.stopping()
             try:
                 write_summary(folder / "summary.json", summary)
             except ConfigError as error:

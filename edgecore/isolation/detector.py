@@ -59,7 +59,7 @@ class IsolatedDetector:
         path, **options: as `Detector.from_file` takes them.
         spare: keep a second child ready; without, the next frame waits until one has loaded.
         start_timeout_s: for a child to load its model and run it once.
-        first_deadline_s: for an answer, while it is not known how long answers take; then four
+        first_deadline_s: for an answer, while it is not known how long answers take; then three
             times their 99th percentile.
         least_deadline_s: the deadline is never shorter.
         memory_bytes: the child's heap may not grow beyond; None: no ceiling.
