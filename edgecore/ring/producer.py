@@ -34,8 +34,8 @@ class Producer:
             waits for the next keeps one or two of them, so readers + 2 never runs out.
         uids: users that may read, beside the one this process runs as; at most 16.
         buffers: descriptors that the frames' pixels shall lie in, one for each slot, such as the
-            dma-bufs of a capture device or sealed memfds; they stay the caller's. None: memory of
-            the ring's own.
+            dma-bufs of a capture device or sealed memfds; they stay the caller's. None of them:
+            memory of the ring's own.
 
     Attributes:
         path: as given.
@@ -56,19 +56,17 @@ class Producer:
         color: ColorSpace = "bt601-limited",
         slots: int = 8,
         uids: Sequence[int] = (),
-        buffers: Sequence[int] | None = None,
+        buffers: Sequence[int] = (),
     ) -> None:
         if not 2 <= slots <= _ring.SLOTS_MAX:
             raise ValueError(f"slots must be 2 to {_ring.SLOTS_MAX}, got {slots}")
         if len(uids) > _ring.UIDS_MAX:
             raise ValueError(f"uids must be at most {_ring.UIDS_MAX}, got {len(uids)}")
-        if buffers is not None and len(buffers) != slots:
-            raise ValueError(f"buffers must be one for each of {slots} slots, got {len(buffers)}")
         self.path = str(path)
         # A frame like those to come, to learn from it where their planes lie; never touched.
         room = bytes_of(packed(format, width, height))
         if strides is not None:
-            longest = strides if isinstance(strides, int) else max(strides)
+            longest = max(strides, default=0) if isinstance(strides, Sequence) else strides
             room = max(room, longest * 3 * height)
         memory = np.empty(room, np.uint8)
         likeness = Frame(memory, width, height, format, strides, color)
@@ -77,9 +75,7 @@ class Producer:
         planes = planes_in(likeness, memory)
         self._picture = _ring.Picture(width, height, format, color, planes)
         try:
-            self._ring = _ring.Producer(
-                self.path, slots, bytes_of(planes), uids, () if buffers is None else buffers
-            )
+            self._ring = _ring.Producer(self.path, slots, bytes_of(planes), uids, buffers)
         except OSError as error:
             raise SourceError(f"{self.path}: {_reason(error)}") from None
         stopping = os.eventfd(0, os.EFD_CLOEXEC)
@@ -205,14 +201,16 @@ def _serve(ring: _ring.Producer, stopping: int) -> None:
     poll.register(stopping, select.POLLIN)
     while stopping not in dict(poll.poll()):
         ring.serve()
+    os.close(stopping)
 
 
 def _stop(ring: _ring.Producer, stopping: int, thread: threading.Thread, process: int) -> None:
-    if process == os.getpid():
-        os.eventfd_write(stopping, 1)
+    if process != os.getpid():
+        return
+    os.eventfd_write(stopping, 1)
+    if thread is not threading.current_thread():  # the last reference may go anywhere
         thread.join()
-        ring.close()
-    os.close(stopping)
+    ring.close()
 
 
 def _reason(error: OSError) -> str:

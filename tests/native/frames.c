@@ -4,6 +4,7 @@
  * readers that come and go. Every word of a picture is its stamp, before and after a pause; at the
  * end no slot may be leased. */
 
+#include "frames/bell.h"
 #include "frames/consumer.h"
 #include "frames/producer.h"
 
@@ -128,6 +129,56 @@ static uint64_t write_memory(void) {
     return published;
 }
 
+/* Slots that were never claimed, or are none, and descriptions that do not fit. */
+static void misuse(void) {
+    static const int wrong[] = {-1, 0, (int)SLOTS, (int)EC_SLOTS_MAX, 1 << 30};
+    ec_writer writer;
+    ec_picture picture = description(1), too_large = picture;
+    memset(&shared, 0, sizeof shared);
+    ec_writer_init(&writer, (ec_stream*)shared.bytes, SLOTS, WORDS * 8, 0);
+    too_large.plane[0].offset = 8;
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        ec_writer_abandon(&writer, wrong[i]);
+        if (ec_writer_publish(&writer, wrong[i], &picture)) {
+            atomic_fetch_add(&failed, 1);
+        }
+    }
+    int slot = ec_writer_claim(&writer);
+    if (ec_writer_publish(&writer, slot, &too_large) ||
+        !ec_writer_publish(&writer, slot, &picture) || ec_writer_publish(&writer, slot, &picture)) {
+        atomic_fetch_add(&failed, 1);
+    }
+}
+
+static _Atomic uint32_t bell;
+static atomic_bool woken;
+
+static void* sleep_long(void* argument) {
+    (void)argument;
+    while (atomic_load(&bell) == EC_BELL_ASLEEP) {
+        ec_bell_wait(&bell, UINT64_C(3600000000));
+    }
+    atomic_store(&woken, true);
+    return NULL;
+}
+
+/* Whoever sleeps is woken: nothing else would end this sleep within the minute given. */
+static void wake(void) {
+    pthread_t sleeper;
+    atomic_store(&bell, EC_BELL_ASLEEP);
+    pthread_create(&sleeper, NULL, sleep_long, NULL);
+    usleep(50000); /* for it to be asleep; else it has nothing to be woken from */
+    ec_bell_ring(&bell);
+    for (int i = 0; i < 6000 && !atomic_load(&woken); i++) {
+        usleep(10000);
+    }
+    if (!atomic_load(&woken)) {
+        printf("a sleeper was not woken\n");
+        exit(1);
+    }
+    pthread_join(sleeper, NULL);
+}
+
 /* -- over a socket ---------------------------------------------------------------------------- */
 
 static const char* path;
@@ -213,6 +264,8 @@ int main(void) {
     char folder[] = "/tmp/ring-XXXXXX", name[64];
     uint64_t published = write_memory();
     unsigned in_memory = atomic_load(&taken);
+    misuse();
+    wake();
     if (mkdtemp(folder) == NULL) {
         return 1;
     }

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import json
 import os
 import subprocess
 import sys
@@ -208,41 +209,54 @@ def test_an_unused_producer_is_closed_with_its_last_reference(place):
 
 
 def test_a_source_by_url_survives_restarts_of_its_producer_even_with_other_frames(place):
+    changes = []
     producer = ring.Producer(place, 8, 8, "gray")
     with edgecore.sources.open(f"ring://{place}") as source:
+        source.on_change = changes.append
         assert source.live
         for value, (format, width) in enumerate([("gray", 8), ("nv12", 8), ("rgb", 10)]):
             producer.close()
             producer = ring.Producer(place, width, 6, format)
             shown(producer, value)
+            shown(producer, value)
             frame = next(source)
             assert (frame.format, frame.width) == (format, width)
             assert (frame.planes[0] == value).all()
-        assert source.notes == ["the producer of the ring went away, and was waited for"]
+        assert [change.kind for change in changes] == ["source_lost", "source_back"] * 3
     producer.close()
 
 
-def test_without_reconnecting_a_source_ends_with_its_producer(place):
+def test_a_consumer_ends_with_its_producer(place):
     with ring.Producer(place, 8, 8, "gray") as producer:
         source = edgecore.sources.open(f"ring:{place}?reconnect=0")
         shown(producer, 1)
         shown(producer, 2)
+        assert not source.ended
     assert [int(frame.planes[0][0, 0]) for frame in source] == [2], "what was published is there"
-    assert source.notes == []
+    assert source.ended
 
 
-def test_closing_ends_a_thread_that_waits(place):
+def test_closing_or_interrupting_ends_a_thread_that_waits(place):
     with ring.Producer(place, 8, 8, "gray"):
-        source = ring.Consumer(place)
-        waiting = threading.Thread(target=list, args=(source,))
-        waiting.start()
-        source.close()
-        waiting.join()
-        source = ring.Consumer(place)
+        for url in (f"ring:{place}", f"ring:{place}?reconnect=0"):
+            for end in ("close", "interrupt"):
+                source = edgecore.sources.open(url)
+                waiting = threading.Thread(target=list, args=(source,))
+                waiting.start()
+                getattr(source, end)()
+                waiting.join()
+        source = edgecore.sources.open(f"ring:{place}")
     waiting = threading.Thread(target=list, args=(source,))  # now for a producer
     waiting.start()
-    source.close()
+    source.interrupt()
     waiting.join()
+
+
+def test_who_waits_sleeps(place):
+    with ring.Producer(place, 8, 8, "gray"), ring.Consumer(place) as consumer:
+        before = time.thread_time()
+        assert consumer.read(timeout=1.0) is None
+        assert time.thread_time() - before < 0.5, "of that second"
 
 
 def test_an_event_loop_reads_while_it_does_other_things(place):
@@ -271,26 +285,22 @@ def test_an_event_loop_reads_while_it_does_other_things(place):
         asyncio.run(main())
 
 
-def test_an_event_loop_survives_a_restart_and_is_released_by_close(place):
+def test_an_event_loop_is_told_of_the_producers_end_and_released_by_close(place):
     async def main():
-        frames = aiter(consumer)
-        shown(producer, 1)
-        assert (await anext(frames)).planes[0][0, 0] == 1
-        coming = asyncio.ensure_future(anext(frames))
-        await asyncio.sleep(0)
+        waiting = asyncio.ensure_future(anext(aiter(closed)))
+        dying = asyncio.ensure_future(anext(aiter(orphan)))
+        await asyncio.sleep(0.01)
+        closed.close()
+        with pytest.raises(StopAsyncIteration):
+            await waiting
+        shown(producer, 7)
         producer.close()
-        await asyncio.sleep(0.03)
-        with ring.Producer(place, 8, 8, "gray") as second:
-            shown(second, 2)
-            assert (await coming).planes[0][0, 0] == 2
-            coming = asyncio.ensure_future(anext(frames))
-            await asyncio.sleep(0.01)
-            consumer.close()
-            with pytest.raises(StopAsyncIteration):
-                await coming
+        assert (await dying).planes[0][0, 0] == 7, "what was published is there"
+        with pytest.raises(StopAsyncIteration):
+            await anext(aiter(orphan))
 
     producer = ring.Producer(place, 8, 8, "gray")
-    with ring.Consumer(place) as consumer:
+    with ring.Consumer(place) as closed, ring.Consumer(place) as orphan:
         asyncio.run(main())
 
 
@@ -328,12 +338,16 @@ def test_buffers_that_cannot_serve_are_refused(place):
 def test_wrong_arguments_are_told(place):
     with pytest.raises(ValueError, match="max_held must be at least 1, got 0"):
         ring.Consumer(place, max_held=0)
+    with pytest.raises(ValueError, match=r"timeout_s must be 0 to 3600.0, got -1"):
+        ring.Consumer(place, timeout_s=-1)
     with pytest.raises(ValueError, match="slots must be 2 to 64, got 65"):
         ring.Producer(place, 8, 8, slots=65)
     with pytest.raises(ValueError, match="uids must be at most 16, got 17"):
         ring.Producer(place, 8, 8, uids=range(17))
     with pytest.raises(ValueError, match="format must be one of"):
         ring.Producer(place, 8, 8, "jpeg")
+    with pytest.raises(ValueError, match="strides must have 1 entries, got 0"):
+        ring.Producer(place, 8, 8, "gray", strides=[])
     with pytest.raises(ValueError, match="stride of plane 0 must be at least 8 bytes, got 7"):
         ring.Producer(place, 8, 8, "gray", strides=7)
     with ring.Producer(place, 8, 8, "gray") as producer:
@@ -372,6 +386,41 @@ def test_the_command_line_takes_a_ring(place):
         assert "car" in first
     process.stdout.close()
     assert process.wait() == 0
+
+
+def test_the_agent_runs_on_a_ring(place, tmp_path):
+    from edgecore.synthetic import Road, rgb_to_nv12
+
+    road = Road(width=640, height=384, fps=20, seed=1)
+    with ring.Producer(place, 640, 384) as producer:
+        process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "edgecore.cli", "run", "--source", f"ring://{place}"),
+                *("--link", "none", "--duration", "1", "--annotate", "none", "--out", tmp_path),
+            ],
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+            stdout=subprocess.DEVNULL,
+        )
+        count = 0
+        while process.poll() is None:
+            rgb, _ = road.render(count / 20)
+            producer.publish(edgecore.Frame(rgb_to_nv12(rgb), 640, 384))
+            count += 1
+        assert process.returncode == 0
+        until(lambda: producer.readers == 0)
+        assert producer.leased == 0
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert 0 < summary["frames"] <= count
+
+
+def test_a_process_that_just_ends_removes_its_socket(place):
+    script = f"from edgecore import ring; producer = ring.Producer({str(place)!r}, 8, 8)"
+    subprocess.run(
+        [sys.executable, "-c", script + "; assert producer.readers == 0"],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        check=True,
+    )
+    assert not place.exists()
 
 
 def test_importing_edgecore_leaves_the_ring_alone():
