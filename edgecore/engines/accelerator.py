@@ -42,6 +42,9 @@ CHATTER = ("INFO:", "WARNING:", "W0000", "I0000")
 NOTHING_TAKEN = "] 0 compiler plugins were applied"
 """What LiteRT notes where a vendor's compiler took nothing, and the CPU is to run it all."""
 
+_PLACE = re.compile(r"^ERROR: \[[\w.]+:\d+\] ")
+"""A line of LiteRT's source, which tells the user nothing."""
+
 _ABI_SIGNS = ("invalid ELF header", "wrong ELF class", "undefined symbol", "version `", "too short")
 _SIGNS = (
     (PERMISSION, r"permission denied|not permitted|EACCES|EPERM"),
@@ -130,8 +133,8 @@ def explained(error: AcceleratorError, lines: Sequence[str]) -> AcceleratorError
     for line in said:
         reason = reason_of(line, "")
         if reason:
-            return AcceleratorError(error.accelerator, reason, line)
-    detail = ": ".join([error.detail, *said[:1]])
+            return AcceleratorError(error.accelerator, reason, _PLACE.sub("", line))
+    detail = ": ".join([error.detail, *(_PLACE.sub("", line) for line in said[:1])])
     return AcceleratorError(error.accelerator, error.reason, detail)
 
 

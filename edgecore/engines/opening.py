@@ -34,7 +34,8 @@ def open_first(
         EngineError: none can be had.
     """
     kinds = {choice: parse(choice).kind for choice in choices}
-    if num_threads != "auto" and (not isinstance(num_threads, int) or num_threads < 1):
+    given = num_threads
+    if given != "auto" and (isinstance(given, bool) or not isinstance(given, int) or given < 1):
         raise ValueError(f"num_threads must be at least 1 or auto, got {num_threads!r}")
     counts: dict[str, int] = {}
     measured: dict[int, float] = {}
