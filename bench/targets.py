@@ -160,4 +160,11 @@ AMOUNTS = (
     Amount("next detection, hung", RECOVERY, "hung", "worst ms", 500, most=True),
     Amount("frame ring", RING, "edgecore ring", "us p50", 60, most=True),
     Amount("tracking of 100 objects", TRACKING, "edgecore", "us a frame", 100, most=True),
+    Amount(
+        "GIL during detect",
+        "detect, yolov8n int8 640 on 1280x720 NV12",
+        "edgecore",
+        "% GIL free",
+        95,
+    ),
 )
