@@ -111,7 +111,8 @@ def _scalar(kind: type, value: Any, limits: tuple[Any, ...], place: str) -> Any:
     given: Any = float(value) if kind is float and type(value) is int else value
     fits = type(given) is kind
     if not fits:
-        raise ConfigError(f"{place}: expected {names[kind]}, got {value!r}")
+        words = [names[kind], *(limit.word for limit in limits if isinstance(limit, Or))]
+        raise ConfigError(f"{place}: expected {' or '.join(words)}, got {value!r}")
     for limit in limits:
         if isinstance(limit, Range) and not limit.low <= given <= limit.high:
             raise ConfigError(

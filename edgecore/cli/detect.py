@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from edgecore.cli.accelerator import AcceleratorOption
 from edgecore.errors import ConfigError, SourceError
 
 from .progress import progress_bar
@@ -72,10 +73,7 @@ def detect(
         str | None, typer.Option(help="Text file of class names, one a line.", metavar="FILE")
     ] = None,
     engine: Annotated[str, typer.Option(metavar="NAME", help="auto, litert or tflite.")] = "auto",
-    accelerator: Annotated[
-        str,
-        typer.Option(metavar="NAME", help="cpu, edgetpu, npu, gpu, external:/path.so?key=value."),
-    ] = "cpu",
+    accelerator: AcceleratorOption = "cpu",
     num_threads: Annotated[
         str, typer.Option(metavar="N", help="Of the engine; auto measures what is best.")
     ] = "1",

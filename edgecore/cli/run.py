@@ -201,7 +201,14 @@ def load_detector(
     config: AgentConfig, model: str | None, stack: contextlib.ExitStack
 ) -> Detector | IsolatedDetector:
     """A model on the configured engine, which `stack` ends; None is the embedded one."""
+    from edgecore.engines.accelerator import parse
+
     settings = config.detector
+    try:
+        for choice in (settings.accelerator, *settings.fallback):
+            parse(choice)
+    except ValueError as error:
+        raise ConfigError(f"detector: {error}") from None
     options: dict[str, Any] = {
         "engine": settings.engine,
         "accelerator": settings.accelerator,
