@@ -36,7 +36,7 @@ REASONS = (
     DIED,
 )
 
-CHATTER = ("INFO:", "WARNING:", "W0000", "I0000")
+CHATTER = ("INFO:", "WARNING:", "Warning:", "W0000", "I0000")
 """How the lines begin that runtimes write on stderr though nothing is wrong."""
 
 NOTHING_TAKEN = "] 0 compiler plugins were applied"
@@ -48,14 +48,14 @@ _PLACE = re.compile(r"^ERROR: \[[\w.]+:\d+\] ")
 _ABI_SIGNS = ("invalid ELF header", "wrong ELF class", "undefined symbol", "version `", "too short")
 _SIGNS = (
     (PERMISSION, r"permission denied|not permitted|EACCES|EPERM"),
-    (IN_USE, r"\bbusy\b|in use|EBUSY"),
+    (IN_USE, r"\bbusy\b|(already|is) in use|EBUSY"),
     (
         UNKNOWN_OPTION,
         r"(unknown|unrecognized|unrecognised|invalid|unsupported) (option|key|setting)",
     ),
     (
         DEVICE_ABSENT,
-        r"no such device|device is? ?(absent|not found|missing)|no adapters? found|ENODEV",
+        r"no such device|device (is )?(absent|not found|missing)|no adapters? found|ENODEV",
     ),
     (LIBRARY_MISSING, r"cannot open shared object file|cannot load library"),
 )

@@ -135,6 +135,8 @@ def remedy(wanted: Accelerator, reason: str, detail: str) -> str:
     if openvino:
         year, release, patch = openvino.groups()
         return f"pip install openvino==20{year}.{release}.{patch}"
+    if "libvulkan" in detail:
+        return "install the Vulkan loader (libvulkan1)"
     if "engine litert" in detail:
         return "pip install 'edgecore[litert]'"
     return _REMEDIES.get(wanted.text.partition(":")[0].partition("?")[0], {}).get(reason, "")
@@ -152,7 +154,6 @@ _REMEDIES = {
         MODEL_NOT_TAKEN: "try npu?rest=cpu",
     },
     "gpu": {
-        LIBRARY_MISSING: "install the Vulkan loader (libvulkan1)",
         DEVICE_ABSENT: "install the GPU's Vulkan driver; vulkaninfo --summary shows what is there",
         MODEL_NOT_TAKEN: "try gpu?rest=cpu",
     },

@@ -137,21 +137,21 @@ def test_a_delegate_that_fails_in_a_run_is_an_engine_error(engine_name, delegate
 
 
 @pytest.mark.parametrize(
-    ("option", "ends"),
+    ("option", "reason", "ends"),
     [
-        ("device=deadly", r"while loading it crashes \w+ \(SIGABRT\)"),
-        ("run=dies", r"while running it crashes \w+ \(SIGSEGV\)"),
-        ("run=fails", "the device stopped answering"),
-        ("device=busy", "Device or resource busy"),
+        ("device=deadly", "crashes or hangs", r"while loading it crashes \w+ \(SIGABRT\)"),
+        ("run=dies", "crashes or hangs", r"while running it crashes \w+ \(SIGSEGV\)"),
+        ("run=fails", "failed", "the device stopped answering"),
+        ("device=busy", "already in use", "Device or resource busy"),
     ],
 )
 def test_what_an_accelerator_does_in_its_trial_ends_nobody(
-    engine_name, delegate_library, relu_file, option, ends
+    engine_name, delegate_library, relu_file, option, reason, ends
 ):
     choice = f"external:{delegate_library}?{option}"
     with pytest.raises(AcceleratorError, match=ends) as caught:
         model.verify(relu_file, engine_name, accelerator=choice)
-    assert caught.value.accelerator == choice
+    assert (caught.value.accelerator, caught.value.reason) == (choice, reason)
     assert model.verify(relu_file, engine_name).largest == (0.0,)
 
 

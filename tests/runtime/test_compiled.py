@@ -14,7 +14,7 @@ import pytest
 
 from edgecore import engines
 from edgecore.errors import AcceleratorError, EngineError
-from tests.runtime.model_files import relu
+from tests.runtime.model_files import ADD, File, Operator, Tensor, build, relu
 
 pytest.importorskip("ai_edge_litert", reason="compiled models are LiteRT's")
 
@@ -85,6 +85,26 @@ def test_an_open_shape_is_resized(test_data):
             np.testing.assert_array_equal(one, other)
     with pytest.raises(ValueError, match=r"where -1 is free, got \(1, 96, 96, 1\)"):
         pair[0].resize(0, (1, 96, 96, 1))
+
+
+def test_one_input_keeps_its_new_shape_when_another_is_resized():
+    shape, signature = (1, 4, 4, 3), (1, -1, -1, 3)
+    tensors = [Tensor(shape, name=name, signature=signature) for name in "xyz"]
+    model = build(File(tensors, (0, 1), (2,), [Operator((0, 1), (2,), ADD)]))
+    engine = compiled(model)
+    engine.resize(0, (1, 1, 1, 3))
+    engine.resize(1, (1, 2, 2, 3))
+    assert [spec.shape for spec in engine.inputs] == [(1, 1, 1, 3), (1, 2, 2, 3)]
+    for index, value in enumerate((1, 2)):
+        with engine.input(index) as array:
+            array[...] = value
+    engine.invoke()
+    with engine.output(0) as array:
+        np.testing.assert_array_equal(array, np.full((1, 2, 2, 3), 3, np.float32))
+    with pytest.raises(EngineError, match="cannot be resized to"):
+        engine.resize(0, (1, 3, 3, 3))
+    assert [spec.shape for spec in engine.inputs] == [shape, shape]
+    engine.invoke()
 
 
 def test_a_slice_that_outlives_its_block_keeps_its_memory_and_stops_the_engine():
