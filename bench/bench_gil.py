@@ -11,10 +11,10 @@ from PIL import Image
 
 import edgecore
 from bench import gil
+from bench.targets import DETECT
 from edgecore.synthetic import rgb_to_nv12
 
 MODEL = "models/yolov8n_full_integer_quant.tflite"
-DETECT = "detect, yolov8n int8 640 on 1280x720 NV12"
 INVOKE = "invoke of a compiled model, yolov8n int8 640"
 SECONDS = 6.0
 
