@@ -13,6 +13,7 @@
 #   make mutants  plants mistakes in the link's C, MUTANTS of them by SEED; tests must notice each
 #   make hil     the tests with a device in the loop, beside the plugins of other rigs
 #   make smp     smpclient through the link
+#   make npu     the way to an NPU, on the plug-in of a real vendor
 #   make size    what the link costs a Cortex-M4: flash and RAM, by the compiler's own tools
 #   make system  installs, as root, the Debian packages that some tests need
 #   make clean   removes what the others made
@@ -37,7 +38,7 @@ SYSTEM_PACKAGES := ccache clang libclang-rt-dev gcc-arm-none-eabi libnewlib-arm-
 PIP := -m pip install --quiet --disable-pip-version-check
 
 .PHONY: run ready test test-litert test-tflite prove prove-tflite prove-fuzz prove-mutants lint format \
-	schema bench train sanitize native fuzz mutants hil smp size system clean
+	schema bench train sanitize native fuzz mutants hil npu smp size system clean
 
 run: .venv/ready
 	.venv/bin/edgecore run --out $(OUT) --duration $(DURATION)
@@ -156,6 +157,10 @@ hil: .venv-hil/ready
 	EDGECORE_RIGS=1 .venv-hil/bin/python -m pytest -p no:labgrid \
 		--override-ini filterwarnings=default tests/hil $(PYTEST_ARGS)
 
+# Intel's plug-in for LiteRT, with the OpenVINO that it was built with, compiling for the CPU.
+npu: .venv-npu/ready
+	.venv-npu/bin/python -m pytest tests/runtime/test_npu.py $(PYTEST_ARGS)
+
 size: .venv/ready
 	.venv/bin/python -m bench.firmware_size
 
@@ -184,6 +189,11 @@ system:
 .venv-smp/ready: pyproject.toml setup.py $(NATIVE) | .venv-smp/bin/python
 	.venv-smp/bin/python $(PIP) --no-build-isolation --editable '.[smp]'
 	.venv-smp/bin/python $(PIP) --group test
+	touch $@
+
+.venv-npu/ready: pyproject.toml setup.py $(NATIVE) | .venv-npu/bin/python
+	.venv-npu/bin/python $(PIP) --no-build-isolation --editable '.[npu-intel]'
+	.venv-npu/bin/python $(PIP) --group test
 	touch $@
 
 .venv/tools: pyproject.toml | .venv/bin/python
@@ -215,6 +225,11 @@ system:
 	$@ $(PIP) --upgrade pip
 	$@ $(PIP) --group build
 
+.venv-npu/bin/python: | check-tools
+	$(PYTHON) -m venv .venv-npu
+	$@ $(PIP) --upgrade pip
+	$@ $(PIP) --group build
+
 .venv-bench/bin/python: | check-tools
 	$(PYTHON) -m venv .venv-bench
 	$@ $(PIP) --upgrade pip
@@ -232,5 +247,5 @@ check-tools:
 		echo "missing: $$tool, a C and C++17 compiler: apt-get install build-essential"; exit 1; }; done
 
 clean:
-	rm -rf .venv .venv-tflite .venv-train .venv-smp .venv-hil build out dist *.egg-info firmware_bridge/_*.c edgecore/_ring.c
+	rm -rf .venv .venv-tflite .venv-train .venv-smp .venv-hil .venv-npu build out dist *.egg-info firmware_bridge/_*.c edgecore/_ring.c
 	find edgecore firmware_bridge -name '*.so' -delete

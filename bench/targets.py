@@ -127,6 +127,7 @@ def _heads() -> list[Target]:
 
 TARGETS = (*_preprocess(), *_nms(), *_heads())
 
+DETECT = "detect, yolov8n int8 640 on 1280x720 NV12"
 TRACKING = "one frame of 100 tracked objects"
 
 _DECODE = "decode 1000 64-byte frames"
@@ -173,4 +174,5 @@ AMOUNTS = (
         Amount(f"clock, bound on {machine}", _QEMU_BOUND, machine, "p99 us", 200, most=True)
         for machine in ("mps2-an386", "lm3s6965evb")
     ),
+    Amount("GIL during detect", DETECT, "edgecore", "% GIL free", 95),
 )

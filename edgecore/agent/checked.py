@@ -29,6 +29,13 @@ class OneOf:
     words: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Or:
+    """This word will do too."""
+
+    word: str
+
+
 def read_table(kind: type[T], table: Mapping[str, Any], *, where: str = "", key: str = "") -> T:
     """A dataclass from a table of plain values, as TOML gives it.
 
@@ -74,6 +81,8 @@ def _value(hint: Any, value: Any, where: str, key: str) -> Any:
     if get_origin(hint) is Annotated:
         hint, *rest = get_args(hint)
         limits = tuple(rest)
+    if any(isinstance(limit, Or) and value == limit.word for limit in limits):
+        return value
     if get_origin(hint) in (Union, types.UnionType):
         hint = next(choice for choice in get_args(hint) if choice is not type(None))
     if dataclasses.is_dataclass(hint):
@@ -102,7 +111,8 @@ def _scalar(kind: type, value: Any, limits: tuple[Any, ...], place: str) -> Any:
     given: Any = float(value) if kind is float and type(value) is int else value
     fits = type(given) is kind
     if not fits:
-        raise ConfigError(f"{place}: expected {names[kind]}, got {value!r}")
+        words = [names[kind], *(limit.word for limit in limits if isinstance(limit, Or))]
+        raise ConfigError(f"{place}: expected {' or '.join(words)}, got {value!r}")
     for limit in limits:
         if isinstance(limit, Range) and not limit.low <= given <= limit.high:
             raise ConfigError(

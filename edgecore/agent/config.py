@@ -6,12 +6,12 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from edgecore.errors import ConfigError
 from edgecore.pipeline.governor import Governor, Rule, Step
 
-from .checked import OneOf, Range, read_table
+from .checked import OneOf, Or, Range, read_table
 from .collision import CollisionSettings
 
 if sys.version_info >= (3, 11):
@@ -33,7 +33,7 @@ class DetectorSettings:
     engine: Annotated[str, OneOf(ENGINES)] = "auto"
     accelerator: str = "cpu"
     fallback: tuple[str, ...] = ()
-    num_threads: Annotated[int, Range(1, 64)] = 1
+    num_threads: Annotated[int | Literal["auto"], Range(1, 64), Or("auto")] = 1
     score_threshold: Annotated[float, Range(0, 1)] = 0.25
     iou_threshold: Annotated[float, Range(0, 1)] = 0.45
     max_detections: Annotated[int, Range(1, 10000)] = 300

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from edgecore.cli.accelerator import AcceleratorOption
 from edgecore.errors import ConfigError, EngineError
 
 from .comparing import compare_kept, write_page
@@ -70,9 +71,7 @@ def bench(
         typer.Option(min=0.01, max=60, metavar="S", help="About how long for each row."),
     ] = 0.5,
     engine: Annotated[str, typer.Option(metavar="NAME", help="auto, litert or tflite.")] = "auto",
-    accelerator: Annotated[
-        str, typer.Option(metavar="NAME", help="Of the model: cpu, or an accelerator.")
-    ] = "cpu",
+    accelerator: AcceleratorOption = "cpu",
     num_threads: Annotated[
         int, typer.Option(min=1, max=64, metavar="N", help="Of the engine.")
     ] = 1,

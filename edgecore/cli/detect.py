@@ -7,10 +7,11 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from edgecore.cli.accelerator import AcceleratorOption
 from edgecore.errors import ConfigError, SourceError
 
 from .progress import progress_bar
@@ -72,12 +73,10 @@ def detect(
         str | None, typer.Option(help="Text file of class names, one a line.", metavar="FILE")
     ] = None,
     engine: Annotated[str, typer.Option(metavar="NAME", help="auto, litert or tflite.")] = "auto",
-    accelerator: Annotated[
-        str, typer.Option(metavar="NAME", help="cpu, or an accelerator.")
-    ] = "cpu",
+    accelerator: AcceleratorOption = "cpu",
     num_threads: Annotated[
-        int, typer.Option(min=1, max=64, metavar="N", help="Of the engine.")
-    ] = 1,
+        str, typer.Option(metavar="N", help="Of the engine; auto measures what is best.")
+    ] = "1",
 ) -> None:
     """Find objects in pictures, folders of pictures, and videos.
 
@@ -91,7 +90,7 @@ def detect(
         model,
         engine=engine,
         accelerator=accelerator,
-        num_threads=num_threads,
+        num_threads=_threads(num_threads),
         score_threshold=score_threshold,
         iou_threshold=iou_threshold,
         max_detections=max_detections,
@@ -105,6 +104,14 @@ def detect(
     if save is not None:
         print(f"annotated: {save}", file=sys.stderr)
     raise typer.Exit(1 if failed else 0)
+
+
+def _threads(given: str) -> int | Literal["auto"]:
+    if given == "auto":
+        return "auto"
+    if not given.isdecimal() or not 1 <= int(given) <= 64:
+        raise ConfigError(f"--num-threads: expected 1 to 64 or auto, got {given!r}")
+    return int(given)
 
 
 def _detect_in(

@@ -13,7 +13,7 @@ OK, NO = "[green]yes[/]", "[yellow]no[/]"
 
 
 def doctor() -> None:
-    """Say which engines, instruction sets, video encoders, cameras and ports this device has."""
+    """Say which engines, accelerators, kernels, encoders, cameras and ports this device has."""
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
@@ -29,7 +29,14 @@ def doctor() -> None:
 
 def findings() -> list[tuple[str, bool, str]]:
     """Rows of part, can it be used, and what or why not."""
-    return [*engines(), *instruction_sets(), *encoders(), *cameras(), *ports()]
+    return [
+        *engines(),
+        *accelerators(),
+        *instruction_sets(),
+        *encoders(),
+        *cameras(),
+        *ports(),
+    ]
 
 
 def engines() -> list[tuple[str, bool, str]]:
@@ -50,6 +57,36 @@ def engines() -> list[tuple[str, bool, str]]:
             rows.append((f"engine {name}", False, f"{package} {version} does not load: {error}"))
         else:
             rows.append((f"engine {name}", True, f"{package} {version}"))
+    return rows
+
+
+def accelerators() -> list[tuple[str, bool, str]]:
+    """Whether each accelerator runs the embedded model in a child process; why not, and a remedy.
+
+    An Edge TPU that is there takes none of it, as it is not compiled for one.
+    """
+    from edgecore.engines import accelerator as known
+    from edgecore.engines import choose
+    from edgecore.engines.vendors import remedy
+    from edgecore.errors import AcceleratorError, EdgecoreError
+    from edgecore.model import embedded, verify
+
+    try:
+        engine = choose()
+    except EdgecoreError:
+        return []
+    rows = [("accelerator cpu", True, f"XNNPACK, on {engine}")]
+    for name in ("edgetpu", "npu", "gpu"):
+        try:
+            verify(embedded(), engine, accelerator=name, timeout_s=30)
+            usable, text = True, f"runs the embedded model, on {engine}"
+        except AcceleratorError as error:
+            usable = name == "edgetpu" and error.reason == known.MODEL_NOT_TAKEN
+            help_ = remedy(known.parse(name), error.reason, error.detail)
+            text = f"{error.reason}: {error.detail}" + (f"; {help_}" if help_ else "")
+        except EdgecoreError as error:
+            usable, text = False, str(error)
+        rows.append((f"accelerator {name}", usable, text))
     return rows
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from edgecore.cli.accelerator import AcceleratorOption
 from edgecore.errors import ConfigError
 
 from .progress import progress_bar
@@ -43,9 +44,7 @@ def evaluate(
         Path | None, typer.Option("--json", help="Keep the results here.", metavar="FILE")
     ] = None,
     engine: Annotated[str, typer.Option(metavar="NAME", help="auto, litert or tflite.")] = "auto",
-    accelerator: Annotated[
-        str, typer.Option(metavar="NAME", help="cpu, or an accelerator.")
-    ] = "cpu",
+    accelerator: AcceleratorOption = "cpu",
     num_threads: Annotated[
         int, typer.Option(min=1, max=64, metavar="N", help="Of the engine.")
     ] = 1,

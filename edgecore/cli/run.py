@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import signal
 import sys
 import time
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from edgecore.agent.recording import Recorder
     from edgecore.agent.uplink import Uplink
     from edgecore.detector import Detector
+    from edgecore.engines import EngineInfo
     from edgecore.isolation import IsolatedDetector
     from edgecore.sources import Source
 
@@ -156,6 +158,7 @@ def run_agent(config: AgentConfig) -> int:
         display = stack.enter_context(Display(console))
         events = EventLog(told=display.event)
         stack.callback(events.close)
+        events.write("detector", **dataclasses.asdict(detector.info))
         uplink = open_uplink(config, epoch_ns, events)
         if uplink is not None:
             stack.callback(uplink.close)
@@ -198,7 +201,14 @@ def load_detector(
     config: AgentConfig, model: str | None, stack: contextlib.ExitStack
 ) -> Detector | IsolatedDetector:
     """A model on the configured engine, which `stack` ends; None is the embedded one."""
+    from edgecore.engines.accelerator import parse
+
     settings = config.detector
+    try:
+        for choice in (settings.accelerator, *settings.fallback):
+            parse(choice)
+    except ValueError as error:
+        raise ConfigError(f"detector: {error}") from None
     options: dict[str, Any] = {
         "engine": settings.engine,
         "accelerator": settings.accelerator,
@@ -305,7 +315,9 @@ def _introduce(
 ) -> None:
     height, width = detector.input_size
     model = config.model or "embedded road model"
-    engine = detector.engine if isinstance(detector.engine, str) else detector.engine.name
+    engine = _engine(detector.info)
+    if config.detector.isolated:
+        engine += ", isolated"
     rows = [
         ("source", agent.source.description),
         ("model", f"{model}, {width}x{height}, on {engine}"),
@@ -314,6 +326,15 @@ def _introduce(
     ]
     for name, text in rows:
         console.print(f"{name:8} {text}", highlight=False, markup=False, soft_wrap=True)
+
+
+def _engine(info: EngineInfo) -> str:
+    parts = [info.engine, info.accelerator]
+    if info.num_threads > 1:
+        parts.append(f"{info.num_threads} threads")
+    if info.refused:
+        parts.append(f"instead of {'; '.join(info.refused)}")
+    return ", ".join(parts)
 
 
 def _conclude(console: Console, summary: dict[str, Any], source: Source, folder: Path) -> None:

@@ -142,6 +142,7 @@ def _open_compiled(
 
     try:
         package = litert_api.package()
+        litert_api.api()
     except EngineError as error:
         raise wanted.refuse(ABI, str(error)) from error
     target = vendors.target(wanted, package, num_threads)

@@ -36,23 +36,26 @@ REASONS = (
     DIED,
 )
 
-CHATTER = ("INFO:", "WARNING:", "W0000", "I0000")
+CHATTER = ("INFO:", "WARNING:", "Warning:", "W0000", "I0000")
 """How the lines begin that runtimes write on stderr though nothing is wrong."""
 
 NOTHING_TAKEN = "] 0 compiler plugins were applied"
 """What LiteRT notes where a vendor's compiler took nothing, and the CPU is to run it all."""
 
+_PLACE = re.compile(r"^ERROR: \[[\w.]+:\d+\] ")
+"""A line of LiteRT's source, which tells the user nothing."""
+
 _ABI_SIGNS = ("invalid ELF header", "wrong ELF class", "undefined symbol", "version `", "too short")
 _SIGNS = (
     (PERMISSION, r"permission denied|not permitted|EACCES|EPERM"),
-    (IN_USE, r"\bbusy\b|in use|EBUSY"),
+    (IN_USE, r"\bbusy\b|(already|is) in use|EBUSY"),
     (
         UNKNOWN_OPTION,
         r"(unknown|unrecognized|unrecognised|invalid|unsupported) (option|key|setting)",
     ),
     (
         DEVICE_ABSENT,
-        r"no such device|device is? ?(absent|not found|missing)|no adapters? found|ENODEV",
+        r"no such device|device (is )?(absent|not found|missing)|no adapters? found|ENODEV",
     ),
     (LIBRARY_MISSING, r"cannot open shared object file|cannot load library"),
 )
@@ -130,8 +133,8 @@ def explained(error: AcceleratorError, lines: Sequence[str]) -> AcceleratorError
     for line in said:
         reason = reason_of(line, "")
         if reason:
-            return AcceleratorError(error.accelerator, reason, line)
-    detail = ": ".join([error.detail, *said[:1]])
+            return AcceleratorError(error.accelerator, reason, _PLACE.sub("", line))
+    detail = ": ".join([error.detail, *(_PLACE.sub("", line) for line in said[:1])])
     return AcceleratorError(error.accelerator, error.reason, detail)
 
 

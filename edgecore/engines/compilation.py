@@ -142,6 +142,9 @@ class Compilation:
 
 
 def _destroy(api: LiteRt, made: list[tuple[str, int]], model: bytes) -> None:
-    """Last made, first destroyed; `model` is kept for so long."""
+    """Last made, first destroyed; `model` is kept for so long.
+
+    Not at the end of the process, when a thread may be running the model still.
+    """
     for kind, pointer in reversed(made):
         api.destroy(kind, pointer)

@@ -55,6 +55,8 @@ class CompiledEngine:
                 raise accelerator.refuse(FAILED, str(error)) from error
             more = "" if target.rest else f" whole; {REST}=cpu lets the CPU run what is left over"
             raise accelerator.refuse(MODEL_NOT_TAKEN, f"{error}{more}") from error
+        except EngineError as error:
+            raise accelerator.refuse(MODEL_NOT_TAKEN, str(error)) from error
 
     @property
     def inputs(self) -> tuple[TensorSpec, ...]:
@@ -71,7 +73,7 @@ class CompiledEngine:
         self._refuse_while_viewed()
         check_shape(index, self._signatures[index], shape)
         try:
-            self._start({index: shape})
+            self._start({**self._shapes, index: shape})
         except (EngineError, RuntimeError, ValueError) as error:
             self._start({})
             raise EngineError(f"input {index} cannot be resized to {shape}: {error}") from error
@@ -101,6 +103,7 @@ class CompiledEngine:
         outputs = _side("Output", plain.get_output_details())
         self._inputs, self._outputs = inputs.tensors, outputs.tensors
         self._compilation = Compilation(self._model, self._target, inputs, outputs, shapes)
+        self._shapes = shapes
 
     def _view(self, buffer: int, tensor: TensorSpec, writeable: bool) -> TensorView:
         return TensorView(

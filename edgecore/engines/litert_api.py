@@ -186,8 +186,15 @@ def package() -> Path:
 
 @functools.cache
 def api() -> LiteRt:
-    """The C API of the installed package."""
-    return LiteRt(package() / "libLiteRt.so")
+    """The C API of the installed package.
+
+    Raises:
+        EngineError: not installed, not a version whose C API is known, or not loadable.
+    """
+    try:
+        return LiteRt(package() / "libLiteRt.so")
+    except (OSError, AttributeError) as error:
+        raise EngineError(str(error)) from error
 
 
 @functools.cache

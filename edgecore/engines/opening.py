@@ -24,8 +24,8 @@ def open_first(
     Args:
         engine: its name and version.
         choices: accelerators, by falling preference.
-        num_threads: of the CPU; "auto" is as many as `threads.fastest` finds, on the CPU and with
-            a delegate, whose rest the CPU runs.
+        num_threads: of the CPU; "auto" is as many as `threads.fastest` finds on the CPU, and one
+            beside any other accelerator, of which it may not open a second.
         open_one: opens the model on an accelerator with so many threads, its inputs of their
             final shapes.
 
@@ -34,13 +34,14 @@ def open_first(
         EngineError: none can be had.
     """
     kinds = {choice: parse(choice).kind for choice in choices}
-    if num_threads != "auto" and (not isinstance(num_threads, int) or num_threads < 1):
+    given = num_threads
+    if given != "auto" and (isinstance(given, bool) or not isinstance(given, int) or given < 1):
         raise ValueError(f"num_threads must be at least 1 or auto, got {num_threads!r}")
     counts: dict[str, int] = {}
     measured: dict[int, float] = {}
 
     def open_with_threads(choice: str) -> Engine:
-        if num_threads != "auto" or kinds[choice] in ("npu", "gpu"):
+        if num_threads != "auto" or kinds[choice] != "cpu":
             counts[choice] = 1 if num_threads == "auto" else num_threads
             return open_one(choice, counts[choice])
         opened, counts[choice], times = fastest(partial(open_one, choice))

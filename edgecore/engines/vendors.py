@@ -7,9 +7,10 @@ from glob import glob
 from pathlib import Path
 
 from edgecore.engines.accelerator import (
-    ABI,
     DEVICE_ABSENT,
+    IN_USE,
     LIBRARY_MISSING,
+    MODEL_NOT_TAKEN,
     PERMISSION,
     UNKNOWN_OPTION,
     Accelerator,
@@ -134,10 +135,26 @@ def remedy(wanted: Accelerator, reason: str, detail: str) -> str:
     if openvino:
         year, release, patch = openvino.groups()
         return f"pip install openvino==20{year}.{release}.{patch}"
-    if wanted.text == "edgetpu" and reason == LIBRARY_MISSING:
-        return "install the package libedgetpu1-std from Google Coral"
     if "libvulkan" in detail:
-        return "install the Vulkan loader and the GPU's driver (libvulkan1)"
-    if wanted.kind == "npu" and reason in (LIBRARY_MISSING, ABI):
-        return "pip install -U ai-edge-litert"
-    return ""
+        return "install the Vulkan loader (libvulkan1)"
+    if "engine litert" in detail:
+        return "pip install 'edgecore[litert]'"
+    return _REMEDIES.get(wanted.text.partition(":")[0].partition("?")[0], {}).get(reason, "")
+
+
+_REMEDIES = {
+    "edgetpu": {
+        LIBRARY_MISSING: "install Coral's package libedgetpu1-std",
+        DEVICE_ABSENT: "plug it in, or load its kernel driver (gasket-dkms)",
+        IN_USE: "end the other process: an Edge TPU serves one",
+        MODEL_NOT_TAKEN: "compile the model with edgetpu_compiler",
+    },
+    "npu": {
+        DEVICE_ABSENT: "load the NPU's kernel driver (for Intel's: intel_vpu)",
+        MODEL_NOT_TAKEN: "try npu?rest=cpu",
+    },
+    "gpu": {
+        DEVICE_ABSENT: "install the GPU's Vulkan driver; vulkaninfo --summary shows what is there",
+        MODEL_NOT_TAKEN: "try gpu?rest=cpu",
+    },
+}

@@ -52,8 +52,7 @@ def main(descriptor: int) -> None:
         except (EdgecoreError, TypeError, ValueError, MemoryError) as error:
             send(line, Kind.REFUSED, text_message(error))
             return
-        engine = detector.engine
-        facts = Facts(detector.labels, detector.input_size, engine.name, engine.accelerator)
+        facts = Facts(detector.labels, detector.input_size, detector.info)
         send(line, Kind.READY, facts_message(facts))
         _serve(line, detector)
 

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecore.detections import Detections
+from edgecore.engines import EngineInfo
 from edgecore.errors import EdgecoreError, EngineError
 from edgecore.frame import Frame, FrameKind
 from edgecore.preprocessing import as_frame
@@ -119,9 +120,9 @@ class IsolatedDetector:
         return self._facts.input_size
 
     @property
-    def engine(self) -> str:
-        """The engine's name and accelerator."""
-        return f"{self._facts.engine} on {self._facts.accelerator}, isolated"
+    def info(self) -> EngineInfo:
+        """What the first child runs the model on, and why not on what was asked for first."""
+        return self._facts.info
 
     @property
     def pid(self) -> int | None:

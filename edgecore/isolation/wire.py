@@ -12,6 +12,7 @@ import select
 import socket
 import struct
 import time
+from dataclasses import asdict
 from enum import IntEnum
 from typing import Any, NamedTuple
 
@@ -19,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecore.detections import Detections, Timings
+from edgecore.engines import EngineInfo
 
 HEADER = struct.Struct("<II")
 FOUND = struct.Struct("<IIIddd")
@@ -45,8 +47,7 @@ class Facts(NamedTuple):
 
     labels: tuple[str, ...]
     input_size: tuple[int, int]
-    engine: str
-    accelerator: str
+    info: EngineInfo
 
 
 class Gone(Exception):
@@ -110,7 +111,7 @@ def _exactly(line: socket.socket, count: int, until_s: float | None) -> bytes:
 
 def facts_message(facts: Facts) -> bytes:
     """The body of READY."""
-    return json.dumps(facts).encode()
+    return json.dumps([facts.labels, facts.input_size, asdict(facts.info)]).encode()
 
 
 def facts_of(body: bytes) -> Facts:
@@ -120,14 +121,19 @@ def facts_of(body: bytes) -> Facts:
         Nonsense: it is not what `facts_message` makes.
     """
     try:
-        labels, (height, width), engine, accelerator = json.loads(body)
+        labels, (height, width), info = json.loads(body)
         return Facts(
             tuple(str(label) for label in labels),
             (int(height), int(width)),
-            str(engine),
-            str(accelerator),
+            EngineInfo(
+                str(info["engine"]),
+                str(info["accelerator"]),
+                tuple(str(reason) for reason in info["refused"]),
+                int(info["num_threads"]),
+                {int(count): float(ms) for count, ms in info["threads_ms"].items()},
+            ),
         )
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise Nonsense(f"expected facts of a detector: {error}") from None
 
 

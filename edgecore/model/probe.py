@@ -26,7 +26,7 @@ def main(arguments: list[str]) -> int:
     _confine(memory_too=accelerator == "cpu")
     from edgecore import engines
     from edgecore.engines import litert_api
-    from edgecore.engines.accelerator import MODEL_NOT_TAKEN
+    from edgecore.engines.accelerator import FAILED
     from edgecore.errors import AcceleratorError, EdgecoreError, EngineError
 
     litert_api.severity = litert_api.NOTICES
@@ -49,7 +49,7 @@ def main(arguments: list[str]) -> int:
         return _unavailable(error.reason, error.detail)
     except (EdgecoreError, ValueError, TypeError, MemoryError) as error:
         if accelerator != "cpu" and isinstance(error, EngineError):
-            return _unavailable(MODEL_NOT_TAKEN, str(error))
+            return _unavailable(FAILED, str(error))
         _say("refused")
         _say(" ".join(str(error).split()) or type(error).__name__)
         return REFUSED

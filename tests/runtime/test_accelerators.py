@@ -1,12 +1,14 @@
 """An accelerator that cannot be had says why, nothing it does ends the caller, and no other is
 used without leave."""
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import edgecore
 from edgecore import engines, model
@@ -65,6 +67,15 @@ def refusal(model_bytes: bytes, engine_name: str, accelerator: str) -> Accelerat
     assert caught.value.accelerator == accelerator
     assert str(caught.value) == f"{accelerator}: {caught.value.reason}: {caught.value.detail}"
     return caught.value
+
+
+def reason_against(engine_name: str, accelerator: str) -> str | None:
+    """Why it cannot be had on this machine; None where it can."""
+    try:
+        engines.load(relu(), engine_name, accelerator)
+    except AcceleratorError as error:
+        return error.reason
+    return None
 
 
 @pytest.mark.parametrize(
@@ -126,21 +137,21 @@ def test_a_delegate_that_fails_in_a_run_is_an_engine_error(engine_name, delegate
 
 
 @pytest.mark.parametrize(
-    ("option", "ends"),
+    ("option", "reason", "ends"),
     [
-        ("device=deadly", r"while loading it crashes \w+ \(SIGABRT\)"),
-        ("run=dies", r"while running it crashes \w+ \(SIGSEGV\)"),
-        ("run=fails", "the device stopped answering"),
-        ("device=busy", "Device or resource busy"),
+        ("device=deadly", "crashes or hangs", r"while loading it crashes \w+ \(SIGABRT\)"),
+        ("run=dies", "crashes or hangs", r"while running it crashes \w+ \(SIGSEGV\)"),
+        ("run=fails", "failed", "the device stopped answering"),
+        ("device=busy", "already in use", "Device or resource busy"),
     ],
 )
 def test_what_an_accelerator_does_in_its_trial_ends_nobody(
-    engine_name, delegate_library, relu_file, option, ends
+    engine_name, delegate_library, relu_file, option, reason, ends
 ):
     choice = f"external:{delegate_library}?{option}"
     with pytest.raises(AcceleratorError, match=ends) as caught:
         model.verify(relu_file, engine_name, accelerator=choice)
-    assert caught.value.accelerator == choice
+    assert (caught.value.accelerator, caught.value.reason) == (choice, reason)
     assert model.verify(relu_file, engine_name).largest == (0.0,)
 
 
@@ -286,3 +297,16 @@ def test_a_remedy_names_the_version_that_fits():
     assert remedy == "pip install openvino==2026.3.1"
     assert "libedgetpu" in vendors.remedy(accelerators.parse("edgetpu"), "library missing", "")
     assert vendors.remedy(accelerators.parse("external:/x.so"), "failed", "") == ""
+
+
+def test_a_gpu_finds_what_the_cpu_finds_or_says_why_it_cannot_be_had(test_data, engine_name):
+    path = test_data / "models" / "face_detection_short_range.tflite"
+    frame = np.asarray(Image.open(test_data / "images" / "face.jpg").convert("RGB"))
+    gpu = edgecore.Detector.from_file(path, engine=engine_name, accelerator="gpu", fallback=["cpu"])
+    if gpu.info.accelerator == "cpu":
+        reasons = "device absent|permission|crashes or hangs|library missing"
+        assert re.match(f"gpu: ({reasons}): .", gpu.info.refused[0])
+    cpu = edgecore.Detector.from_file(path, engine=engine_name)
+    sure, found = cpu.detect(frame), gpu.detect(frame)
+    assert found.confidence[0] == pytest.approx(sure.confidence[0], abs=0.03)
+    np.testing.assert_allclose(found.xyxy[0], sure.xyxy[0], atol=4)

@@ -90,8 +90,13 @@ def test_file_is_read_and_flags_win(tmp_path: Path) -> None:
         ("source = 3", r"source: expected a text, got 3"),
         ("detector = 3", r"detector: expected a table, got 3"),
         ("[detector]\nengine = 'lite'", r"engine: expected one of auto, litert, tflite, got 'li"),
-        ("[detector]\nnum_threads = 1.5", r"num_threads: expected a whole number, got 1\.5"),
-        ("[detector]\nnum_threads = true", r"num_threads: expected a whole number, got True"),
+        (
+            "[detector]\nnum_threads = 1.5",
+            r"num_threads: expected a whole number or auto, got 1\.5",
+        ),
+        ("[detector]\nnum_threads = true", r"num_threads: expected a whole number or auto, got T"),
+        ("[detector]\nnum_threads = 'all'", r"num_threads: expected a whole number or auto, got '"),
+        ("[detector]\nnum_threads = 65", r"num_threads: expected a number from 1 to 64, got 65"),
         ("[detector]\nfallback = 'cpu'", r"detector\.fallback: expected a list of texts"),
         ("[detector]\nscore_threshold = nan", r"score_threshold: expected a number from 0 to 1"),
         ("[collision]\nrearm_ttc_s = 1", r"collision\.rearm_ttc_s: expected at least"),
@@ -105,6 +110,12 @@ def test_mistake_is_named_with_its_key_and_both_values(
         load_config(written(tmp_path, text), {})
     assert "agent.toml" in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_threads_may_be_left_to_measuring(tmp_path: Path) -> None:
+    path = tmp_path / "agent.toml"
+    path.write_text("[detector]\nnum_threads = 'auto'")
+    assert load_config(path, {}).detector.num_threads == "auto"
 
 
 def test_missing_file_is_named(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -66,11 +67,13 @@ def test_no_command_lists_the_commands(tmp_path: Path) -> None:
         assert f" {name} " in done.stdout
 
 
-def test_doctor_names_engines_kernels_cameras_and_ports(tmp_path: Path) -> None:
+def test_doctor_names_engines_accelerators_kernels_cameras_and_ports(tmp_path: Path) -> None:
     done = edgecore(tmp_path, "doctor")
     assert done.returncode == 0
     for part in ("engine litert", "engine tflite", "kernels", "video encoder", "camera"):
         assert part in done.stdout
+    for name in ("cpu", "edgetpu", "npu", "gpu"):
+        assert re.search(f"^accelerator {name} +(yes|no) +[a-zA-Z]", done.stdout, re.M)
 
 
 @pytest.mark.parametrize(
@@ -262,6 +265,28 @@ def test_detect_reports_damaged_pictures_and_goes_on(tmp_path: Path, test_data: 
         "edgecore: gone.jpg: no such file or folder",
     ]
     assert [line.split()[0] for line in done.stdout.splitlines()] == ["a.png", "c.png"]
+
+
+@pytest.mark.parametrize(
+    ("command", "option", "given"),
+    [
+        (["detect", "a.png"], "--accelerator", "tpu"),
+        (["detect", "a.png"], "--num-threads", "0"),
+        (["bench", "--only", "invoke"], "--accelerator", "tpu"),
+        (["run", "--link", "none", "--config", "tpu.toml"], "detector", "tpu"),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else None,
+)
+def test_an_accelerator_or_threads_that_are_none_are_named(
+    tmp_path: Path, command: list[str], option: str, given: str
+) -> None:
+    (tmp_path / "tpu.toml").write_text("[detector]\nfallback = ['tpu']\n")
+    arguments = [] if command[0] == "run" else [option, given]
+    done = edgecore(tmp_path, *command, *arguments)
+    assert done.returncode in {1, 2}
+    assert "Traceback" not in done.stderr
+    assert option in done.stderr
+    assert f"got '{given}'" in " ".join(done.stderr.replace("│", " ").split())
 
 
 def test_detect_with_a_bad_threshold_names_the_option(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 import edgecore
 from edgecore.detections import Detections, Timings
+from edgecore.engines import EngineInfo
 from edgecore.isolation import IsolatedDetector, process, wire
 from edgecore.isolation.deadline import FACTOR, FEWEST, Deadline
 from tests.runtime.test_cli import command, diary, environment, summary_in
@@ -71,6 +72,7 @@ def test_it_finds_what_a_detector_finds(isolated):
         assert mine.timings.invoke_ms > 0
     assert isolated.labels == direct.labels
     assert isolated.input_size == direct.input_size
+    assert isolated.info == direct.info
     assert len(isolated.detect(road())) > 0
 
 
@@ -281,10 +283,13 @@ def test_a_peer_that_stops_in_the_middle_is_late():
 
 
 def test_facts_go_through_the_wire():
-    facts = wire.Facts(("a", "b"), (192, 320), "litert", "cpu")
+    info = EngineInfo("litert 1", "cpu", ("npu: device absent: none",), 2, {1: 5.5, 2: 3.0})
+    facts = wire.Facts(("a", "b"), (192, 320), info)
     assert wire.facts_of(wire.facts_message(facts)) == facts
     with pytest.raises(wire.Nonsense):
         wire.facts_of(json.dumps(["a"]).encode())
+    with pytest.raises(wire.Nonsense):
+        wire.facts_of(json.dumps([["a"], [1, 2], {"engine": "litert"}]).encode())
 
 
 def test_a_deadline_follows_the_99th_percentile():

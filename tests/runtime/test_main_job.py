@@ -38,6 +38,9 @@ def test_main_job_earns_an_alert_and_its_summary_agrees_with_its_diary(tmp_path:
     assert summary["telemetry_records"] == sum(summary["telemetry_by_kind"].values()) > 0
     assert summary["detections_by_class"]["car"] > summary["frames"] > 0
     told = diary(tmp_path / "out")
+    assert told[0]["event"] == "detector"
+    assert told[0]["accelerator"] == "cpu"
+    assert told[0]["refused"] == []
     kinds = Counter(event["event"] for event in told)
     assert kinds["alert"] == summary["alerts"]
     assert kinds["alert_result"] == summary["alerts"]

@@ -1,0 +1,27 @@
+"""The option --accelerator of the commands that run a model."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+
+def _known(given: str) -> str:
+    from edgecore.engines.accelerator import parse
+
+    try:
+        parse(given)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+    return given
+
+
+AcceleratorOption = Annotated[
+    str,
+    typer.Option(
+        callback=_known,
+        metavar="NAME",
+        help="Of the model: cpu, edgetpu, npu, gpu, external:/path.so?key=value.",
+    ),
+]
