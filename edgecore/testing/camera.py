@@ -89,7 +89,10 @@ class Camera:
 
         Args:
             pictures: uint8 (h, w, 3) RGB.
-            truth: what each of them shows.
+            truth: what each of them shows; none: nothing is known.
+
+        Raises:
+            ValueError: another number of truths than of pictures.
         """
         from PIL import Image
 
@@ -99,8 +102,10 @@ class Camera:
         files = []
         for number, picture in enumerate(pictures):
             files.append(folder / f"{number:06}.png")
-            Image.fromarray(picture, "RGB").save(files[-1], compress_level=1)
-        known = {str(path): shown for path, shown in zip(files, truth, strict=False)}
+            Image.fromarray(picture).save(files[-1], compress_level=1)
+        if truth and len(truth) != len(files):
+            raise ValueError(f"expected {len(files)} truths, one a picture, got {len(truth)}")
+        known = {str(path): shown for path, shown in zip(files, truth or (), strict=False)}
         return Shot(str(folder), known.__getitem__)
 
     def file(self, path: Path | str, truth: Mapping[str, Sequence[Truth]] | None = None) -> Shot:

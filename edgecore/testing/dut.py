@@ -6,7 +6,6 @@ import contextlib
 import os
 import shutil
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,6 @@ from firmware_bridge.testing.wire import Wire
 
 PATIENCE_S = (2.0, 8.0, 20.0)
 """How long each attempt at a link may take."""
-CLOCK_S = 10.0
 _TAIL_S = 2.0
 _TAIL_LINES = 60
 
@@ -75,8 +73,8 @@ class Dut:
         with self._rig():
             self._target.start()
             self._target.thaw()
-        if self._bridge is not None:
-            self._bridge.order(self._bridge.plug)
+            if self._bridge is not None:
+                self._bridge.order(self._bridge.plug)
 
     def stop(self) -> None:
         """Power off."""
@@ -198,7 +196,8 @@ class Dut:
         self._journal.begin(journal)
         bridge = self._bridge
         if bridge is not None:
-            bridge.order(lambda: bridge.calm(seed))
+            with self._rig():
+                bridge.order(lambda: bridge.calm(seed))
         self._wire.begin()
         self.start()
 
@@ -228,44 +227,3 @@ class Dut:
             self._bridge.close()
         self._target.close()
         shutil.rmtree(self._folder, ignore_errors=True)
-
-
-class DeviceClock:
-    """The device's clock as the link knows it; the fixture `edge_clock`.
-
-    All times of hosts are CLOCK_MONOTONIC nanoseconds.
-    """
-
-    def __init__(self, dut: Dut, link: fb.Link) -> None:
-        self._dut, self._clock = dut, link.clock
-
-    @property
-    def offset_ns(self) -> int:
-        """Device time minus host time now; waits for the first exchange."""
-        return self._known()[0]
-
-    @property
-    def error_ns(self) -> int:
-        """Bound of its error now."""
-        return self._known()[1]
-
-    def _known(self) -> tuple[int, int]:
-        until_s = time.monotonic() + CLOCK_S
-        while time.monotonic() < until_s:
-            offset_ns, error_ns = self._clock.offset_ns, self._clock.error_ns
-            if offset_ns is not None and error_ns is not None:
-                return offset_ns, error_ns
-            time.sleep(0.005)
-        raise TimeoutError(f"no exchange of clocks within {CLOCK_S} s")
-
-    def to_host_ns(self, device_us: int) -> int:
-        """CLOCK_MONOTONIC of a recent instant of the device's."""
-        return device_us * 1000 - self.offset_ns
-
-    def stall(self, seconds: float) -> None:
-        """The device stands still, its clock too, and has lost so much time afterwards.
-
-        Needs "stall".
-        """
-        with self._dut.frozen():
-            time.sleep(seconds)

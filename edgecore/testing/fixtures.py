@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     import firmware_bridge as fb
     from edgecore.testing.agent import AgentProcess
     from edgecore.testing.camera import Camera
-    from edgecore.testing.dut import DeviceClock, Dut
+    from edgecore.testing.clock import DeviceClock
+    from edgecore.testing.dut import Dut
     from firmware_bridge.testing.faults import Faults
 
 
@@ -56,7 +57,7 @@ def edge_faults(request: pytest.FixtureRequest) -> Faults:
 @pytest.fixture
 def edge_clock(edge_dut: Dut, edge_link: fb.Link) -> DeviceClock:
     """The device's clock against the host's."""
-    from edgecore.testing.dut import DeviceClock
+    from edgecore.testing.clock import DeviceClock
 
     return DeviceClock(edge_dut, edge_link)
 

@@ -76,7 +76,6 @@ class FaultBridge:
         *,
         wire: Wire,
         journal: Journal,
-        seed: int = 0,
     ) -> None:
         """Opens the door; `make_door` makes it anew, at the same place, after each unplugging."""
         self._device, self._make_door = device, make_door
@@ -94,8 +93,7 @@ class FaultBridge:
         self._late: dict[Direction, bytes] = {}
         self._stuck = self._cut_armed = False
         self._extra: Counter[str] = Counter()
-        self._random = random.Random(seed)
-        self._renew(seed)
+        self._renew(0)
         self._asked: deque[Callable[[], None]] = deque()
         self._schedule: list[tuple[float, int, Callable[[], None]]] = []
         self._numbers = count()
@@ -116,6 +114,7 @@ class FaultBridge:
         """Has the bridge's thread do something; it is done on return.
 
         Raises:
+            BridgeConnectionError: the bridge has ended; the text says why.
             Exception: what the action raised.
         """
         if threading.current_thread() is self._thread:
@@ -135,7 +134,7 @@ class FaultBridge:
         os.eventfd_write(self._wake, 1)
         while not done.wait(_LONGEST_WAIT_S):
             if not self._thread.is_alive():
-                raise RuntimeError(f"the fault bridge has ended: {self.failure}")
+                raise BridgeConnectionError(f"the fault bridge has ended: {self.failure}")
         if raised:
             raise raised[0]
 
@@ -337,7 +336,8 @@ class FaultBridge:
         found = look.poll(max(0, -(-int(wait_s * 1e6) // 1000)))
         if any(fd == self._wake for fd, _ in found):
             os.eventfd_read(self._wake)
-        return {fd for fd, event in found if event & (select.POLLIN | select.POLLHUP)}
+        readable = select.POLLIN | select.POLLHUP | select.POLLERR
+        return {fd for fd, event in found if event & readable}
 
     def _take(self, ready: set[int]) -> None:
         now_us = time.monotonic_ns() // 1000

@@ -54,6 +54,7 @@ PROFILES = {
     "clean": CLEAN,
     "noisy": Profile(bit_error=1e-4, drop=0.005, duplicate=0.005, delay_ms=0.5, jitter_ms=2.0),
     "lossy": Profile(drop=0.05, duplicate=0.02),
+    "battered": Profile(drop=0.2, duplicate=0.4),
     "slow": Profile(baud=115200, delay_ms=1.0),
     "congested": Profile(delay_ms=40.0, jitter_ms=20.0),
     "overrun": Profile(baud=921600, overrun=0.05),

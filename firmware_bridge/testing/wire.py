@@ -6,6 +6,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
+from itertools import islice
 from typing import Any
 
 from firmware_bridge.decoding import Interpreter, Reading
@@ -23,6 +24,7 @@ class Wire:
         self._changed = threading.Condition()
         self._raw: deque[tuple[Direction, int, bytes]] = deque(maxlen=_KEPT)
         self._readings: deque[Reading] = deque(maxlen=_KEPT)
+        self._decoded = 0
         self.begin()
 
     def begin(self) -> None:
@@ -56,6 +58,7 @@ class Wire:
                 if any(piece):
                     reading = self._interpreter.read(Piece(direction, since_ns, piece))
                     self._readings.append(reading)
+                    self._decoded += 1
 
     def records(self, message: str) -> list[dict[str, Any]]:
         """Fields, in their units, of each record of that message, oldest first."""
@@ -75,19 +78,19 @@ class Wire:
             TimeoutError: none came; the text has the last one that did.
         """
         until_s = time.monotonic() + timeout_s
-        since_ns = time.monotonic_ns()
         last: dict[str, Any] | None = None
         with self._changed:
+            self._decode()
+            known = self._decoded
             while True:
+                self._changed.wait(max(0.0, until_s - time.monotonic()))
                 self._decode()
-                for reading in self._readings:
-                    if reading.message != message or (reading.t_ns or 0) < since_ns:
-                        continue
-                    for record in reading.records:
+                fresh, known = self._decoded - known, self._decoded
+                for reading in reversed(list(islice(reversed(self._readings), fresh))):
+                    for record in reading.records if reading.message == message else ():
                         last = record
                         if condition(record):
                             return record
-                self._changed.wait(max(0.0, until_s - time.monotonic()))
                 if time.monotonic() >= until_s:
                     raise TimeoutError(
                         f"no such {message} within {timeout_s} s; the last one was {last}"

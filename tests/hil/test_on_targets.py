@@ -52,6 +52,7 @@ def runs(
         yield started
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("target", TARGETS)
 def test_suite_passes(runs: dict[str, subprocess.Popen[str]], target: str) -> None:
     said, _ = runs[target].communicate()

@@ -57,7 +57,7 @@ def test_commands_are_run_and_what_they_said_is_kept(tmp_path: Path, port: str) 
         assert said == [
             "relay closed",
             "reset line low",
-            "writing new.bin",
+            f"writing {Path('new.bin').absolute()}",
             "relay open",
             "relay closed",
         ]

@@ -355,3 +355,17 @@ class TestPorts:
     def test_none_is_said(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(list_ports, "comports", lambda: [])
         assert CliRunner().invoke(app, ["link", "ports"]).stdout == "no serial ports found\n"
+
+
+def test_compare_shows_the_first_difference_side_by_side(recorded: Path, tmp_path: Path) -> None:
+    done = edgecore(tmp_path, "link", "compare", recorded, recorded)
+    assert (done.returncode, done.stdout) == (0, "alike\n"), done.stderr
+    drive.record(tmp_path / "more.pcapng", 1.0, alerts=2)
+    done = edgecore(tmp_path, "link", "compare", recorded, "more.pcapng", "--lax")
+    assert done.returncode == 1, done.stderr
+    head, *rows, last = done.stdout.splitlines()
+    assert head.endswith(" | more.pcapng")
+    assert any(" | " in row and "REQUEST" in row for row in rows)
+    (end,) = [row for row in rows if " ! " in row and "(the end)" in row]
+    assert "(the end)" in end.partition(" ! ")[0]
+    assert last == "frame 2 differs"

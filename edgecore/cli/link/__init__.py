@@ -2,6 +2,7 @@
 
 import typer
 
+from . import compare as comparing
 from . import decode as decoding
 from . import dissector as dissection
 from . import monitor as monitoring
@@ -19,6 +20,7 @@ app.command(epilog=monitoring.EXAMPLES)(monitoring.monitor)
 app.command(epilog=recording.EXAMPLES)(recording.record)
 app.command(epilog=replaying.EXAMPLES)(replaying.replay)
 app.command(epilog=decoding.EXAMPLES)(decoding.decode)
+app.command(epilog=comparing.EXAMPLES)(comparing.compare)
 app.command(epilog=listing.EXAMPLES)(listing.ports)
 app.command(epilog=dissection.EXAMPLES)(dissection.dissector)
 app.command(epilog=updating.UPDATE_EXAMPLES)(updating.update)

@@ -35,6 +35,7 @@ class QemuTarget(Target):
         self._machine_name = port.machine
         self._image = None if image is None else Path(image)
         self._machine: Machine | None = None
+        self._frozen_ns: int | None = None
 
     def open(self) -> Port:
         """The machine's UART."""
@@ -63,9 +64,10 @@ class QemuTarget(Target):
                 self._run()
 
     def _run(self) -> None:
+        self._execute("cont")
+        self._frozen_ns = None
         if "vehicle" in self.capabilities:
             self.scene_epoch_ns = time.monotonic_ns()
-        self._execute("cont")
 
     def stop(self) -> None:
         """Ends QEMU."""
@@ -82,13 +84,19 @@ class QemuTarget(Target):
 
     def freeze(self) -> None:
         """Stops the virtual processor and clock."""
-        self._execute("stop")
+        with self.lock:
+            self._execute("stop")
+            self._frozen_ns = self._frozen_ns or time.monotonic_ns()
 
     def thaw(self) -> None:
         """Both go on."""
         with self.lock:
-            if self._machine is not None:
-                self._execute("cont")
+            if self._machine is None or self._frozen_ns is None:
+                return
+            self._execute("cont")
+            if self.scene_epoch_ns is not None:
+                self.scene_epoch_ns += time.monotonic_ns() - self._frozen_ns
+            self._frozen_ns = None
 
     def flash(self, image: Path) -> None:
         """Another ELF image, booted from power-on."""

@@ -79,17 +79,19 @@ class RigTarget(LineTarget):
 
     def flash(self, image: Path) -> None:
         """`flash`, in which `{image}` is the file."""
-        self._command("flash", image=image)
+        self._command("flash", image)
 
     def logs(self) -> str:
         """What each command printed."""
         return "\n".join(self._said)
 
-    def _command(self, name: str, **places: object) -> None:
+    def _command(self, name: str, image: Path | None = None) -> None:
         template = self._entries.get(name)
         if template is None:
             raise self._unable(name.replace("_", " "))
-        words = [word.format(**places) for word in shlex.split(template)]
+        words = shlex.split(template)
+        if image is not None:
+            words = [word.replace("{image}", str(image.absolute())) for word in words]
         timeout_s = float(self._entries.get("timeout_s", _TIMEOUT_S))
         with self.lock:
             try:

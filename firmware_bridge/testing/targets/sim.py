@@ -23,16 +23,20 @@ class SimTarget(Target):
 
     A reset is the death of the process and another one. Frozen, it stands still while its clock,
     which is the machine's, runs on.
+
+    Raises:
+        ValueError: the options have an epoch_ns.
     """
 
     def __init__(self, spec: str = "sim") -> None:
         super().__init__()
         self.name = spec
         self.capabilities = ports()["host"].capabilities | {"power", "reset", "freeze", "logs"}
+        options = parse_qsl(spec.partition("?")[2], keep_blank_values=True)
+        if "epoch_ns" in dict(options):
+            raise ValueError("a scenario begins when the device does; expected no epoch_ns")
         self._options = [
-            word
-            for name, value in parse_qsl(spec.partition("?")[2], keep_blank_values=True)
-            for word in (f"--{name.replace('_', '-')}", value)
+            word for name, value in options for word in (f"--{name.replace('_', '-')}", value)
         ]
         self._folder = Path(tempfile.mkdtemp(prefix="edgecore-sim-"))
         self._process: subprocess.Popen[bytes] | None = None

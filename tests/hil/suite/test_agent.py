@@ -13,6 +13,7 @@ PATIENT = {"alert": {"deadline_s": 30}}
 
 
 @pytest.mark.edge_req("ALERT-EARNED")
+@pytest.mark.edge_needs("vehicle")
 @pytest.mark.parametrize("profile", ["clean", pytest.param("noisy", marks=pytest.mark.edge_slow)])
 def test_car_that_brakes_ahead_becomes_an_alert_of_the_firmware(
     edge_dut: Dut,

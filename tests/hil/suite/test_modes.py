@@ -14,7 +14,8 @@ from firmware_bridge.testing.faults import Faults
 
 PATIENCE_S = 30.0
 ACTIVE, SAFE = 0, 1
-LED = 0
+LED, BUZZER = 0, 1
+ON = 1
 REFUSED_SAFE = 0x10
 
 
@@ -42,6 +43,33 @@ def test_silent_application_leads_to_the_safe_state_and_a_loud_one_out_of_it(
     assert refused.value.status == REFUSED_SAFE
     edge_link.keep_alive()
     wait_for_state(edge_link, ACTIVE, alive=True)
+
+
+@pytest.mark.parametrize(("output", "shown"), [(LED, "led"), (BUZZER, "buzzer")])
+def test_output_that_is_set_is_the_one_that_shows(
+    edge_link: fb.Link, output: int, shown: str
+) -> None:
+    other = {"led": "buzzer", "buzzer": "led"}[shown]
+    edge_link.keep_alive()
+    wait_for_state(edge_link, ACTIVE, alive=True)
+    edge_link.request(fb.SetOutput(output=output, value=1), PATIENCE_S)
+    with edge_link.subscribe("status") as batches:
+        record = next(iter(batches))[-1]
+    assert (record[shown] == ON, record[other] == ON) == (True, False)
+    edge_link.keep_alive()
+    edge_link.request(fb.SetOutput(output=output, value=0), PATIENCE_S)
+
+
+def test_alert_lasts_as_long_as_asked_and_no_longer(edge_link: fb.Link) -> None:
+    edge_link.request(fb.Alert(kind=1, level=2, duration_ms=600), PATIENCE_S)
+    lit_us: list[int] = []
+    with edge_link.subscribe("status") as batches:
+        for batch in batches:
+            lit_us += batch["t_us"][batch["alert_level"] == 2].tolist()
+            if batch["alert_level"][-1] == 0:
+                break
+    assert lit_us, "it was over before the first record of it"
+    assert 300_000 <= lit_us[-1] - lit_us[0] <= 600_000
 
 
 @pytest.mark.edge_req("FAIL-SAFE")

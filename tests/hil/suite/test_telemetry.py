@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 import firmware_bridge as fb
-from edgecore.testing.dut import DeviceClock, Dut
+from edgecore.testing.clock import DeviceClock
+from edgecore.testing.dut import Dut
 from firmware_bridge.testing.faults import Faults
 
 PATIENCE_S = 30.0
@@ -25,9 +26,10 @@ def times_us(link: fb.Link, message: str, records: int) -> np.ndarray:
 
 
 @pytest.mark.edge_needs("vehicle")
-def test_every_sample_of_the_imu_comes_once_and_in_order(edge_link: fb.Link) -> None:
+def test_every_sample_of_the_imu_comes_in_order_and_most_in_their_time(edge_link: fb.Link) -> None:
     t_us = times_us(edge_link, "imu", 60)
-    assert (np.diff(t_us) >= 0).all()  # one that is late catches up
+    assert len(np.unique(t_us)) > 20  # those that share one were late
+    assert (np.diff(t_us) >= 0).all()
     assert sum(edge_link.stats.gaps.values()) == 0
 
 

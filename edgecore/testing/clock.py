@@ -1,0 +1,51 @@
+"""The device's clock, for tests."""
+
+from __future__ import annotations
+
+import time
+
+import firmware_bridge as fb
+from edgecore.testing.dut import Dut
+
+CLOCK_S = 10.0
+
+
+class DeviceClock:
+    """The device's clock as the link knows it; the fixture `edge_clock`.
+
+    All times of hosts are CLOCK_MONOTONIC nanoseconds.
+    """
+
+    def __init__(self, dut: Dut, link: fb.Link) -> None:
+        self._dut, self._clock = dut, link.clock
+
+    @property
+    def offset_ns(self) -> int:
+        """Device time minus host time now; waits for the first exchange."""
+        return self._known()[0]
+
+    @property
+    def error_ns(self) -> int:
+        """Bound of its error now."""
+        return self._known()[1]
+
+    def _known(self) -> tuple[int, int]:
+        until_s = time.monotonic() + CLOCK_S
+        while time.monotonic() < until_s:
+            offset_ns, error_ns = self._clock.offset_ns, self._clock.error_ns
+            if offset_ns is not None and error_ns is not None:
+                return offset_ns, error_ns
+            time.sleep(0.005)
+        raise TimeoutError(f"no exchange of clocks within {CLOCK_S} s")
+
+    def to_host_ns(self, device_us: int) -> int:
+        """CLOCK_MONOTONIC of a recent instant of the device's."""
+        return device_us * 1000 - self.offset_ns
+
+    def stall(self, seconds: float) -> None:
+        """The device stands still, its clock too, and has lost so much time afterwards.
+
+        Needs "stall".
+        """
+        with self._dut.frozen():
+            time.sleep(seconds)

@@ -1,0 +1,105 @@
+"""Where two recordings part: of a run and its repetition, or of two versions of a firmware."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import zip_longest
+from typing import Any, Literal
+
+from firmware_bridge.decoding import REQUEST, RESULT, Reading
+from firmware_bridge.download import CONTROL_CHANNEL
+
+Mode = Literal["strict", "lax"]
+CONTEXT = 3
+"""Frames before the divergence that are kept."""
+
+
+@dataclass(frozen=True)
+class Divergence:
+    """The first place where two recordings differ.
+
+    Attributes:
+        number: of the frame among those compared, from 0.
+        left, right: what each has there; None: it has ended.
+        before: the pairs just before, which are alike.
+        fields: what differs by name, each with the value of both; None: one side has no such field.
+    """
+
+    number: int
+    left: Reading | None
+    right: Reading | None
+    before: tuple[tuple[Reading, Reading], ...]
+    fields: dict[str, tuple[Any, Any]]
+
+
+def first_divergence(
+    left: Iterable[Reading], right: Iterable[Reading], mode: Mode = "strict"
+) -> Divergence | None:
+    """Compares frame by frame; None: they are alike to the end.
+
+    Args:
+        left, right: as `decoding.readings` has them.
+        mode: "strict": every frame, both ways, by its bytes on the wire. "lax": what was asked and
+            answered, each once and in its order: commands with their fields, results with their
+            status; numbers of sessions and requests, times and telemetry do not count.
+
+    Raises:
+        ValueError: another mode.
+    """
+    if mode not in ("strict", "lax"):
+        raise ValueError(f"expected mode strict or lax, got {mode!r}")
+    if mode == "lax":
+        left, right = _conversation(left), _conversation(right)
+    before: deque[tuple[Reading, Reading]] = deque(maxlen=CONTEXT)
+    for number, (a, b) in enumerate(zip_longest(left, right)):
+        if a is None or b is None or not _alike(a, b, mode):
+            return Divergence(number, a, b, tuple(before), _differing(a, b))
+        before.append((a, b))
+    return None
+
+
+def _conversation(readings: Iterable[Reading]) -> Iterator[Reading]:
+    """Commands and their results, repetitions left out."""
+    seen = set()
+    for reading in readings:
+        frame = reading.frame
+        if frame is None or frame.kind not in (REQUEST, RESULT) or reading.error is not None:
+            continue
+        key = (reading.direction, frame.kind, reading.head["session"], reading.head["id"])
+        if frame.channel != CONTROL_CHANNEL and key not in seen:
+            seen.add(key)
+            yield reading
+
+
+def _alike(left: Reading, right: Reading, mode: Mode) -> bool:
+    if mode == "strict":
+        return (left.direction, left.data) == (right.direction, right.data)
+    return _meaning(left) == _meaning(right)
+
+
+def _meaning(reading: Reading) -> tuple[object, ...]:
+    status = reading.head.get("status")
+    return (reading.direction, reading.kind, reading.message, status, reading.records)
+
+
+def _differing(left: Reading | None, right: Reading | None) -> dict[str, tuple[Any, Any]]:
+    if left is None or right is None:
+        return {}
+    ours, theirs = _fields(left), _fields(right)
+    names = dict.fromkeys([*ours, *theirs])
+    pairs = {name: (ours.get(name), theirs.get(name)) for name in names}
+    return {name: (a, b) for name, (a, b) in pairs.items() if a != b}
+
+
+def _fields(reading: Reading) -> dict[str, Any]:
+    """All that a frame says, by name; of a batch each record by its number."""
+    fields = {"direction": reading.direction, "kind": reading.kind, "message": reading.message}
+    fields.update(reading.head)
+    for number, record in enumerate(reading.records):
+        where = f"[{number}]" if len(reading.records) > 1 else ""
+        fields.update({f"{name}{where}": value for name, value in record.items()})
+    if reading.error is not None:
+        fields["error"] = reading.error
+    return fields
