@@ -4,8 +4,8 @@
 
 Bare invokes on one thread and on two, a pipeline that prepares the next frame meanwhile, one that
 does not, and two sources through one interpreter and through two, in turns of FRAMES frames. Where
-others use the cores too, the wall's clock tells of them: then two streams on two interpreters are to
-be held beside the two bare threads, and processor time tells what a pipeline adds to its invokes.
+others use the cores too, the wall's clock tells of them: then two streams on two interpreters are
+to be held beside the two bare threads, and processor time tells what a pipeline adds to invokes.
 """
 
 from __future__ import annotations
@@ -97,10 +97,12 @@ def rates(file: Path, frame: edgecore.Frame) -> None:
         )
     one, two = taken["bare invoke"], taken["bare invoke on two threads"]
     for name, each in taken.items():
+        beside = [ratio(bare.wall, each.wall) for bare in (one, two)]
+        added = ratio(each.processor, one.processor)
         print(
             f"{name:30} {min(each.wall):7.2f} {statistics.median(each.wall):7.2f} ms, rate x "
-            f"{ratio(one.wall, each.wall):5.3f} of one thread's, x {ratio(two.wall, each.wall):5.3f} "
-            f"of two; processor time x {ratio(each.processor, one.processor):5.3f}"
+            f"{beside[0]:5.3f} of one thread's, x {beside[1]:5.3f} of two; "
+            f"processor time x {added:5.3f}"
         )
 
 
