@@ -134,8 +134,27 @@ _DECODE = "decode 1000 64-byte frames"
 RECOVERY = "next detection after the engine's process was ended, yolov8n int8"
 RING = "3.1 MB frame to another process, from publishing to reading"
 _QEMU_BOUND = "bound of the clock's error under QEMU"
+_BESIDE = "720p NV12 frame to detections beside invoke, "
+_PIPELINED = "pipelined rate of yolov8n int8 640, one core"
 _TRIP, _OVER = "round trip over a pty", "us over os.read"
 AMOUNTS = (
+    Amount(
+        "host overhead, yolov8n int8 640",
+        _BESIDE + "yolov8n int8 640",
+        "edgecore",
+        "% over invoke",
+        2,
+        most=True,
+    ),
+    Amount(
+        "host overhead, yolox_nano float32 416",
+        _BESIDE + "yolox_nano float32 416",
+        "edgecore",
+        "% over invoke",
+        4,
+        most=True,
+    ),
+    Amount("pipelined", _PIPELINED, "Pipeline, one core", "% of the bare rate", 98.5),
     Amount("encode", "encode 1000 64-byte frames, one by one", "edgecore", "M frames/s", 4),
     Amount("decode", _DECODE, "edgecore, frames", "M frames/s", 10),
     Amount("bulk decode", _DECODE, "edgecore, arrays", "M frames/s", 20),

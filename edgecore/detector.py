@@ -255,10 +255,18 @@ class Detector:
             if prepared is None:
                 self._preprocessor(frame, out=tensor)
             else:
-                np.copyto(tensor.reshape(prepared.shape), prepared, casting="no")
+                self._check_prepared(prepared)
+                tensor[0] = prepared
         for taken, value in state.items():
             with self._engine.input(taken) as tensor:
                 tensor[...] = value
+
+    def _check_prepared(self, prepared: NDArray[Any]) -> None:
+        shape, dtype = self._preprocessor.shape, self._preprocessor.dtype
+        if prepared.shape != shape or prepared.dtype != dtype:
+            raise ValueError(
+                f"prepared must be {dtype} {shape}, got {prepared.dtype} {prepared.shape}"
+            )
 
     def _decode(self) -> Detections:
         with ExitStack() as views:

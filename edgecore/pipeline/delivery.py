@@ -1,4 +1,4 @@
-"""Results on their way out: each source's in the order of its frames, to a callback or a queue."""
+"""Results on their way out: in the order of each source's frames, tracked, to callback or queue."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Delivery:
         """What became of a frame; waits while nobody fetches results.
 
         Raises:
-            Exception: what the callback raised.
+            Exception: what the callback or the source's tracker raised.
         """
         with self._order:
             feed.parked[ticket] = outcome
@@ -50,6 +50,9 @@ class Delivery:
                 if feed.carried != NONE_DROPPED:
                     due = replace(due, dropped=due.dropped.plus(feed.carried))
                     feed.carried = NONE_DROPPED
+                if feed.tracker is not None:
+                    found = feed.tracker.update(due.detections, due.captured_ns)
+                    due = replace(due, detections=found)
                 self._note_age(due.times.age_ms)
                 self._hand_out(due)
 

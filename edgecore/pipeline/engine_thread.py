@@ -65,6 +65,7 @@ class EngineThread:
         self._models = models
         self._around = around
         self._failures = 0
+        self._counting = threading.Lock()
         self._next = self._next_staged if overlap else self._next_captured
         number = lane.number
         self._threads = [
@@ -123,6 +124,9 @@ class EngineThread:
             tensor, preprocess_ms = model.prepare(captured.frame)
         except (TypeError, ValueError) as error:
             self._refuse(captured, error)
+            return
+        except Exception as error:
+            self._fail(captured, error)
             return
         prepared = Prepared(captured, model, tensor, preprocess_ms)
         replaced = self._around.schedule.stage(self._lane, prepared)
@@ -187,10 +191,12 @@ class EngineThread:
         """The engine is to blame."""
         text = str(error) if isinstance(error, EngineError) else f"{type(error).__name__}: {error}"
         feed, number = captured.feed, self._lane.number
-        self._failures += 1
+        with self._counting:
+            self._failures += 1
+            failures = self._failures
         self._around.told(PipelineEvent("engine_error", text, feed.name, number, captured.frame_id))
-        if self._failures == FAILURES_IN_A_ROW:
-            reason = f"failed on {self._failures} frames, one after the other: {text}"
+        if failures == FAILURES_IN_A_ROW:
+            reason = f"failed on {failures} frames, one after the other: {text}"
             self._around.told(PipelineEvent("engine_failed", reason, engine=number))
             if not self._around.schedule.fail(self._lane):
                 self._around.broke(EngineError(f"engine {number}: {reason}"))

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from edgecore.errors import SourceError
 
@@ -14,10 +14,19 @@ from .events import PipelineEvent
 from .result import NONE_DROPPED, Dropped, Result
 
 if TYPE_CHECKING:
+    from edgecore.detections import Detections
     from edgecore.frame import Frame
     from edgecore.sources import Source, SourceChange
 
 _OVERWRITTEN, _GOVERNED = Dropped(overwritten=1), Dropped(governed=1)
+
+
+class Tracks(Protocol):
+    """What gives `tracker_id` to a source's detections: `edgecore.Tracker`, or your own."""
+
+    def update(self, detections: Detections, timestamp_ns: int | None = None) -> Detections:
+        """See `edgecore.Tracker.update`."""
+        ...
 
 
 @dataclass(slots=True)
@@ -67,6 +76,7 @@ class Feed:
         due_ns: the governor lets no frame be taken earlier.
         carried: dropped since the last result, among the frames that had been taken.
         home: number of the only engine that may take its frames; None is any.
+        tracker: says who is who in its frames, in their order; None where nothing does.
         state: of the recurrent model that ran its frames, and that model; touched only by the
             thread of the engine that runs it.
         total: all frames dropped.
@@ -80,6 +90,7 @@ class Feed:
         source: Source,
         changed: threading.Condition,
         told: Callable[[PipelineEvent], None],
+        tracker: Tracks | None = None,
     ) -> None:
         self.name = name
         self.source = source
@@ -90,6 +101,7 @@ class Feed:
         self.carried = NONE_DROPPED
         self.due_ns = 0
         self.home: int | None = None
+        self.tracker = tracker
         self.state: tuple[object, Any] | None = None
         self.total = NONE_DROPPED
         self.failure: SourceError | None = None

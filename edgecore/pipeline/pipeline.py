@@ -19,7 +19,7 @@ from .delivery import Delivery
 from .engine_model import Detects, DetectsInStages, EngineModel
 from .engine_thread import EngineThread, Surroundings
 from .events import PipelineEvent
-from .feed import Feed
+from .feed import Feed, Tracks
 from .governor_thread import GovernorThread
 from .result import Dropped, Result
 from .schedule import Lane, Schedule
@@ -45,6 +45,7 @@ class Pipeline:
         on_event: is called with every event, on the thread where it happens.
         governor: lowers frame rate or model by rules; None never does.
         models: smaller models by the names that the governor's steps use, each as `detectors`.
+        tracker: makes a tracker for each source, such as `edgecore.Tracker`; None tracks nothing.
         overlap: whether the next frame is prepared while this one is invoked; None: where there
             are more cores than engines.
 
@@ -64,6 +65,7 @@ class Pipeline:
         governor: Governor | None = None,
         models: Mapping[str, Detects | DetectsInStages | Sequence[Detects | DetectsInStages]]
         | None = None,
+        tracker: Callable[[], Tracks] | None = None,
         overlap: bool | None = None,
     ) -> None:
         usual = _sequence("detectors", detectors)
@@ -96,7 +98,8 @@ class Pipeline:
         self._on_event = on_event
         self._changed = threading.Condition()
         self._feeds = [
-            Feed(name, source, self._changed, self._told) for name, source in _opened(sources)
+            Feed(name, source, self._changed, self._told, tracker and tracker())
+            for name, source in _opened(sources)
         ]
         lanes = [Lane(number) for number in range(len(usual))]
         if any(model.recurrent for model in every):

@@ -39,7 +39,8 @@ class Source(ABC):
         fps: nominal frames per second where there is such a thing, else None.
         label: where the frame handed out last came from: a path, or a path and frame number.
         dropped: frames that were captured but never handed out.
-        on_change: is called, on the thread that reads, when a live source is lost or back.
+        on_change: is called, on the thread that reads, when a live source is lost or back; a
+            pipeline puts its own in its place.
         notes: remarks about what was done to the frames, each said once.
     """
 

@@ -16,6 +16,9 @@ from .source import Source
 ENDLESS = frozenset({"rtsp", "rtsps"})
 """Cameras, which have no end: if one of these streams ends, it was lost."""
 
+BROADCAST = frozenset({"rtmp", "srt"})
+"""Live streams that their sender may end; broken off, they are opened again."""
+
 NETWORK = frozenset({"rtsp", "rtsps", "rtp", "rtmp", "http", "https", "tcp", "udp", "srt"})
 CAMERA = re.compile(r"/dev/video\d+")
 
@@ -109,7 +112,10 @@ def _looks_like_picture(path: Path) -> bool:
 
 
 def _stream(text: str, scheme: str) -> Source:
-    """A network stream; RTSP comes over TCP where the server can, as UDP is lost without notice."""
+    """A network stream; RTSP comes over TCP where the server can, as UDP is lost without notice.
+
+    What may be a file behind a network (http, tcp, ...) is not opened again: it would begin anew.
+    """
     from .live import Latest
     from .reconnecting import Reconnecting
     from .video import Video
@@ -120,7 +126,10 @@ def _stream(text: str, scheme: str) -> Source:
     def connect() -> Source:
         return Video(text, live=True, paced=is_camera, options=options)
 
-    return Latest(Reconnecting(connect(), connect, ends=not is_camera))
+    stream = connect()
+    if is_camera or scheme in BROADCAST:
+        stream = Reconnecting(stream, connect, ends=not is_camera)
+    return Latest(stream)
 
 
 def _camera(text: str) -> Source:

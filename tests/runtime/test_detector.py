@@ -188,6 +188,34 @@ def test_a_recurrent_model_runs_over_a_sequence(test_data, models, engine_name):
         assert_equal(det.detect(frame), before)
 
 
+def test_a_frame_prepared_beforehand_gives_the_same(test_data, models, engine_name):
+    for name in ("yolov8n_full_integer_quant", "coco_ssd_mobilenet_v1_quant_metadata"):
+        det = detector(models / f"{name}.tflite", engine_name)
+        frames = [picture(test_data, image) for image in ("bus.jpg", "zidane.jpg")]
+        expected = [det.detect(frame) for frame in frames]
+        buffers = [det.prepare(frame) for frame in frames]
+        assert all(buffer.ctypes.data % 64 == 0 for buffer in buffers)
+        for frame, buffer, other in zip(frames, buffers, expected, strict=True):
+            assert_equal(det.detect(frame, prepared=buffer), other)
+        assert det.prepare(frames[1], buffers[0]) is buffers[0]
+        assert_equal(det.detect(frames[1], prepared=buffers[0]), expected[1])
+        for wrong in (buffers[0][:-1], buffers[0].astype(np.float32)):
+            with pytest.raises(ValueError, match=r"prepared must be u?int8 \(.*, got .*"):
+                det.detect(frames[0], prepared=wrong)
+
+
+def test_state_of_the_callers_own_leaves_the_detectors_alone(test_data, models, engine_name):
+    file = models / "traffic_model.tflite"
+    engine = SaturatedState(engines.load(file, engine_name), output=5)
+    det = edgecore.Detector(model.read(file), engine, score_threshold=0.01)
+    rgb = picture(test_data, "traffic/0001.bmp")
+    one, other = det.new_state(), det.new_state()
+    first, again = det.detect(rgb, state=one), det.detect(rgb, state=one)
+    assert_equal(det.detect(rgb, state=other), first)
+    assert_equal(det.detect(rgb), first)
+    assert_equal(det.detect(rgb, state=one), again)
+
+
 def test_a_frame_that_is_refused_does_not_stop_the_next(test_data, ssd_file, engine_name):
     det = detector(ssd_file, engine_name)
     rgb = picture(test_data, "bus.jpg")

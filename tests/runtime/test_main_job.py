@@ -53,6 +53,30 @@ def test_main_job_earns_an_alert_and_its_summary_agrees_with_its_diary(tmp_path:
         assert name in done.stdout.splitlines()[-1]
 
 
+def test_governor_declared_in_the_configuration_slows_the_run_and_says_why(tmp_path: Path) -> None:
+    """A rule that is always broken: no machine that runs this is idle."""
+    (tmp_path / "governed.toml").write_text(
+        "[governor]\nperiod_s = 0.1\n"
+        "[[governor.rule]]\nreading = 'cpu_percent'\nabove = 0\nbelow = -1\nhold_s = 0\n"
+        "[[governor.step]]\nmax_fps = 2\n"
+    )
+    arguments = ["--link", "none", "--annotate", "none", "--duration", "4", "--out", "out"]
+    done = subprocess.run(
+        [*RUN, *arguments, "--config", "governed.toml"],
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=110,
+    )
+    assert done.returncode == 0, done.stderr
+    (told,) = [event for event in diary(tmp_path / "out") if event["event"] == "governor"]
+    assert told["reason"].startswith("level 1, at most 2 frames/s: cpu_percent ")
+    assert "governor: level 1" in done.stdout
+    summary = json.loads((tmp_path / "out/summary.json").read_text())
+    assert summary["dropped"] > summary["frames"] > 0
+
+
 def test_killed_command_leaves_a_whole_diary_and_a_safe_firmware(tmp_path: Path) -> None:
     firmware = Firmware(tmp_path / "fw.sock", time.monotonic_ns())
     command = subprocess.Popen(

@@ -324,6 +324,24 @@ def test_recurrent_model_keeps_its_frames_apart(test_data: Path, engine_name: st
             np.testing.assert_array_equal(one.confidence, other.confidence)
 
 
+@pytest.mark.parametrize("engines", [1, 3])
+def test_each_source_has_a_tracker_that_sees_its_frames_in_order(engines: int) -> None:
+    url = "synthetic:?realtime=0&fps=10&duration=3&epoch_ns=0"
+    alone, tracker = edgecore.Detector.from_file(), edgecore.Tracker()
+    with sources.open(url) as source:
+        wanted = [
+            tracker.update(alone.detect(frame), frame.timestamp_ns).tracker_id for frame in source
+        ]
+    detectors = [edgecore.Detector.from_file() for _ in range(engines)]
+    with Pipeline({"a": url, "b": url}, detectors, tracker=edgecore.Tracker) as pipeline:
+        results = list(pipeline)
+    for name in "ab":
+        got = [each.detections.tracker_id for each in results if each.source == name]
+        for one, other in zip(got, wanted, strict=True):
+            np.testing.assert_array_equal(one, other)
+    assert max(int(ids.max(initial=0)) for ids in wanted) >= 1
+
+
 def test_async_for_gives_the_same_results() -> None:
     async def gather() -> list[Result]:
         async with Pipeline({"a": File(30), "b": File(10)}, StagedReader()) as pipeline:
