@@ -12,6 +12,8 @@ from firmware_bridge._link import CHANNELS
 from firmware_bridge.codec import Decoder, Frame
 from firmware_bridge.errors import ProtocolError
 from firmware_bridge.events import Status
+from firmware_bridge.log_line import LOG_CHANNEL, LOG_LINE, LogLine
+from firmware_bridge.log_table import LogTables
 from firmware_bridge.recording import Direction, Piece, Recording, Splitter
 from firmware_bridge.schema import MessageInfo, Schema
 
@@ -100,8 +102,10 @@ class Interpreter:
         schema: the messages as last known.
     """
 
-    def __init__(self, schema: Schema) -> None:
+    def __init__(self, schema: Schema, tables: LogTables | None = None) -> None:
+        """`tables`: the words of log lines; None: those of firmware that this package has."""
         self.schema = schema
+        self._tables = LogTables() if tables is None else tables
         self._said_hash = 0
         self._overheard = _Overheard()
         self._decoders: dict[Direction | None, Decoder] = {}
@@ -140,6 +144,8 @@ class Interpreter:
         units = dict(LAYOUTS[frame.kind].units) if head else {}
         reading = replace(reading, head=head, units=units)
         self._notice(frame, head, payload)
+        if (frame.kind, frame.channel, frame.type) == (DATA, LOG_CHANNEL, LOG_LINE):
+            return self._logged(reading, payload)
         if frame.kind not in (DATA, REQUEST, RESULT):
             return reading
         info = self._message(frame.type)
@@ -153,6 +159,15 @@ class Interpreter:
             return replace(reading, records=records(info, payload, batch=frame.kind == DATA))
         except ValueError as error:
             return replace(reading, error=str(error))
+
+    def _logged(self, reading: Reading, payload: bytes) -> Reading:
+        try:
+            line = LogLine.parse(payload)
+        except ValueError as error:
+            return replace(reading, message="log line", error=str(error))
+        said = line.read(self._tables)
+        record = {"t_us": line.t_us, "number": line.number, "level": line.level, **said._asdict()}
+        return replace(reading, message="log line", records=[record], units={"t_us": "us"})
 
     def _notice(self, frame: Frame, head: dict[str, Any], payload: bytes) -> None:
         """Follows which table is in force."""
@@ -215,7 +230,7 @@ class _Overheard:
 
 def readings(recording: Recording) -> Iterator[Reading]:
     """What each piece of a recording says, by the tables in it."""
-    interpreter = Interpreter(recording.schema)
+    interpreter = Interpreter(recording.schema, recording.log_tables)
     schema = recording.schema
     for piece in recording:
         if recording.schema is not schema:

@@ -23,7 +23,7 @@ PACKAGES = {
 _FLAGS = [
     *("-std=c99", "-Os", "-ffreestanding", "-mthumb", "-Wall", "-Wextra", "-Werror"),
     *("-ffunction-sections", "-fdata-sections", "-nostartfiles"),
-    *("-Wl,--gc-sections", "-Wl,--fatal-warnings"),
+    *("-Wl,--gc-sections", "-Wl,--fatal-warnings", "-Wl,--build-id=sha1"),
 ]
 
 
@@ -59,7 +59,8 @@ def link(port: FirmwarePort, units: Sequence[Path], flags: Sequence[str]) -> Pat
     compiler = program("arm-none-eabi-gcc")
     all_ports = sources() / "firmware" / "port"
     script = ["-T", str(all_ports / port.name / "memory.ld"), "-L", str(all_ports / "cortexm")]
-    arguments = [*_FLAGS, *port.flags, *flags, *script]
+    names = f"-fmacro-prefix-map={sources()}/="  # of files, in log lines: wherever they lie
+    arguments = [*_FLAGS, *port.flags, *flags, names, *script]
     image = _cache() / f"{port.machine}-{_key(compiler, arguments, units)}.elf"
     if image.exists():
         return image

@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import Any
 
 from firmware_bridge.errors import BridgeConnectionError
+from firmware_bridge.log_table import offer
 from firmware_bridge.testing.image import build, program
 from firmware_bridge.testing.ports import FirmwarePort, machines
 from firmware_bridge.testing.qmp import Monitor
@@ -59,6 +60,7 @@ class Machine:
     ) -> None:
         self.port = machine_port(machine)
         chosen = image or build(self.port)
+        offer(chosen)
         command = [program("setpriv"), "--pdeathsig", "KILL", program("qemu-system-arm")]
         self._folder = Path(tempfile.mkdtemp(prefix="edgecore-qemu-"))
         uart = self._folder / "uart"

@@ -4,6 +4,7 @@ import typer
 
 from . import decode as decoding
 from . import dissector as dissection
+from . import log_table as tabling
 from . import monitor as monitoring
 from . import ports as listing
 from . import record as recording
@@ -19,6 +20,7 @@ app.command(epilog=monitoring.EXAMPLES)(monitoring.monitor)
 app.command(epilog=recording.EXAMPLES)(recording.record)
 app.command(epilog=replaying.EXAMPLES)(replaying.replay)
 app.command(epilog=decoding.EXAMPLES)(decoding.decode)
+app.command("log-table", epilog=tabling.EXAMPLES)(tabling.log_table)
 app.command(epilog=listing.EXAMPLES)(listing.ports)
 app.command(epilog=dissection.EXAMPLES)(dissection.dissector)
 app.command(epilog=updating.UPDATE_EXAMPLES)(updating.update)

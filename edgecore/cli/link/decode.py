@@ -13,10 +13,12 @@ import typer
 
 from edgecore.errors import ConfigError
 
+from .log_table import LogFiles, log_tables
 from .wording import reading_text
 
 if TYPE_CHECKING:
     from firmware_bridge.decoding import Reading
+    from firmware_bridge.log_table import LogTables
 
 EXAMPLES = """
 [bold]Examples[/]
@@ -41,6 +43,7 @@ def decode(
     hex: Annotated[
         str | None, typer.Option("--hex", help="The bytes themselves.", metavar="BYTES")
     ] = None,
+    logs: LogFiles = None,
     json: Annotated[
         bool, typer.Option("--json", help="One JSON object a frame, a line each, on stdout.")
     ] = False,
@@ -53,7 +56,8 @@ def decode(
     if (file is None) == (hex is None):
         raise ConfigError("decode: expected a FILE or --hex BYTES, one of them")
     begin_ns: int | None = None
-    for reading in _of_hex(hex) if hex is not None else _of_file(file or "-"):
+    tables = log_tables(logs)
+    for reading in _of_hex(hex, tables) if hex is not None else _of_file(file or "-", tables):
         if begin_ns is None:
             begin_ns = reading.t_ns
         if json:
@@ -62,37 +66,37 @@ def decode(
             print(reading_text(reading, begin_ns))
 
 
-def _of_hex(text: str) -> Iterator[Reading]:
+def _of_hex(text: str, tables: LogTables) -> Iterator[Reading]:
     try:
         data = bytes.fromhex(text)
     except ValueError as error:
         raise ConfigError(f"--hex: expected bytes such as '06 01 00', got {error}") from None
-    return _of_stream(iter([data]))
+    return _of_stream(iter([data]), tables)
 
 
-def _of_stream(chunks: Iterator[bytes]) -> Iterator[Reading]:
+def _of_stream(chunks: Iterator[bytes], tables: LogTables) -> Iterator[Reading]:
     from firmware_bridge.decoding import Interpreter
     from firmware_bridge.schema import COMPILED
 
-    return Interpreter(COMPILED).stream(chunks)
+    return Interpreter(COMPILED, tables).stream(chunks)
 
 
-def _of_file(name: str) -> Iterator[Reading]:
+def _of_file(name: str, tables: LogTables) -> Iterator[Reading]:
     from firmware_bridge.recording import is_recording
 
     if name == "-":
-        yield from _of_stream(_chunks(sys.stdin.buffer))
+        yield from _of_stream(_chunks(sys.stdin.buffer), tables)
         return
     path = Path(name)
     try:
         with path.open("rb") as file:
             if not is_recording(file.read(4)):
                 file.seek(0)
-                yield from _of_stream(_chunks(file))
+                yield from _of_stream(_chunks(file), tables)
                 return
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}") from None
-    yield from _of_recording(path)
+    yield from _of_recording(path, tables)
 
 
 def _chunks(file: BinaryIO) -> Iterator[bytes]:
@@ -100,11 +104,12 @@ def _chunks(file: BinaryIO) -> Iterator[bytes]:
         yield chunk
 
 
-def _of_recording(path: Path) -> Iterator[Reading]:
+def _of_recording(path: Path, tables: LogTables) -> Iterator[Reading]:
     from firmware_bridge.decoding import readings
     from firmware_bridge.recording import Recording
 
     recording = Recording(path)
+    recording.log_tables.include(tables)
     yield from readings(recording)
     if recording.cut is not None:
         print(

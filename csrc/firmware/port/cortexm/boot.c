@@ -21,3 +21,7 @@ uint32_t ec_boot_id(void) {
     id ^= id >> 16;
     return id != 0 ? id : 1;
 }
+
+uint32_t ec_boots(void) {
+    return kept.boots;
+}

@@ -8,4 +8,7 @@
  * its RAM happens to hold. Never 0. Call once a boot. */
 uint32_t ec_boot_id(void);
 
+/* Boots since power came on, this one included, once ec_boot_id was called. */
+uint32_t ec_boots(void);
+
 #endif
