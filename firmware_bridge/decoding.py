@@ -164,10 +164,10 @@ class Interpreter:
         try:
             line = LogLine.parse(payload)
         except ValueError as error:
-            return replace(reading, message="log line", error=str(error))
+            return replace(reading, message="log_line", error=str(error))
         said = line.read(self._tables)
         record = {"t_us": line.t_us, "number": line.number, "level": line.level, **said._asdict()}
-        return replace(reading, message="log line", records=[record], units={"t_us": "us"})
+        return replace(reading, message="log_line", records=[record], units={"t_us": "us"})
 
     def _notice(self, frame: Frame, head: dict[str, Any], payload: bytes) -> None:
         """Follows which table is in force."""

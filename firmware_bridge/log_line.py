@@ -10,11 +10,10 @@ from firmware_bridge.log_table import LogTables
 LOG_CHANNEL = 3
 LOG_LINE = 0xF9
 """Type of the frames."""
+LOG_HEAD = struct.Struct("<IIQI")
+LOG_ARGUMENTS_MAX = 6
 LEVELS: tuple[Level, ...] = ("debug", "info", "warning", "error")
 Level = Literal["debug", "info", "warning", "error"]
-
-_HEAD = struct.Struct("<IIQI")
-_ARGUMENTS_MAX = 6
 
 
 class LogLine(NamedTuple):
@@ -43,14 +42,14 @@ class LogLine(NamedTuple):
         Raises:
             ValueError: no line has so many.
         """
-        words, odd = divmod(len(body) - _HEAD.size, 4)
-        if odd or not 0 <= words <= _ARGUMENTS_MAX:
+        words, odd = divmod(len(body) - LOG_HEAD.size, 4)
+        if odd or not 0 <= words <= LOG_ARGUMENTS_MAX:
             raise ValueError(
-                f"a log line has {_HEAD.size} bytes and 4 for each of up to {_ARGUMENTS_MAX} "
+                f"a log line has {LOG_HEAD.size} bytes and 4 for each of up to {LOG_ARGUMENTS_MAX} "
                 f"arguments, got {len(body)}"
             )
-        build, number, t_us, token = _HEAD.unpack_from(body)
-        arguments = struct.unpack_from(f"<{words}I", body, _HEAD.size)
+        build, number, t_us, token = LOG_HEAD.unpack_from(body)
+        arguments = struct.unpack_from(f"<{words}I", body, LOG_HEAD.size)
         return cls(build, number, t_us, LEVELS[token >> 30], token & 0x3FFFFFFF, arguments)
 
     def read(self, tables: LogTables) -> Words:

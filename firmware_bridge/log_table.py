@@ -1,7 +1,7 @@
 """The words of a firmware's log lines: its program file has them, the device has not.
 
-`csrc/link/log.h` leaves file, line and format of each line in section `ec_log_strings`; a line names
-its place there, and the program by the beginning of its build id.
+`csrc/link/log.h` leaves file, line and format of each line in section `ec_log_strings`; a line
+names its place in it, and the program by the beginning of its build id.
 """
 
 from __future__ import annotations
@@ -19,7 +19,11 @@ from firmware_bridge.elf import build_id, sections
 
 SECTION = "ec_log_strings"
 _SEPARATOR = "\x1f"
-_CONVERSION = re.compile(r"%(?:%|[-+ #0]*\d*(?:\.\d*)?([diuxXoceEfgG]))")
+_CONVERSION = re.compile(
+    r"%(?:%|(?:[-0]*\d{0,2}(?=[uxXo])|[-+ 0]*\d{0,2}(?=[di])|-?\d{0,2}(?=c)"
+    r"|[-+ 0]*\d{0,2}(?:\.\d{1,2})?(?=[eEfgG]))([diuxXoceEfgG]))"
+)
+"""What C and Python write alike."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +35,8 @@ class LogEntry:
         format: as in C.
 
     Raises (when made):
-        ValueError: a conversion other than d i u x X o c e E f g G, or with a length modifier.
+        ValueError: a conversion other than d i u x X o c e E f g G, with a length modifier, or of
+            digits or flags that it does not take: docs/protocol.md, "Logs".
     """
 
     file: str
@@ -42,8 +47,8 @@ class LogEntry:
         rest = _CONVERSION.sub("", self.format)
         if "%" in rest:
             raise ValueError(
-                f"{self.file}:{self.line}: expected conversions of diuxXoceEfgG without length "
-                f"modifiers, got {self.format!r}"
+                f"{self.file}:{self.line}: expected conversions such as %d %i %u %x %X %o %c %e %f "
+                f"%g, without length modifiers, got {self.format!r}"
             )
 
     @property
@@ -63,7 +68,7 @@ class LogEntry:
                 f"{self.format!r}: expected {len(letters)} arguments, got {len(words)}"
             )
         values = [_value(letter, word) for letter, word in zip(letters, words, strict=True)]
-        return self.format % tuple(values)
+        return str(self.format % tuple(values))
 
 
 def _value(letter: str, word: int) -> int | float | str:

@@ -27,6 +27,7 @@ class LogRecord:
         level: "debug", "info", "warning" or "error".
         t_ns: when it was logged, CLOCK_MONOTONIC ns; when it came, as long as the clocks are not
             compared yet.
+        t_us: the same on the device's clock; None: it did not say.
         text: its words; of a line whose program's table is not known, the token and arguments.
         file, line: where in the firmware; None: not known.
         missing: lines of this boot that should have come since the one before, and did not.
@@ -36,6 +37,7 @@ class LogRecord:
 
     level: Level
     t_ns: int
+    t_us: int | None
     text: str
     file: str | None = None
     line: int | None = None
@@ -104,6 +106,7 @@ class Logs(Stream[LogRecord]):
         return LogRecord(
             level=line.level,
             t_ns=self._host_ns(line.t_us, arrival_us),
+            t_us=line.t_us,
             text=said.text,
             file=said.file,
             line=said.line,
@@ -120,8 +123,9 @@ class Logs(Stream[LogRecord]):
         number = values.get("level")
         level = LEVELS[number] if isinstance(number, int) and 0 <= number < len(LEVELS) else "info"
         text = info.field("text").physical(values["text"])
-        t_ns = self._host_ns(values.get(DEVICE_TIME), arrival_us)
-        self._kept.append(LogRecord(level=level, t_ns=t_ns, text=str(text)))
+        t_us = values.get(DEVICE_TIME)
+        t_ns = self._host_ns(t_us, arrival_us)
+        self._kept.append(LogRecord(level=level, t_ns=t_ns, t_us=t_us, text=str(text)))
 
     def _host_ns(self, t_us: int | None, arrival_us: int) -> int:
         offset_ns = self._clock.offset_ns
@@ -130,7 +134,7 @@ class Logs(Stream[LogRecord]):
 
 
 def to_logging(record: LogRecord) -> None:
-    """Hands a line to Python's `logging`, as logger "firmware_bridge.logs": `Link.logs`' callback."""
+    """Hands a line to Python's logger "firmware_bridge.logs": a callback for `Link.logs`."""
     level = int(getattr(logging, record.level.upper()))
     where = f" [{record.file}:{record.line}]" if record.file is not None else ""
     lost = f" ({record.missing} lines missing before)" if record.missing else ""

@@ -23,7 +23,7 @@ _log = logging.getLogger("firmware_bridge")
 class Subscriptions:
     """All subscriptions of a link that somebody still holds, and all readers of its log.
 
-    What is logged before anybody reads the log, a boot's reason for one, waits for the first reader.
+    What is logged before anybody reads the log, such as a boot, waits for the first reader.
     """
 
     def __init__(self, carrier: Carrier, clock: Clock) -> None:

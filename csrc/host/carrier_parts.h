@@ -21,8 +21,8 @@ void ec_carrier_speak(ec_carrier* carrier, uint64_t now_us);
 /* Gives the session's events to those they are for. */
 void ec_carrier_collect(ec_carrier* carrier, uint64_t now_us);
 
-/* Mails that an inbox has frames, unless that was said. Into a full mailbox goes nothing; who empties
- * it asks again. */
+/* Mails that an inbox has frames, unless that was said. Into a full mailbox goes nothing; who
+ * empties it asks again. */
 void ec_carrier_note(ec_carrier* carrier, ec_inbox* inbox);
 
 /* Exchanges of stamps for the clock: starts one when it is due and returns when the next is; begins

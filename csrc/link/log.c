@@ -18,8 +18,8 @@ void ec_logger_init(ec_logger* log, uint8_t* bytes, size_t capacity, const uint8
     log->next_us = 0;
 }
 
-void ec_logger_write(ec_logger* log, uint64_t now_us, uint8_t level, const char* entry, uint8_t count,
-                  const uint32_t* words) {
+void ec_logger_write(ec_logger* log, uint64_t now_us, uint8_t level, const char* entry,
+                     uint8_t count, const uint32_t* words) {
     uint8_t line[AT_WORDS + 4u * EC_LOG_ARGUMENTS];
     uint32_t place = (uint32_t)((uintptr_t)entry - (uintptr_t)__start_ec_log_strings);
     uint16_t length = (uint16_t)(AT_WORDS + 4u * count);

@@ -6,10 +6,11 @@
  *
  *     EC_LOG_WARNING(&log, now_us, "pump stalled at %u rpm, %.1f A", rpm, current);
  *
- * leaves file, line and format in section ec_log_strings of the program file, which a microcontroller
- * does not load (sections.ld), so they cost no flash; `edgecore link log-table` reads them there.
- * Conversions are d i u x X o c e E f g G, without length modifiers: arguments are integers of up to
- * 4 bytes, float, and double, which travels as float; the compiler checks them. At most 6.
+ * leaves file, line and format in section ec_log_strings of the program file, which a
+ * microcontroller does not load (sections.ld), so they cost no flash; `edgecore link log-table`
+ * reads them there. Conversions are d i u x X o c e E f g G, without length modifiers: arguments
+ * are integers of up to 4 bytes, float, and double, which travels as float; the compiler checks
+ * them. At most 6.
  *
  * Lines wait in a queue of their own, also while there is no session, and leave it one at a time on
  * EC_CHANNEL_LOG, at most one in EC_LOG_INTERVAL_US, so that an endless stream of them leaves room
@@ -18,7 +19,8 @@
 
 #include "link/session.h"
 
-/* Data on EC_CHANNEL_LOG: build u32, number u32, t_us u64, token u32, then u32 for each argument. */
+/* Data on EC_CHANNEL_LOG: build u32, number u32, t_us u64, token u32, then u32 for each argument.
+ */
 #define EC_LOG_LINE 0xF9u
 #define EC_LOG_LINE_BYTES 20u
 #define EC_LOG_ARGUMENTS 6u
@@ -38,13 +40,13 @@ typedef struct {
     uint32_t build, number; /* of the program, 0: not known; of the next line */
 } ec_logger;
 
-/* `bytes` stays the caller's. `build_id` says which program these lines are of: the first 4 bytes of
- * what the linker's --build-id made; NULL: it is not known. */
+/* `bytes` stays the caller's. `build_id` says which program these lines are of: the first 4 bytes
+ * of what the linker's --build-id made; NULL: it is not known. */
 void ec_logger_init(ec_logger* log, uint8_t* bytes, size_t capacity, const uint8_t* build_id);
 
 /* Queues a line, or counts it as dropped. For the macros below. */
-void ec_logger_write(ec_logger* log, uint64_t now_us, uint8_t level, const char* entry, uint8_t count,
-                  const uint32_t* words);
+void ec_logger_write(ec_logger* log, uint64_t now_us, uint8_t level, const char* entry,
+                     uint8_t count, const uint32_t* words);
 
 /* Hands the session the line that is due; returns when it wants to be called again. */
 uint64_t ec_logger_step(ec_logger* log, ec_session* session, uint64_t now_us);
@@ -55,11 +57,11 @@ uint64_t ec_logger_step(ec_logger* log, ec_session* session, uint64_t now_us);
 #define EC_LOG_ERROR(log, now_us, ...) EC_LOG_AT(EC_LEVEL_ERROR, log, now_us, __VA_ARGS__)
 
 #define EC_LOG_AT(level, log, now_us, ...)                                                         \
-    EC_LOG_PICK(__VA_ARGS__, EC_LOG_6, EC_LOG_5, EC_LOG_4, EC_LOG_3, EC_LOG_2, EC_LOG_1, EC_LOG_0, )\
+    EC_LOG_PICK(__VA_ARGS__, EC_LOG_6, EC_LOG_5, EC_LOG_4, EC_LOG_3, EC_LOG_2, EC_LOG_1,           \
+                EC_LOG_0, )                                                                        \
     (level, log, now_us, __VA_ARGS__)
 #define EC_LOG_PICK(format, a, b, c, d, e, f, chosen, ...) chosen
-#define EC_LOG_0(level, log, now_us, format)                                                       \
-    EC_LOG_PUT(level, log, now_us, format, (format), 0, 0)
+#define EC_LOG_0(level, log, now_us, format) EC_LOG_PUT(level, log, now_us, format, (format), 0, 0)
 #define EC_LOG_1(level, log, now_us, format, a)                                                    \
     EC_LOG_PUT(level, log, now_us, format, (format, EC_LOG_KIND(a)), 1, EC_LOG_WORD(a))
 #define EC_LOG_2(level, log, now_us, format, a, b)                                                 \
@@ -74,10 +76,10 @@ uint64_t ec_logger_step(ec_logger* log, ec_session* session, uint64_t now_us);
                (format, EC_LOG_KIND(a), EC_LOG_KIND(b), EC_LOG_KIND(c), EC_LOG_KIND(d)), 4,        \
                EC_LOG_WORD(a), EC_LOG_WORD(b), EC_LOG_WORD(c), EC_LOG_WORD(d))
 #define EC_LOG_5(level, log, now_us, format, a, b, c, d, e)                                        \
-    EC_LOG_PUT(level, log, now_us, format,                                                         \
-               (format, EC_LOG_KIND(a), EC_LOG_KIND(b), EC_LOG_KIND(c), EC_LOG_KIND(d),            \
-                EC_LOG_KIND(e)),                                                                   \
-               5, EC_LOG_WORD(a), EC_LOG_WORD(b), EC_LOG_WORD(c), EC_LOG_WORD(d), EC_LOG_WORD(e))
+    EC_LOG_PUT(                                                                                    \
+        level, log, now_us, format,                                                                \
+        (format, EC_LOG_KIND(a), EC_LOG_KIND(b), EC_LOG_KIND(c), EC_LOG_KIND(d), EC_LOG_KIND(e)),  \
+        5, EC_LOG_WORD(a), EC_LOG_WORD(b), EC_LOG_WORD(c), EC_LOG_WORD(d), EC_LOG_WORD(e))
 #define EC_LOG_6(level, log, now_us, format, a, b, c, d, e, f)                                     \
     EC_LOG_PUT(level, log, now_us, format,                                                         \
                (format, EC_LOG_KIND(a), EC_LOG_KIND(b), EC_LOG_KIND(c), EC_LOG_KIND(d),            \
@@ -91,7 +93,7 @@ uint64_t ec_logger_step(ec_logger* log, ec_session* session, uint64_t now_us);
             __FILE__ "\x1f" EC_LOG_TEXT(__LINE__) "\x1f" format;                                   \
         if (0)                                                                                     \
             ec_log_check checked;                                                                  \
-        ec_logger_write(log, now_us, level, ec_log_entry, count, (const uint32_t[]){__VA_ARGS__});    \
+        ec_logger_write(log, now_us, level, ec_log_entry, count, (const uint32_t[]){__VA_ARGS__}); \
     } while (0)
 #define EC_LOG_SECTION __attribute__((section("ec_log_strings"), used))
 #define EC_LOG_TEXT(number) EC_LOG_TEXT_OF(number)

@@ -2,6 +2,7 @@
 #define EC_TESTS_FUZZ_LINK_TARGETS_H
 
 #include "fuzz/bytes.h"
+#include "link/log.h"
 #include "link/session.h"
 
 /* Bytes to the decoder in pieces: as when they come at once, all counted, the next frame whole. */
@@ -17,8 +18,9 @@ void fuzz_conversation(bytes* in);
 enum { END_TOKENS = 256 };
 typedef struct {
     ec_session session;
+    ec_logger log;
     ec_slot *outbound, *inbound;
-    uint8_t* block[5];
+    uint8_t *block[5], *log_bytes;
     uint32_t asked, ended, executed;
     uint8_t outcomes[END_TOKENS];    /* how often a token's request ended */
     uint8_t done[END_TOKENS];        /* whether it ended as done */

@@ -24,7 +24,7 @@ from firmware_bridge.decoding import readings
 from firmware_bridge.recording import Recording
 from tests.link import drive
 from tests.link import test_evolution as evolving
-from tests.link.compiling import program, tool
+from tests.link.compiling import ROOT, program, tool
 from tests.link.device import Device
 from tests.link.test_evolution import VECTORS
 from tests.link.test_link import wait_until
@@ -177,6 +177,56 @@ def test_monitor_shows_log_lines_with_their_level_and_changes_of_state(tmp_path:
         device.die()
         while not line.startswith("state lost: "):
             line = process.stdout.readline()
+
+
+@pytest.fixture(scope="module")
+def pump(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A firmware that this package does not know, with its words in its file."""
+    example = ROOT / "examples" / "own_messages"
+    to = tmp_path_factory.mktemp("pump")
+    subprocess.run([tool("make"), "-s", "-C", example, f"OUT={to}"], check=True)
+    return to / "pump"
+
+
+@contextmanager
+def pumping(pump: Path) -> Iterator[str]:
+    with subprocess.Popen([pump], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            yield process.stdout.readline().strip()
+        finally:
+            process.terminate()
+
+
+def test_words_of_log_lines_come_from_the_program_or_its_table(pump: Path, tmp_path: Path) -> None:
+    table = tmp_path / "pump.json"
+    table.write_text(edgecore(tmp_path, "link", "log-table", pump).stdout)
+    with pumping(pump) as port:
+        shown = edgecore(tmp_path, "link", "monitor", port, "--logs", table, "-d", 1).stdout
+    assert "info: ready, full at 900 mm  [device.c:" in shown
+    drive = tmp_path / "drive.pcapng"
+    with pumping(pump) as port:
+        edgecore(tmp_path, "link", "record", port, drive, "--logs", pump, "-d", 2)
+    decoded = edgecore(tmp_path, "link", "decode", drive, "--json").stdout
+    said = [json.loads(line) for line in decoded.splitlines()]
+    (ready, *_) = [reading for reading in said if reading["message"] == "log_line"]
+    assert ready["records"][0]["text"] == "ready, full at 900 mm"
+    raw = edgecore(tmp_path, "link", "decode", "--hex", ready["bytes"]).stdout
+    assert "0x00000384 (no table of build " in raw
+    read = edgecore(tmp_path, "link", "decode", "--hex", ready["bytes"], "--logs", table).stdout
+    assert '"ready, full at 900 mm"' in read
+
+
+@pytest.mark.parametrize("arguments", [("log-table",), ("monitor", "sim:", "--logs")])
+def test_files_without_log_lines_are_refused(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    nothing = tmp_path / "nothing.elf"
+    done = edgecore(tmp_path, "link", *arguments, nothing)
+    assert done.returncode == 2
+    assert f"{nothing}: No such file or directory" in "".join(complaints(done))
+    nothing.write_bytes(b"\x7fELF")
+    done = edgecore(tmp_path, "link", *arguments, nothing)
+    assert done.returncode == 2
+    assert "expected a little-endian ELF file" in "".join(complaints(done))
 
 
 def test_monitor_draws_a_table_in_a_terminal(tmp_path: Path) -> None:

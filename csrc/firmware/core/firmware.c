@@ -20,7 +20,8 @@ static void set_safe(ec_firmware* firmware, uint64_t now_us, bool safe) {
     ec_indicator_warn(&firmware->indicator, safe, now_us);
     ec_firmware_trace(firmware, now_us, safe ? EC_TRACE_SAFE : EC_TRACE_ACTIVE, 0, 0, 0);
     if (safe)
-        EC_LOG_WARNING(&firmware->log, now_us, "safe state: no application vouches for the outputs");
+        EC_LOG_WARNING(&firmware->log, now_us,
+                       "safe state: no application vouches for the outputs");
     else
         EC_LOG_INFO(&firmware->log, now_us, "active: the application lives");
 }
@@ -70,8 +71,7 @@ bool ec_firmware_init(ec_firmware* firmware, const ec_hal* hal) {
     memset(firmware, 0, sizeof *firmware);
     firmware->hal = hal;
     firmware->boot_id = hal->boot_id(hal->port);
-    ec_logger_init(&firmware->log, firmware->log_bytes, sizeof firmware->log_bytes,
-                   hal->build_id);
+    ec_logger_init(&firmware->log, firmware->log_bytes, sizeof firmware->log_bytes, hal->build_id);
 
     ec_config config;
     memset(&config, 0, sizeof config);

@@ -33,8 +33,8 @@
 /* RESULT status of ours: SetOutput in the safe state, where nobody would be there to undo it. */
 #define EC_STATUS_SAFE_STATE 0x10u
 
-EC_STORAGE(ec_firmware_storage, EC_FIRMWARE_WINDOW, EC_FIRMWARE_SLOT_BYTES, 2048,
-           EC_LOG_RING_BYTES, 128);
+EC_STORAGE(ec_firmware_storage, EC_FIRMWARE_WINDOW, EC_FIRMWARE_SLOT_BYTES, 2048, EC_LOG_RING_BYTES,
+           128);
 
 typedef struct {
     uint32_t commands;  /* executed, whatever their RESULT */

@@ -121,8 +121,8 @@ static void take_offer(ec_update* u, uint64_t now_us, const uint8_t* body, size_
         EC_LOG_INFO(u->log, now_us, "update: version %u offered, %u of %u bytes are here",
                     u->manifest.version, u->receiver.stored, u->manifest.length);
     else
-        EC_LOG_WARNING(u->log, now_us, "update: version %u refused, status %u",
-                       u->manifest.version, u->status);
+        EC_LOG_WARNING(u->log, now_us, "update: version %u refused, status %u", u->manifest.version,
+                       u->status);
 }
 
 void ec_update_data(ec_update* u, uint64_t now_us, const ec_event* event) {

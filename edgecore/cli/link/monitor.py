@@ -174,9 +174,8 @@ def _is_log(info: MessageInfo) -> bool:
 def _log_text(record: LogRecord) -> str:
     where = f"  [{record.file}:{record.line}]" if record.file is not None else ""
     lost = f"  ({record.missing} lines missing before)" if record.missing else ""
-    ago_s = (time.monotonic_ns() - record.t_ns) / 1e9
-    when = time.strftime("%H:%M:%S", time.localtime(time.time() - ago_s))
-    return f"log {when} {record.level}: {record.text}{where}{lost}"
+    when = f"{record.t_us / 1e6:.3f} " if record.t_us is not None else ""
+    return f"log {when}{record.level}: {record.text}{where}{lost}"
 
 
 class _Lines:

@@ -23,9 +23,9 @@ size_t ec_queue_front(const ec_queue* queue, const uint8_t** data);
 void ec_queue_drop(ec_queue* queue, size_t length);
 
 typedef struct {
-    uint64_t now_us;  /* since boot; the owner moves it forward */
-    int64_t scene_us; /* scene time at boot; the scene stands still before its time zero */
-    uint64_t random;  /* state of the sensors' noise */
+    uint64_t now_us;         /* since boot; the owner moves it forward */
+    int64_t scene_us;        /* scene time at boot; the scene stands still before its time zero */
+    uint64_t random;         /* state of the sensors' noise */
     uint32_t boot_id, boots; /* boots: since power came on; zeroed by an owner that cuts it */
     bool led, buzzer;
     uint32_t fifo_bytes; /* so many wait in from_device at most, as in a UART; EC_QUEUE_BYTES */

@@ -7,7 +7,7 @@
 #define ID_BYTES 4u
 
 /* Where this very file's ELF header lies in memory; the linker knows. */
-extern const ElfW(Ehdr) __ehdr_start __attribute__((visibility("hidden")));
+extern const uint8_t __ehdr_start[] __attribute__((visibility("hidden")));
 
 static uint32_t padded(uint32_t length) {
     return (length + 3u) & ~3u;
@@ -30,10 +30,11 @@ static const uint8_t* build_id_in(const uint8_t* notes, size_t length) {
 
 /* The notes lie in the segment that the header begins, so at their place in the file. */
 const uint8_t* ec_build_id(void) {
-    const uint8_t* base = (const uint8_t*)&__ehdr_start;
-    const ElfW(Phdr)* segments = (const ElfW(Phdr)*)(const void*)(base + __ehdr_start.e_phoff);
+    const uint8_t* base = __ehdr_start;
+    const ElfW(Ehdr)* header = (const ElfW(Ehdr)*)(const void*)base;
+    const ElfW(Phdr)* segments = (const ElfW(Phdr)*)(const void*)(base + header->e_phoff);
     const uint8_t* id = NULL;
-    for (unsigned i = 0; i < __ehdr_start.e_phnum && id == NULL; i++)
+    for (unsigned i = 0; i < header->e_phnum && id == NULL; i++)
         if (segments[i].p_type == PT_NOTE)
             id = build_id_in(base + segments[i].p_offset, segments[i].p_filesz);
     return id;
