@@ -205,27 +205,34 @@ def test_words_of_log_lines_come_from_the_program_or_its_table(pump: Path, tmp_p
         shown = edgecore(tmp_path, "link", "monitor", port, "--logs", table, "-d", 1).stdout
     assert "info: ready, full at 900 mm  [device.c:" in shown
     drive = tmp_path / "drive.pcapng"
-    with pumping(pump) as port:
-        edgecore(tmp_path, "link", "record", port, drive, "--logs", pump, "-d", 2)
+    door = ("--listen", f"unix:{tmp_path}/door", "--logs", pump)
+    with pumping(pump) as port, started(tmp_path, "record", port, drive, *door) as recorder:
+        assert recorder.stdout is not None
+        with (
+            fb.connect(recorder.stdout.readline().strip(), timeout=20) as link,
+            link.logs() as logs,
+        ):
+            link.request(link.message("SetPump")(speed=900), timeout=20)
+            assert logs.read(timeout=20) is not None
     decoded = edgecore(tmp_path, "link", "decode", drive, "--json").stdout
     said = [json.loads(line) for line in decoded.splitlines()]
-    (ready, *_) = [reading for reading in said if reading["message"] == "log_line"]
-    assert ready["records"][0]["text"] == "ready, full at 900 mm"
-    raw = edgecore(tmp_path, "link", "decode", "--hex", ready["bytes"]).stdout
-    assert "0x00000384 (no table of build " in raw
-    read = edgecore(tmp_path, "link", "decode", "--hex", ready["bytes"], "--logs", table).stdout
-    assert '"ready, full at 900 mm"' in read
+    (line, *_) = [reading for reading in said if reading["message"] == "log_line"]
+    assert line["records"][0]["text"] == "to 900 rpm in 2.0 s"
+    raw = edgecore(tmp_path, "link", "decode", "--hex", line["bytes"]).stdout
+    assert "0x00000384 0x40000000 (no table of build " in raw
+    read = edgecore(tmp_path, "link", "decode", "--hex", line["bytes"], "--logs", table).stdout
+    assert '"to 900 rpm in 2.0 s"' in read
 
 
 @pytest.mark.parametrize("arguments", [("log-table",), ("monitor", "sim:", "--logs")])
 def test_files_without_log_lines_are_refused(tmp_path: Path, arguments: tuple[str, ...]) -> None:
     nothing = tmp_path / "nothing.elf"
     done = edgecore(tmp_path, "link", *arguments, nothing)
-    assert done.returncode == 2
+    assert done.returncode == 1
     assert f"{nothing}: No such file or directory" in "".join(complaints(done))
     nothing.write_bytes(b"\x7fELF")
     done = edgecore(tmp_path, "link", *arguments, nothing)
-    assert done.returncode == 2
+    assert done.returncode == 1
     assert "expected a little-endian ELF file" in "".join(complaints(done))
 
 
