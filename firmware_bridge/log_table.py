@@ -140,7 +140,10 @@ class LogTable:
                 int(place): LogEntry(str(file), int(line), str(form))
                 for place, (file, line, form) in document["entries"].items()
             }
-            return cls(bytes.fromhex(document["build_id"]), entries)
+            build = bytes.fromhex(document["build_id"])
+            if len(build) < 4:
+                raise ValueError(f"expected a build id of 4 bytes or more, got {build.hex()!r}")
+            return cls(build, entries)
         except (AttributeError, KeyError, TypeError, UnicodeDecodeError) as error:
             raise ValueError(f"no table of log lines: {error!r}") from None
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import threading
+import time
 from collections import deque
 from dataclasses import dataclass
 
@@ -65,6 +67,7 @@ class Logs(Stream[LogRecord]):
         self._schemas: dict[int, Schema] = {}
         self._kept: deque[LogRecord] = deque()
         self._next: int | None = None
+        self._taking = threading.Lock()
 
     def bind(self, schema: Schema) -> None:
         """What comes from now on was sent under this table of messages."""
@@ -73,10 +76,16 @@ class Logs(Stream[LogRecord]):
 
     def read(self, timeout: float | None = 0.0) -> LogRecord | None:
         """The next line, or None; as of `Stream`."""
-        if not self._kept and self._inbox.wait(timeout):
-            for epoch, type, bodies, lengths, arrivals_us in self._inbox.take():
-                self._take(self._schemas.get(epoch), type, bodies, lengths, arrivals_us)
-        return self._kept.popleft() if self._kept else None
+        until = None if timeout is None else time.monotonic() + timeout
+        while True:
+            with self._taking:
+                for epoch, type, bodies, lengths, arrivals_us in self._inbox.take():
+                    self._take(self._schemas.get(epoch), type, bodies, lengths, arrivals_us)
+                if self._kept:
+                    return self._kept.popleft()
+            left = None if until is None else max(0.0, until - time.monotonic())
+            if not self._inbox.wait(left):  # frames that are no lines do not end the waiting
+                return None
 
     def _take(
         self,
