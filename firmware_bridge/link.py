@@ -411,7 +411,9 @@ def connect(
             what became of either; a USB device is found again wherever it is plugged in), a path
             under /dev, unix:///run/fw.sock, tcp://host:port, exec:COMMAND (its standard input and
             output), sim: (the firmware as a process of its own), qemu:[machine] (on an emulated
-            microcontroller; the first use compiles it), or any pyserial URL.
+            microcontroller; the first use compiles it), or any pyserial URL. sim: and
+            qemu:mps2-an386 take ?flash=FILE, which outlives them, and &public_key=PEM of who may
+            sign images for it.
         timeout: how long to wait for the device, s.
         on_state: called with every change of state, in the link's thread; it must not block.
         reconnect: False ends the link with its first line.

@@ -1,6 +1,7 @@
 #ifndef EC_FIRMWARE_CORTEXM_BOOT_H
 #define EC_FIRMWARE_CORTEXM_BOOT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* The id of this boot: the number of resets since power came on, mixed with a seed that lies in the
@@ -10,5 +11,9 @@ uint32_t ec_boot_id(void);
 
 /* Boots since power came on, this one included, once ec_boot_id was called. */
 uint32_t ec_boots(void);
+
+/* Whether a part that checks signatures is wired to this board: as the second word of RAM says, a
+ * strap that the same loader sets. */
+bool ec_board_has_element(void);
 
 #endif

@@ -1,5 +1,6 @@
 /* The HAL over a machine, and the one loop. */
 
+#include "firmware/core/boot.h"
 #include "firmware/core/firmware.h"
 #include "firmware/port/cortexm/boot.h"
 #include "firmware/port/cortexm/cpu.h"
@@ -81,7 +82,7 @@ static void trace(void* port, const ec_trace* event) {
 extern const uint8_t ec_build_note[];
 #define BUILD_ID_AT 16u
 
-static const ec_hal hal = {
+static const ec_hal without_flash = {
     .now_us = now_us,
     .boot_id = boot_id,
     .boots = boots,
@@ -110,7 +111,11 @@ static void sleep_until(uint64_t due_us) {
 }
 
 int main(void) {
+    ec_hal hal = without_flash;
     ec_machine_init();
+    hal.flash = ec_machine_flash();
+    if (hal.flash != NULL)
+        (void)ec_boot_select(hal.flash, hal.port);
     if (!ec_firmware_init(&firmware, &hal))
         return 1;
     for (;;)

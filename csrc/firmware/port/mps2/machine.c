@@ -4,6 +4,8 @@
 
 #include "firmware/port/cortexm/cpu.h"
 #include "firmware/port/cortexm/watchdog.h"
+#include "firmware/port/mps2/element.h"
+#include "firmware/port/mps2/flash.h"
 #include "firmware/port/vehicle/drive.h"
 
 #define CPU_HZ 25000000u
@@ -87,6 +89,26 @@ void ec_machine_set_buzzer(bool on) {
 
 void ec_machine_kick_watchdog(void) {
     ec_watchdog_kick(WATCHDOG);
+}
+
+static void reset(void* port) {
+    (void)port;
+    ec_reset();
+}
+
+#define FLASH(verifier)                                                                            \
+    {EC_MPS2_FLASH_SECTOR,                                                                         \
+     EC_MPS2_FLASH_UNIT,                                                                           \
+     EC_MPS2_FLASH_SECTORS,                                                                        \
+     ec_mps2_flash_read,                                                                           \
+     ec_mps2_flash_erase,                                                                          \
+     ec_mps2_flash_program,                                                                        \
+     verifier,                                                                                     \
+     reset}
+static const ec_flash trusting = FLASH(ec_element_verify), refusing = FLASH(NULL);
+
+const ec_flash* ec_machine_flash(void) {
+    return ec_element_present() ? &trusting : &refusing;
 }
 
 /* The vehicle sets off at every boot. */
