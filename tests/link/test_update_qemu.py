@@ -128,6 +128,7 @@ def test_file_of_another_size_is_no_flash(name: str, author: Author) -> None:
 
 def test_unconfirmed_image_is_gone_with_the_next_boot(name: str, author: Author) -> None:
     with powered(name, author) as (machine, link):
+        logs = link.logs()
         fb.update.install(link, author.image(1, b"old" * 1000))
         brought = link.transfer("firmware", author.image(2, IMAGE))
         boot_id = link.info.boot_id
@@ -138,6 +139,9 @@ def test_unconfirmed_image_is_gone_with_the_next_boot(name: str, author: Author)
         boot_id = link.info.boot_id
         machine.reset()
         wait_for_boot_other_than(link, boot_id)
+        said = [record.text for record in iter(lambda: logs.read(0.5), None)]
+        assert "update: slot 1 runs on trial" in said
+        assert "update: slot 1 was tried and never confirmed" in said
         now = fb.update.state(link)
         assert (now.state, now.version) == (BootState.REVERTED, 1)
         with pytest.raises(fb.RefusedError):

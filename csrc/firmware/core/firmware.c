@@ -92,7 +92,7 @@ bool ec_firmware_init(ec_firmware* firmware, const ec_hal* hal) {
     ec_indicator_init(&firmware->indicator);
     ec_telemetry_init(&firmware->telemetry, now_us);
     log_boot(firmware, now_us);
-    ec_update_init(&firmware->update, hal, &firmware->log);
+    ec_update_init(&firmware->update, hal, &firmware->log, now_us);
     ec_line_speed_init(&firmware->line_speed, hal, &firmware->log);
     ec_line_health_init(&firmware->line_health, now_us);
     hal->set_led(hal->port, false);

@@ -30,7 +30,7 @@ static void fail(ec_update* u, ec_bulk_status reason) {
     enter(u, EC_UPDATE_ENDED, reason);
 }
 
-void ec_update_init(ec_update* u, const ec_hal* hal, ec_logger* log) {
+void ec_update_init(ec_update* u, const ec_hal* hal, ec_logger* log, uint64_t now_us) {
     memset(u, 0, sizeof *u);
     u->hal = hal;
     u->log = log;
@@ -38,6 +38,11 @@ void ec_update_init(ec_update* u, const ec_hal* hal, ec_logger* log) {
     ec_receiver_init(&u->receiver, u->window, sizeof u->window);
     if (hal->flash != NULL)
         ec_boot_read(hal->flash, hal->port, &u->boot);
+    if (u->boot.state == EC_BOOT_TRIAL)
+        EC_LOG_INFO(log, now_us, "update: slot %u runs on trial", ec_boot_running(&u->boot));
+    else if (u->boot.state == EC_BOOT_REVERTED)
+        EC_LOG_WARNING(log, now_us, "update: slot %u was tried and never confirmed",
+                       ec_boot_other(&u->boot));
 }
 
 /* Why this image is not taken, or EC_BULK_RECEIVING. */

@@ -56,7 +56,7 @@ typedef struct {
 } ec_update;
 
 /* `hal` and `log` outlive it. After ec_boot_select has done its work. */
-void ec_update_init(ec_update* update, const ec_hal* hal, ec_logger* log);
+void ec_update_init(ec_update* update, const ec_hal* hal, ec_logger* log, uint64_t now_us);
 
 /* Data of EC_CHANNEL_BULK arrived. */
 void ec_update_data(ec_update* update, uint64_t now_us, const ec_event* event);

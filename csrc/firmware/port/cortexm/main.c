@@ -1,6 +1,5 @@
 /* The HAL over a machine, and the one loop. */
 
-#include "firmware/core/boot.h"
 #include "firmware/core/firmware.h"
 #include "firmware/port/cortexm/boot.h"
 #include "firmware/port/cortexm/cpu.h"
@@ -113,9 +112,7 @@ static void sleep_until(uint64_t due_us) {
 int main(void) {
     ec_hal hal = without_flash;
     ec_machine_init();
-    hal.flash = ec_machine_flash();
-    if (hal.flash != NULL)
-        (void)ec_boot_select(hal.flash, hal.port);
+    hal.flash = ec_machine_boot();
     if (!ec_firmware_init(&firmware, &hal))
         return 1;
     for (;;)

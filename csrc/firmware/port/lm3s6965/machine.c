@@ -117,7 +117,7 @@ void ec_machine_kick_watchdog(void) {
     ec_watchdog_kick(WATCHDOG);
 }
 
-const ec_flash* ec_machine_flash(void) {
+const ec_flash* ec_machine_boot(void) {
     return NULL; /* QEMU models none that can be written */
 }
 

@@ -2,6 +2,7 @@
 
 #include "firmware/port/cortexm/machine.h"
 
+#include "firmware/core/boot.h"
 #include "firmware/port/cortexm/cpu.h"
 #include "firmware/port/cortexm/watchdog.h"
 #include "firmware/port/mps2/element.h"
@@ -107,8 +108,10 @@ static void reset(void* port) {
      reset}
 static const ec_flash trusting = FLASH(ec_element_verify), refusing = FLASH(NULL);
 
-const ec_flash* ec_machine_flash(void) {
-    return ec_element_present() ? &trusting : &refusing;
+const ec_flash* ec_machine_boot(void) {
+    const ec_flash* flash = ec_element_present() ? &trusting : &refusing;
+    (void)ec_boot_select(flash, NULL);
+    return flash;
 }
 
 /* The vehicle sets off at every boot. */
