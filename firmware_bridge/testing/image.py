@@ -16,6 +16,7 @@ from firmware_bridge.testing.ports import FirmwarePort, sources
 PACKAGES = {
     "qemu-system-arm": "qemu-system-arm",
     "arm-none-eabi-gcc": "gcc-arm-none-eabi libnewlib-arm-none-eabi",
+    "arm-none-eabi-objcopy": "binutils-arm-none-eabi",
     "setpriv": "util-linux",
 }
 """Debian's names for what `qemu:` needs, by program."""
@@ -41,8 +42,13 @@ def program(name: str) -> str:
     return found
 
 
-def build(port: FirmwarePort) -> Path:
+def build(port: FirmwarePort, *flags: str, memory: str = "memory.ld") -> Path:
     """The port's image, from the cache if it was built before.
+
+    Args:
+        port: which.
+        flags: more of the compiler's.
+        memory: the port's linker script.
 
     Raises:
         BridgeConnectionError: there is no compiler, or it failed; the text holds what it said.
@@ -51,14 +57,29 @@ def build(port: FirmwarePort) -> Path:
     folders = [root / "link", root / "firmware" / "core"]
     folders += [root / "firmware" / "port" / part for part in port.parts]
     units = sorted(path for folder in folders for path in folder.glob("*.c"))
-    return link(port, units, ["--specs=nano.specs"])
+    return link(port, units, ["--specs=nano.specs", *flags], memory=memory)
 
 
-def link(port: FirmwarePort, units: Sequence[Path], flags: Sequence[str]) -> Path:
+def build_loaded(port: FirmwarePort, *flags: str) -> Path:
+    """An image for a slot of the port's flash; what is sent is its `flash_content`."""
+    return build(port, "-DEC_MPS2_IS_LOADED", *flags, memory="memory_loaded.ld")
+
+
+def flash_content(image: Path) -> bytes:
+    """The bytes of an image as they lie in memory."""
+    with tempfile.TemporaryDirectory() as folder:
+        raw = Path(folder) / "raw"
+        subprocess.run([program("arm-none-eabi-objcopy"), "-O", "binary", image, raw], check=True)
+        return raw.read_bytes()
+
+
+def link(
+    port: FirmwarePort, units: Sequence[Path], flags: Sequence[str], *, memory: str = "memory.ld"
+) -> Path:
     """An image of these files for the port's machine; as `build`, which see."""
     compiler = program("arm-none-eabi-gcc")
     all_ports = sources() / "firmware" / "port"
-    script = ["-T", str(all_ports / port.name / "memory.ld"), "-L", str(all_ports / "cortexm")]
+    script = ["-T", str(all_ports / port.name / memory), "-L", str(all_ports / "cortexm")]
     names = f"-fmacro-prefix-map={sources()}/="  # of files, in log lines: wherever they lie
     arguments = [*_FLAGS, *port.flags, *flags, names, *script]
     image = _cache() / f"{port.machine}-{_key(compiler, arguments, units)}.elf"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import signal
+import struct
 import threading
 import time
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 
 import firmware_bridge as fb
+from firmware_bridge.testing.image import build_loaded, flash_content
 from firmware_bridge.testing.ports import machines
 from firmware_bridge.testing.qemu import Machine
 from firmware_bridge.update import BootState
@@ -146,6 +148,51 @@ def test_unconfirmed_image_is_gone_with_the_next_boot(name: str, author: Author)
         assert (now.state, now.version) == (BootState.REVERTED, 1)
         with pytest.raises(fb.RefusedError):
             fb.update.confirm(link, 2)
+
+
+@pytest.fixture
+def newer(name: str, author: Author) -> tuple[Path, Path]:
+    """Another version of the firmware: its ELF file, and the signed image for a slot."""
+    elf = build_loaded(machines()[name], '-DEC_FIRMWARE_VERSION="9.9"')
+    return elf, author.image(9, flash_content(elf))
+
+
+def test_program_in_the_slot_really_runs(
+    name: str, author: Author, newer: tuple[Path, Path]
+) -> None:
+    elf, path = newer
+    with powered(name, author) as (machine, link):
+        assert link.info.version == "0.1.0"
+        logs = link.logs([elf])
+        fb.update.install(link, path)
+        assert link.info.version == "9.9"
+        said = [record.text for record in iter(lambda: logs.read(0.5), None)]
+        assert f"boot {link.info.boot_id:08x}: reset, boot 2 of this power-on" in said
+        assert "update: version 9 is confirmed" in said
+        boot_id = link.info.boot_id
+        machine.reset()
+        wait_for_boot_other_than(link, boot_id)
+        assert link.info.version == "9.9"
+        fb.update.install(link, author.image(10, IMAGE))  # no program: what it came with runs
+        assert link.info.version == "0.1.0"
+    with powered(name, author) as (_, link):
+        assert fb.update.state(link).version == 10
+
+
+def test_program_that_hangs_is_gone_with_the_watchdogs_reset(
+    name: str, author: Author, newer: tuple[Path, Path]
+) -> None:
+    _, path = newer
+    vectors = struct.pack("<16I", 0x20400000, *[0x00200041] * 15)  # its faults hang, too
+    hangs = author.image(11, vectors + b"\xfe\xe7" * 8)  # a branch to itself
+    with powered(name, author) as (_, link):
+        fb.update.install(link, path)
+        brought = link.transfer("firmware", hangs)
+        boot_id = link.info.boot_id
+        fb.update.activate(link, brought)
+        wait_for_boot_other_than(link, boot_id)
+        now = fb.update.state(link)
+        assert (now.state, now.version, link.info.version) == (BootState.REVERTED, 9, "9.9")
 
 
 def test_power_may_fail_at_any_moment_of_an_update(name: str, author: Author) -> None:

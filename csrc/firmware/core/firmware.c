@@ -3,7 +3,9 @@
 #include <string.h>
 
 #define FIRMWARE_NAME "edgecore-reference"
-#define FIRMWARE_VERSION "0.1.0"
+#ifndef EC_FIRMWARE_VERSION
+#    define EC_FIRMWARE_VERSION "0.1.0"
+#endif
 #define RECEIVE_CHUNK 256u
 #define RECEIVE_CHUNKS_A_STEP 64u
 
@@ -78,7 +80,7 @@ bool ec_firmware_init(ec_firmware* firmware, const ec_hal* hal) {
     config.role = EC_DEVICE;
     config.boot_id = firmware->boot_id;
     config.name = FIRMWARE_NAME;
-    config.version = FIRMWARE_VERSION;
+    config.version = EC_FIRMWARE_VERSION;
     config.schema = &ec_messages;
     config.lease_max_ms = EC_FIRMWARE_LEASE_MS;
 #ifndef EC_NO_AUTH

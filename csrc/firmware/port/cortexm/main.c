@@ -111,8 +111,8 @@ static void sleep_until(uint64_t due_us) {
 
 int main(void) {
     ec_hal hal = without_flash;
-    ec_machine_init();
     hal.flash = ec_machine_boot();
+    ec_machine_init();
     if (!ec_firmware_init(&firmware, &hal))
         return 1;
     for (;;)

@@ -7,6 +7,7 @@
 #include "firmware/port/cortexm/watchdog.h"
 #include "firmware/port/mps2/element.h"
 #include "firmware/port/mps2/flash.h"
+#include "firmware/port/mps2/loader.h"
 #include "firmware/port/vehicle/drive.h"
 
 #define CPU_HZ 25000000u
@@ -110,7 +111,11 @@ static const ec_flash trusting = FLASH(ec_element_verify), refusing = FLASH(NULL
 
 const ec_flash* ec_machine_boot(void) {
     const ec_flash* flash = ec_element_present() ? &trusting : &refusing;
-    (void)ec_boot_select(flash, NULL);
+#ifndef EC_MPS2_IS_LOADED
+    uint8_t slot = ec_boot_select(flash, NULL);
+    ec_watchdog_start(WATCHDOG, WATCHDOG_ROUND_S * CPU_HZ); /* also for an image that hangs */
+    ec_mps2_load(flash, slot);
+#endif
     return flash;
 }
 
