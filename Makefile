@@ -11,6 +11,8 @@
 #   make native  the kernels' own tests: here, under sanitizers, and on ARM under qemu
 #   make fuzz    libFuzzer over kernels, heads, suppression and link; FUZZ_RUNS executions each
 #   make mutants  plants mistakes in the link's C, MUTANTS of them by SEED; tests must notice each
+#   make hil     the tests with a device in the loop, beside the plugins of other rigs
+#   make smp     smpclient through the link
 #   make size    what the link costs a Cortex-M4: flash and RAM, by the compiler's own tools
 #   make system  installs, as root, the Debian packages that some tests need
 #   make clean   removes what the others made
@@ -23,7 +25,7 @@ OUT ?= out/run
 DURATION ?= 30
 
 NATIVE := $(shell find csrc firmware_bridge edgecore -name '*.c' -o -name '*.h' -o -name '*.inc' \
-	-o -name '*.cpp' -o -name '*.pyx' -o -name '*.pxd' | grep -v 'firmware_bridge/_.*\.c$$')
+	-o -name '*.cpp' -o -name '*.pyx' -o -name '*.pxd' | grep -v '\(firmware_bridge\|edgecore\)/_.*\.c$$')
 C_FILES := $(shell find csrc tests examples -name '*.c' -o -name '*.h' -o -name '*.cpp' -o -name '*.inc')
 .NOTPARALLEL:
 
@@ -35,7 +37,7 @@ SYSTEM_PACKAGES := ccache clang libclang-rt-dev gcc-arm-none-eabi libnewlib-arm-
 PIP := -m pip install --quiet --disable-pip-version-check
 
 .PHONY: run ready test test-litert test-tflite prove prove-tflite prove-fuzz prove-mutants lint format \
-	schema bench train sanitize native fuzz mutants size system clean
+	schema bench train sanitize native fuzz mutants hil smp size system clean
 
 run: .venv/ready
 	.venv/bin/edgecore run --out $(OUT) --duration $(DURATION)
@@ -84,7 +86,7 @@ lint: .venv/ready .venv/tools
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
-	.venv/bin/python -m mypy.stubtest --mypy-config-file pyproject.toml edgecore._native firmware_bridge._carrier firmware_bridge._codec firmware_bridge._link firmware_bridge._bulk firmware_bridge._sim
+	.venv/bin/python -m mypy.stubtest --mypy-config-file pyproject.toml edgecore._native edgecore._ring firmware_bridge._carrier firmware_bridge._codec firmware_bridge._link firmware_bridge._bulk firmware_bridge._sim
 	.venv/bin/clang-format --dry-run --Werror $(C_FILES)
 
 format: .venv/tools
@@ -118,12 +120,17 @@ train: .venv-train/ready
 	.venv-train/bin/python -m edgecore.synthetic.training --out edgecore/model/road.tflite
 	.venv-train/bin/python -m edgecore.synthetic.training.evaluate
 
-# The native code's tests under AddressSanitizer and UndefinedBehaviorSanitizer, in a build of its own.
+# The native code's tests under AddressSanitizer and UndefinedBehaviorSanitizer, in a build of its own;
+# without our plugin, which pytest would import, and edgecore with it, from where it is installed.
 sanitize: .venv/ready .venv/tools
 	EDGECORE_SANITIZE=1 .venv/bin/python setup.py -q build --build-base build/asan --build-lib build/asan/lib
 	LD_PRELOAD="$$(cc -print-file-name=libasan.so) $$(cc -print-file-name=libstdc++.so)" \
 	ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 EDGECORE_SANITIZED=1 \
-	.venv/bin/pytest --override-ini pythonpath='build/asan/lib .' tests/vision tests/link $(PYTEST_ARGS)
+	.venv/bin/pytest -p no:edgecore.testing --override-ini pythonpath='build/asan/lib .' tests/vision tests/link tests/ring $(PYTEST_ARGS)
+
+# smpclient through the link, in an environment of its own.
+smp: .venv-smp/ready
+	.venv-smp/bin/python -m pytest tests/link/test_smp.py $(PYTEST_ARGS)
 
 # Random cases of each kind on each machine.
 NATIVE_COUNT ?= 1000
@@ -144,6 +151,11 @@ SEED ?= 1
 mutants: .venv/ready .venv/tools
 	$(MUTATE)
 
+# pytest-embedded and labgrid both define a fixture `target`: a run has one of them.
+hil: .venv-hil/ready
+	EDGECORE_RIGS=1 .venv-hil/bin/python -m pytest -p no:labgrid \
+		--override-ini filterwarnings=default tests/hil $(PYTEST_ARGS)
+
 size: .venv/ready
 	.venv/bin/python -m bench.firmware_size
 
@@ -160,8 +172,18 @@ system:
 	.venv-tflite/bin/python $(PIP) --group test
 	touch $@
 
+.venv-hil/ready: pyproject.toml setup.py $(NATIVE) | .venv-hil/bin/python
+	.venv-hil/bin/python $(PIP) --no-build-isolation --editable '.[litert,hil]'
+	.venv-hil/bin/python $(PIP) --group test --group rigs
+	touch $@
+
 .venv-train/ready: pyproject.toml setup.py $(NATIVE) | .venv-train/bin/python
 	.venv-train/bin/python $(PIP) --no-build-isolation --editable '.[litert,train]'
+	touch $@
+
+.venv-smp/ready: pyproject.toml setup.py $(NATIVE) | .venv-smp/bin/python
+	.venv-smp/bin/python $(PIP) --no-build-isolation --editable '.[smp]'
+	.venv-smp/bin/python $(PIP) --group test
 	touch $@
 
 .venv/tools: pyproject.toml | .venv/bin/python
@@ -178,8 +200,18 @@ system:
 	$@ $(PIP) --upgrade pip
 	$@ $(PIP) --group build
 
+.venv-hil/bin/python: | check-tools
+	$(PYTHON) -m venv .venv-hil
+	$@ $(PIP) --upgrade pip
+	$@ $(PIP) --group build
+
 .venv-train/bin/python: | check-tools
 	$(PYTHON) -m venv .venv-train
+	$@ $(PIP) --upgrade pip
+	$@ $(PIP) --group build
+
+.venv-smp/bin/python: | check-tools
+	$(PYTHON) -m venv .venv-smp
 	$@ $(PIP) --upgrade pip
 	$@ $(PIP) --group build
 
@@ -200,5 +232,5 @@ check-tools:
 		echo "missing: $$tool, a C and C++17 compiler: apt-get install build-essential"; exit 1; }; done
 
 clean:
-	rm -rf .venv .venv-tflite .venv-train build out dist *.egg-info firmware_bridge/_*.c
+	rm -rf .venv .venv-tflite .venv-train .venv-smp .venv-hil build out dist *.egg-info firmware_bridge/_*.c edgecore/_ring.c
 	find edgecore firmware_bridge -name '*.so' -delete

@@ -49,33 +49,37 @@ HOST_LINK = {*files("csrc/link/*.c"), QUICK_CRC} - {"csrc/link/crc32c.c"}
 HOST = {*files("csrc/host/*.c")} - {QUICK_CRC}
 HOST_HEADERS = files("csrc/host/*.h")
 FIRMWARE_HEADERS = files("csrc/firmware/**/*.h", "csrc/firmware/**/*.inc")
+FRAMES_HEADERS = files("csrc/frames/*.h")
 
 
-def c_library(sources: list[str], depends: list[str], *own: str) -> dict[str, object]:
+def c_library(
+    sources: list[str], depends: list[str], *own: str, standard: str = "c99"
+) -> dict[str, object]:
     return {
         "sources": sources,
         "obj_deps": {"": depends},
         "include_dirs": ["csrc"],
-        "cflags": flags("-std=c99", "-fvisibility=hidden", *own),
+        "cflags": flags(f"-std={standard}", "-fvisibility=hidden", *own),
     }
 
 
-def cython_extension(name: str, libraries: list[str]) -> Extension:
+def cython_extension(name: str, libraries: list[str], headers: list[str]) -> Extension:
+    package, _, module = name.partition(".")
     return Extension(
-        f"firmware_bridge.{name}",
-        [f"firmware_bridge/{name}.pyx"],
+        name,
+        [f"{package}/{module}.pyx"],
         include_dirs=["csrc"],
         libraries=libraries,
-        depends=[
-            *LINK_HEADERS,
-            *HOST_HEADERS,
-            *FIRMWARE_HEADERS,
-            *files("firmware_bridge/*.p[xy][dxi]"),
-        ],
+        depends=[*headers, *files(f"{package}/*.p[xy][dxi]")],
         # Cython's own output is not ours to keep free of these two warnings.
         extra_compile_args=flags("-Wno-unused-function", "-Wno-unused-parameter"),
         extra_link_args=["-pthread", *link_flags()],
     )
+
+
+def bridge_extension(name: str, *libraries: str) -> Extension:
+    headers = [*LINK_HEADERS, *HOST_HEADERS, *FIRMWARE_HEADERS]
+    return cython_extension(f"firmware_bridge.{name}", list(libraries), headers)
 
 
 class BuildPy(build_py):
@@ -125,6 +129,10 @@ setup(
             c_library(sorted(HOST), LINK_HEADERS + HOST_HEADERS, "-D_GNU_SOURCE", "-pthread"),
         ),
         ("ec_link", c_library(sorted(HOST_LINK), LINK_HEADERS)),
+        (
+            "ec_frames",
+            c_library(files("csrc/frames/*.c"), FRAMES_HEADERS, "-D_GNU_SOURCE", standard="c11"),
+        ),
     ],
     ext_modules=[
         Pybind11Extension(
@@ -139,11 +147,12 @@ setup(
         ),
         *cythonize(
             [
-                cython_extension("_codec", ["ec_link"]),
-                cython_extension("_link", ["ec_link"]),
-                cython_extension("_carrier", ["ec_host", "ec_link"]),
-                cython_extension("_bulk", ["ec_link"]),
-                cython_extension("_sim", ["ec_firmware", "ec_link"]),
+                cython_extension("edgecore._ring", ["ec_frames"], FRAMES_HEADERS),
+                bridge_extension("_codec", "ec_link"),
+                bridge_extension("_link", "ec_link"),
+                bridge_extension("_carrier", "ec_host", "ec_link"),
+                bridge_extension("_bulk", "ec_link"),
+                bridge_extension("_sim", "ec_firmware", "ec_link"),
             ],
             language_level=3,
         ),

@@ -13,14 +13,17 @@ import socket
 import statistics
 import subprocess
 import sys
+import threading
 import time
 import tty
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pytest
+import serial
 
 import firmware_bridge as fb
 from bench.conftest import Contest, Keep, Load
@@ -29,6 +32,8 @@ from edgecore.benchmark.race import Entrant
 from firmware_bridge._carrier import Carrier, Line
 
 FRAMES = 1000
+CODECS = ("cobs_crc32c", "mavlink", "smp_console", "hdlc", "slip")
+OUR_CHECK = "CRC-32C"
 ENCODE = f"encode {FRAMES} 64-byte frames, one by one"
 DECODE = f"decode {FRAMES} 64-byte frames"
 ROUND_TRIP = "round trip over a pty"
@@ -60,14 +65,22 @@ def with_rates(rows: list[Row]) -> None:
 
 def test_encode(contest: Contest, peers: Load) -> None:
     given = payloads()
-    ways = {"edgecore": encode}
-    modules = peers("codec", "cobs_crc32c", "mavlink")
-    ways |= {module.NAME: module.encode for module in modules}
+    ways, checks = {"edgecore": encode}, {"edgecore": OUR_CHECK}
+    for module in peers("codec", *CODECS):
+        ways[module.NAME], checks[module.NAME] = module.encode, module.CHECK
 
     def all_of(way: Callable[[bytes], bytes]) -> Callable[[Any], object]:
         return lambda _: [way(payload) for payload in given]
 
-    rows = [row(ENCODE, name, "edgecore" if name == "edgecore" else "peer") for name in ways]
+    rows = [
+        row(
+            ENCODE,
+            name,
+            "edgecore" if name == "edgecore" else "peer",
+            **{"check": checks[name], "bytes a frame": len(ways[name](given[0]))},
+        )
+        for name in ways
+    ]
     contest(rows, [Entrant(name, all_of(way)) for name, way in ways.items()], [None])
     with_rates(rows)
 
@@ -85,11 +98,16 @@ def test_decode(contest: Contest, peers: Load) -> None:
         "edgecore, frames and every payload": lambda _: [f.payload for f in decoder.feed(stream)],
         "edgecore, arrays": lambda _: decoder.feed_arrays(stream),
     }
-    for module in peers("codec", "cobs_crc32c", "mavlink"):
+    checks = dict.fromkeys(ways, OUR_CHECK)
+    for module in peers("codec", *CODECS):
         theirs = b"".join(map(module.encode, given))
         assert module.decode(theirs) == given
+        checks[module.NAME] = module.CHECK
         ways[module.NAME] = lambda _, decode=module.decode, theirs=theirs: decode(theirs)  # type: ignore[misc]
-    rows = [row(DECODE, n, "edgecore" if n.startswith("edgecore") else "peer") for n in ways]
+    rows = [
+        row(DECODE, n, "edgecore" if n.startswith("edgecore") else "peer", check=checks[n])
+        for n in ways
+    ]
     contest(rows, [Entrant(name, way) for name, way in ways.items()], [None])
     with_rates(rows)
 
@@ -125,25 +143,42 @@ while data := os.read(fd, 4096):
 """
 
 
-@pytest.fixture
-def raw(all_cores: None) -> Iterator[Callable[[], None]]:
-    """The same pty with `os.write` and `os.read`, and a process that returns what it reads."""
+@contextmanager
+def echo() -> Iterator[int]:
+    """A pty's descriptor, and behind it a process that returns what it reads."""
     master, slave = os.openpty()
     tty.setraw(slave)
     command = [sys.executable, "-c", ECHO, str(master), os.ttyname(slave)]
     with subprocess.Popen(command, pass_fds=[master], stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         process.stdout.readline()
-        message = bytes(range(1, 21))
-
-        def exchange() -> None:
-            os.write(slave, message)
-            os.read(slave, 4096)
-
-        yield exchange
+        yield slave
         process.kill()
     os.close(master)
     os.close(slave)
+
+
+MESSAGE = bytes(range(1, 21))
+
+
+def bare(fd: int) -> Callable[[], None]:
+    def exchange() -> None:
+        os.write(fd, MESSAGE)
+        os.read(fd, 4096)
+
+    return exchange
+
+
+def over_pyserial(port: serial.Serial, codec: Any = None) -> Callable[[], None]:
+    """One frame there and back; who echoes it neither decodes nor encodes."""
+    length = len(MESSAGE if codec is None else codec.encode(MESSAGE))
+
+    def exchange() -> None:
+        port.write(MESSAGE if codec is None else codec.encode(MESSAGE))
+        came = port.read(length)
+        assert came == MESSAGE if codec is None else codec.decode(came) == [MESSAGE]
+
+    return exchange
 
 
 def timed_ns(calls: int, call: Callable[[], object]) -> list[int]:
@@ -154,9 +189,27 @@ def timed_ns(calls: int, call: Callable[[], object]) -> list[int]:
     return [after - before for before, after in pairwise(stamps)]
 
 
-def test_round_trip(link: fb.Link, raw: Callable[[], None], benchmark: Any, keep: Keep) -> None:
-    times: dict[str, list[int]] = {"os.write, os.read": [], "ping": [], "request": []}
-    times["request_async"] = []
+@pytest.fixture
+def ends(all_cores: None) -> Iterator[tuple[int, serial.Serial]]:
+    """Of two ptys that echo: how pyserial sets a port up would change what `os.read` waits for."""
+    with echo() as fd, echo() as other, serial.Serial(os.ttyname(other), 4_000_000) as port:
+        yield fd, port
+
+
+def test_round_trip(
+    link: fb.Link,
+    ends: tuple[int, serial.Serial],
+    peers: Load,
+    benchmark: Any,
+    keep: Keep,
+) -> None:
+    fd, port = ends
+    echoes = {"os.write, os.read": bare(fd), "pyserial": over_pyserial(port)}
+    for codec in peers("codec", *CODECS):
+        echoes[f"{codec.NAME} over pyserial"] = over_pyserial(port, codec)
+    times: dict[str, list[int]] = {
+        name: [] for name in (*echoes, "ping", "request", "request_async")
+    }
 
     async def ask(calls: int) -> list[int]:
         stamps = [time.perf_counter_ns()]
@@ -166,7 +219,8 @@ def test_round_trip(link: fb.Link, raw: Callable[[], None], benchmark: Any, keep
         return [after - before for before, after in pairwise(stamps)]
 
     def turn() -> None:
-        times["os.write, os.read"] += timed_ns(100, raw)
+        for name, exchange in echoes.items():
+            times[name] += timed_ns(100, exchange)
         times["ping"] += timed_ns(100, link.ping)
         times["request"] += timed_ns(100, lambda: link.request(ALERT))
         times["request_async"] += asyncio.run(ask(100))
@@ -176,10 +230,12 @@ def test_round_trip(link: fb.Link, raw: Callable[[], None], benchmark: Any, keep
     base = statistics.median(times["os.write, os.read"]) / 1000
     for name, taken in times.items():
         median = statistics.median(taken) / 1000
-        role = "yardstick" if name.startswith("os.") else "edgecore"
+        role = "yardstick" if name == "os.write, os.read" else "edgecore"
+        role = "peer" if "pyserial" in name else role
         facts: dict[str, float | str] = {"p99 us": round(np.percentile(taken, 99) / 1000, 1)}
-        if role == "edgecore":
+        if role != "yardstick":
             facts["us over os.read"] = round(median - base, 1)
+            facts["answered by"] = "firmware" if role == "edgecore" else "echo of bytes"
         keep(Row(ROUND_TRIP, name, median, rounds=len(taken), role=role, facts=facts))
 
 
@@ -298,7 +354,16 @@ def hold_the_gil(until: float) -> None:
         sleep(50_000)
 
 
-def test_answers_while_the_gil_is_held(all_cores: None, benchmark: Any, keep: Keep) -> None:
+def ask_again_and_again(carrier: Carrier, until: float) -> None:
+    """Reads the line itself, and is kept from it by whoever holds the GIL."""
+    while time.monotonic() < until:
+        carrier.ask_ping(32).wait(1.0)
+
+
+@pytest.mark.parametrize("name", ["edgecore", "edgecore, beside a caller that reads the line"])
+def test_answers_while_the_gil_is_held(
+    all_cores: None, benchmark: Any, keep: Keep, name: str
+) -> None:
     taken: list[int] = []
 
     def turn() -> None:
@@ -311,7 +376,13 @@ def test_answers_while_the_gil_is_held(all_cores: None, benchmark: Any, keep: Ke
             ours.setblocking(False)
             carrier = Carrier(boot_id=7)
             carrier.attach(ours.fileno())
-            hold_the_gil(time.monotonic() + 3)
+            until = time.monotonic() + 3
+            caller = threading.Thread(target=ask_again_and_again, args=(carrier, until))
+            if name != "edgecore":
+                caller.start()
+            hold_the_gil(until)
+            if caller.ident is not None:
+                caller.join()
             assert device.stdout is not None
             taken.extend(map(int, device.stdout.read().split()))
         carrier.stop()
@@ -324,7 +395,7 @@ def test_answers_while_the_gil_is_held(all_cores: None, benchmark: Any, keep: Ke
         "max ms": round(max(taken) / 1000, 2),
     }
     median = statistics.median(taken)
-    keep(Row(GIL, "edgecore", median, rounds=len(taken), role="edgecore", facts=facts))
+    keep(Row(GIL, name, median, rounds=len(taken), role="edgecore", facts=facts))
 
 
 def test_clock(benchmark: Any, keep: Keep) -> None:

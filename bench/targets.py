@@ -127,7 +127,10 @@ def _heads() -> list[Target]:
 
 TARGETS = (*_preprocess(), *_nms(), *_heads())
 
+TRACKING = "one frame of 100 tracked objects"
+
 _DECODE = "decode 1000 64-byte frames"
+RING = "3.1 MB frame to another process, from publishing to reading"
 _TRIP, _OVER = "round trip over a pty", "us over os.read"
 AMOUNTS = (
     Amount("encode", "encode 1000 64-byte frames, one by one", "edgecore", "M frames/s", 4),
@@ -152,4 +155,6 @@ AMOUNTS = (
         10,
         most=True,
     ),
+    Amount("frame ring", RING, "edgecore ring", "us p50", 60, most=True),
+    Amount("tracking of 100 objects", TRACKING, "edgecore", "us a frame", 100, most=True),
 )

@@ -4,7 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from edgecore import heads, isa, sources
+    from edgecore import heads, isa, ring, sources
     from edgecore.decoding import decode
     from edgecore.detections import Detections, Timings
     from edgecore.detector import Detector
@@ -16,8 +16,10 @@ if TYPE_CHECKING:
         SourceError,
     )
     from edgecore.frame import Frame
+    from edgecore.pipeline import Pipeline
     from edgecore.preprocessing import Preprocessor, preprocess
     from edgecore.suppression import nms, rotated_nms, soft_nms, weighted_nms
+    from edgecore.tracking import Tracker
 
 # Public name -> module that holds it; a module maps to itself. Imported on first use, so that
 # `import edgecore` stays light. No module may share its name with a function listed here: importing
@@ -30,14 +32,17 @@ _HOMES = {
     "EngineError": "edgecore.errors",
     "Frame": "edgecore.frame",
     "ModelError": "edgecore.errors",
+    "Pipeline": "edgecore.pipeline",
     "Preprocessor": "edgecore.preprocessing",
     "SourceError": "edgecore.errors",
     "Timings": "edgecore.detections",
+    "Tracker": "edgecore.tracking",
     "decode": "edgecore.decoding",
     "heads": "edgecore.heads",
     "isa": "edgecore.isa",
     "nms": "edgecore.suppression",
     "preprocess": "edgecore.preprocessing",
+    "ring": "edgecore.ring",
     "rotated_nms": "edgecore.suppression",
     "soft_nms": "edgecore.suppression",
     "sources": "edgecore.sources",
@@ -52,14 +57,17 @@ __all__ = [
     "EngineError",
     "Frame",
     "ModelError",
+    "Pipeline",
     "Preprocessor",
     "SourceError",
     "Timings",
+    "Tracker",
     "decode",
     "heads",
     "isa",
     "nms",
     "preprocess",
+    "ring",
     "rotated_nms",
     "soft_nms",
     "sources",

@@ -258,3 +258,28 @@ class PreprocessPlan(metaclass=_Pybind11Type):
         self, planes: tuple[NDArray[np.uint8], ...], out: Any, pool: ThreadPool | None = None
     ) -> bool:
         """Fill the array `out` from the planes of a frame; False if it is not such an array."""
+
+class Tracker(metaclass=_Pybind11Type):
+    def __init__(
+        self,
+        high_threshold: float,
+        low_threshold: float,
+        lost_ns: int,
+        min_sightings: int,
+        class_aware: bool,
+    ) -> None: ...
+    def update(
+        self,
+        xyxy: NDArray[np.float32],
+        confidence: NDArray[np.float32],
+        class_id: NDArray[np.int32],
+        t_ns: int,
+    ) -> NDArray[np.int32]:
+        """Tracker ids, -1 for none; columns must be of one length."""
+
+    def clear(self) -> None: ...
+    def tracks(self) -> tuple[NDArray[np.int32], NDArray[np.float64], NDArray[np.bool_]]:
+        """Ids, boxes and whether each is lost, of the confirmed tracks."""
+
+def assign(gains: NDArray[np.int32]) -> NDArray[np.int32]:
+    """The column of each row, -1 for none, of the pairing of largest total gain."""

@@ -13,8 +13,30 @@ class EngineError(EdgecoreError):
     """An inference engine or accelerator cannot be had, or failed."""
 
 
+class AcceleratorError(EngineError):
+    """An accelerator cannot be had.
+
+    Attributes:
+        accelerator: as it was asked for.
+        reason: one of `edgecore.engines.accelerator.REASONS`.
+        detail: what was found, in words.
+    """
+
+    def __init__(self, accelerator: str, reason: str, detail: str) -> None:
+        super().__init__(f"{accelerator}: {reason}: {detail}")
+        self.accelerator = accelerator
+        self.reason = reason
+        self.detail = detail
+
+
 class SourceError(EdgecoreError):
-    """A frame source cannot be opened, or ended in failure."""
+    """A frame source cannot be opened, or ended in failure.
+
+    Attributes:
+        source: its name in a pipeline; None outside of one.
+    """
+
+    source: str | None = None
 
 
 class ConfigError(EdgecoreError):

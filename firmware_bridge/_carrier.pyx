@@ -126,21 +126,22 @@ cdef class Carrier:
         return answer == EC_ACCEPTED
 
     def ask(self, uint8_t channel, uint8_t type, const uint8_t[::1] payload, timeout_ms,
-            int ready_fd=-1):
+            Listener listener=None):
         """Queues a request for a caller that waits; None: the window is full.
 
-        `ready_fd`: an eventfd that becomes readable with the answer; -1: none.
+        `listener`: of the event loop that waits for the answer; None: the calling thread will.
         """
         cdef uint32_t wait = EC_NO_DEADLINE if timeout_ms is None else timeout_ms
         cdef Waiter waiter = Waiter.__new__(Waiter)
         cdef ec_accepted answer = ec_carrier_ask(
             self.carrier, &waiter.waiter, channel, type, bytes_of(payload), payload.shape[0], wait,
-            ready_fd)
+            NULL if listener is None else &listener.listener)
         if answer == EC_TOO_LONG:
             raise too_long(&self.carrier.session, &self.memory, payload.shape[0])
         if answer == EC_FULL:
             return None
         waiter.carrier = self
+        waiter.listener = listener
         return waiter
 
     def ask_many(self, uint8_t channel, uint8_t type, const uint8_t[:, ::1] records, timeout_ms):
@@ -270,11 +271,41 @@ cdef class Line:
 
 
 @cython.no_gc_clear
+cdef class Listener:
+    """An event loop's way to its answers: `fd` becomes readable, and then `take` has some."""
+
+    cdef ec_listener listener
+    cdef Carrier carrier
+
+    def __cinit__(self, Carrier carrier):
+        cdef int number = ec_listener_open(&self.listener)
+        if number:
+            raise OSError(number, os.strerror(number))
+        self.carrier = carrier
+
+    def __dealloc__(self):
+        if self.carrier is not None:
+            if self.carrier.process == getpid():
+                ec_carrier_forget(self.carrier.carrier, &self.listener)
+            ec_listener_close(&self.listener)
+
+    @property
+    def fd(self):
+        return self.listener.fd
+
+    def take(self):
+        """Takes what came; waiters of this listener may be answered then."""
+        with nogil:
+            ec_carrier_listen(self.carrier.carrier, &self.listener)
+
+
+@cython.no_gc_clear
 cdef class Waiter:
     """One caller's own answer on its way."""
 
     cdef ec_waiter waiter
     cdef Carrier carrier
+    cdef Listener listener
 
     def __dealloc__(self):
         if self.carrier is not None and self.carrier.process == getpid():

@@ -19,6 +19,7 @@ class Peer(TypedDict):
     body_max: int
     slot_bytes: int
     window: int
+    keyed: bool
     protocol_min: int
     protocol_max: int
     name: str

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import weakref
 
-from firmware_bridge._carrier import Waiter
+from firmware_bridge._carrier import Carrier, Listener, Waiter
 
 
 class Answers:
-    """Wakes the coroutines of one event loop by one eventfd, which the link's thread writes to."""
+    """Wakes the coroutines of one event loop when they are answered."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self.fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        weakref.finalize(self, os.close, self.fd)
+    def __init__(self, loop: asyncio.AbstractEventLoop, carrier: Carrier) -> None:
+        self.listener = Listener(carrier)
         self._pending: dict[asyncio.Future[None], Waiter] = {}
-        loop.add_reader(self.fd, self._take)
+        loop.add_reader(self.listener.fd, self._take)
 
     async def wait(self, waiter: Waiter) -> None:
-        """Returns when the waiter, made with `fd`, is answered."""
+        """Returns when the waiter, made with `listener`, is answered."""
         future = asyncio.get_running_loop().create_future()
         self._pending[future] = waiter
         self._give(future, waiter)
@@ -29,10 +26,7 @@ class Answers:
             self._pending.pop(future, None)
 
     def _take(self) -> None:
-        try:
-            os.eventfd_read(self.fd)
-        except BlockingIOError:
-            return
+        self.listener.take()
         for future, waiter in list(self._pending.items()):
             self._give(future, waiter)
 

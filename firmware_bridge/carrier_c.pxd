@@ -69,6 +69,14 @@ cdef extern from "host/clock.h" nogil:
                          int64_t *error_ns)
 
 
+cdef extern from "host/listener.h" nogil:
+    ctypedef struct ec_listener:
+        int fd
+
+    int ec_listener_open(ec_listener *listener)
+    void ec_listener_close(ec_listener *listener)
+
+
 cdef extern from "host/carrier.h" nogil:
     ctypedef struct ec_waiter:
         ec_event event
@@ -107,11 +115,13 @@ cdef extern from "host/carrier.h" nogil:
                                    uint32_t token)
     ec_accepted ec_carrier_ask(ec_carrier *carrier, ec_waiter *waiter, uint8_t channel,
                                uint8_t type, const uint8_t *payload, size_t length,
-                               uint32_t timeout_ms, int ready_fd)
+                               uint32_t timeout_ms, ec_listener *listener)
     void ec_carrier_ask_ping(ec_carrier *carrier, ec_waiter *waiter, uint16_t size)
     bint ec_carrier_clock(ec_carrier *carrier, int64_t *offset_ns, int64_t *error_ns)
     bint ec_carrier_answered(ec_carrier *carrier, ec_waiter *waiter, uint64_t timeout_us)
     void ec_carrier_leave(ec_carrier *carrier, ec_waiter *waiter)
+    void ec_carrier_listen(ec_carrier *carrier, ec_listener *listener)
+    void ec_carrier_forget(ec_carrier *carrier, const ec_listener *listener)
     void ec_carrier_end_waiters(ec_carrier *carrier)
     bint ec_carrier_begin_batch(ec_carrier *carrier, ec_batch *batch)
     bint ec_carrier_batch_ended(ec_carrier *carrier, ec_batch *batch, uint64_t timeout_us)

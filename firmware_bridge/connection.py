@@ -85,7 +85,7 @@ class Connection:
         self.clock = Clock(self.carrier)
         self.subscriptions = Subscriptions(self.carrier, self.clock)
         self.requests = Requests(self.carrier)
-        self.transfers = Transfers(self.carrier)
+        self.transfers = Transfers(self.carrier, self.requests)
         self.schema: Schema = COMPILED
         self.change = StateChange("connecting", "", time.monotonic_ns())
         self.line, self.byte_ns = "", 0
@@ -292,7 +292,7 @@ class Connection:
             self._download = None
         if self._speed is not None:
             self._speed.go_back(self.carrier)
-        if self.change.state == "open":
+        if self.change.state == "open" and not self.stop.is_set():
             self._lose(f"{self.url}: no sign of the device")
 
     def _lose(self, reason: str) -> None:

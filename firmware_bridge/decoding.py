@@ -16,6 +16,7 @@ from firmware_bridge.log_line import LOG_CHANNEL, LOG_LINE, LogLine
 from firmware_bridge.log_table import LogTables
 from firmware_bridge.recording import Direction, Piece, Recording, Splitter
 from firmware_bridge.schema import MessageInfo, Schema
+from firmware_bridge.sealing import KEYED, NONCE_BYTES, PROOF_BYTES, PROVEN, Seal, Seals
 
 KINDS = ("DATA", "REQUEST", "RESULT", "ACK", "HELLO", "HEARTBEAT", "PING", "PONG")
 DATA, REQUEST, RESULT, ACK, HELLO, HEARTBEAT, PING, PONG = range(len(KINDS))
@@ -58,8 +59,11 @@ class Reading:
         direction, t_ns: as recorded; None: not known.
         data: the bytes on the wire.
         frame: what they hold; None: nothing, `error` says why.
+        body: the frame's payload without its seal.
+        seal: of a frame in an authenticated session, and the proof of a HELLO; None: it has none.
         error: "cobs", "short", "long" or "crc" as in docs/protocol.md; "cut": the end is missing;
-            of a good frame whose body makes no sense, a sentence; None: all is well.
+            of a good frame, "auth": its seal is not the key's; or a sentence: its body makes no
+            sense; None: all is well.
         message: name of the message, where it has one.
         head: fields of the frame's kind, by name.
         records: fields of each record, by name, in their units.
@@ -70,6 +74,8 @@ class Reading:
     t_ns: int | None
     data: bytes
     frame: Frame | None = None
+    body: bytes = b""
+    seal: Seal | None = None
     error: str | None = None
     message: str | None = None
     head: dict[str, Any] = field(default_factory=dict)
@@ -102,10 +108,25 @@ class Interpreter:
         schema: the messages as last known.
     """
 
-    def __init__(self, schema: Schema, tables: LogTables | None = None) -> None:
-        """`tables`: the words of log lines; None: those of firmware that this package has."""
+    def __init__(
+        self,
+        schema: Schema,
+        tables: LogTables | None = None,
+        *,
+        key: bytes | None = None,
+        sealed: bool = False,
+    ) -> None:
+        """Begins.
+
+        Args:
+            schema: the messages.
+            tables: the words of log lines; None: those of firmware that this package has.
+            key: to verify seals by.
+            sealed: an authenticated session is under way.
+        """
         self.schema = schema
         self._tables = LogTables() if tables is None else tables
+        self._seals = Seals(key, sealed=sealed)
         self._said_hash = 0
         self._overheard = _Overheard()
         self._decoders: dict[Direction | None, Decoder] = {}
@@ -137,12 +158,24 @@ class Interpreter:
         return self._explain(Reading(direction, t_ns, data, frames[0]), frames[0])
 
     def _explain(self, reading: Reading, frame: Frame) -> Reading:
+        body, seal = frame.payload, None
+        if frame.kind != HELLO:
+            body, seal = self._seals.open(reading.direction, frame)
+        reading = replace(reading, body=body, seal=seal)
+        if seal is not None and seal.verified is False:
+            return replace(reading, error="auth")
         try:
-            head, payload = _opened(frame)
+            head, payload = _opened(frame, body)
         except ValueError as error:
             return replace(reading, error=str(error))
         units = dict(LAYOUTS[frame.kind].units) if head else {}
         reading = replace(reading, head=head, units=units)
+        if frame.kind == HELLO:
+            seal = self._seals.hello(frame, head, len(body) - len(payload))
+            forged = seal is not None and seal.verified is False
+            reading = replace(reading, seal=seal, error="auth" if forged else None)
+            if forged:
+                return reading
         self._notice(frame, head, payload)
         if (frame.kind, frame.channel, frame.type) == (DATA, LOG_CHANNEL, LOG_LINE):
             return self._logged(reading, payload)
@@ -181,7 +214,7 @@ class Interpreter:
         return self.schema.by_type.get(type) if known else None
 
 
-def _opened(frame: Frame) -> tuple[dict[str, Any], bytes]:
+def _opened(frame: Frame, body: bytes) -> tuple[dict[str, Any], bytes]:
     """The fixed part of a body by name, and what follows it.
 
     Raises:
@@ -189,16 +222,22 @@ def _opened(frame: Frame) -> tuple[dict[str, Any], bytes]:
     """
     layout = LAYOUTS.get(frame.kind)
     if layout is None:
-        return {}, frame.payload
+        return {}, body
     size = layout.form.size
-    if len(frame.payload) < size:
-        raise ValueError(f"{KINDS[frame.kind]} has at least {size} bytes, got {len(frame.payload)}")
-    head = dict(zip(layout.names, layout.form.unpack_from(frame.payload), strict=True))
-    payload = frame.payload[size:]
+    if len(body) < size:
+        raise ValueError(f"{KINDS[frame.kind]} has at least {size} bytes, got {len(body)}")
+    head = dict(zip(layout.names, layout.form.unpack_from(body), strict=True))
+    payload = body[size:]
     if frame.kind == HELLO:
-        name, version, *_ = [*payload.split(b"\0"), b"", b""]
+        name, version, rest = [*payload.split(b"\0", 2), b"", b""][:3]
         head["name"] = name.decode("utf-8", "replace")
         head["version"] = version.decode("utf-8", "replace")
+        nonce, proof = rest[:NONCE_BYTES], rest[NONCE_BYTES : NONCE_BYTES + PROOF_BYTES]
+        if head["flags"] & KEYED and len(nonce) == NONCE_BYTES:
+            head["nonce"] = nonce.hex()
+            if head["flags"] & PROVEN and len(proof) == PROOF_BYTES:
+                head["proof"] = proof.hex()
+        payload = rest
     elif frame.kind == RESULT and head["status"] in Status.__members__.values():
         head["status"] = Status(head["status"]).name
     return head, payload
@@ -228,9 +267,11 @@ class _Overheard:
         return None
 
 
-def readings(recording: Recording) -> Iterator[Reading]:
-    """What each piece of a recording says, by the tables in it."""
-    interpreter = Interpreter(recording.schema, recording.log_tables)
+def readings(recording: Recording, key: bytes | None = None) -> Iterator[Reading]:
+    """What each piece of a recording says, by the tables in it; `key`: to verify seals by."""
+    interpreter = Interpreter(
+        recording.schema, recording.log_tables, key=key, sealed=recording.sealed
+    )
     schema = recording.schema
     for piece in recording:
         if recording.schema is not schema:

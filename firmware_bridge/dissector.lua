@@ -59,6 +59,11 @@ local fields = {
   message = ProtoField.string("edgecore.message", "Message"),
   name = ProtoField.string("edgecore.hello.name", "name"),
   version = ProtoField.string("edgecore.hello.version", "version"),
+  nonce = ProtoField.bytes("edgecore.hello.nonce", "nonce"),
+  proof = ProtoField.bytes("edgecore.hello.proof", "proof"),
+  seal = ProtoField.none("edgecore.seal", "Seal, not verified"),
+  counter = ProtoField.uint32("edgecore.seal.counter", "counter, low half"),
+  tag = ProtoField.bytes("edgecore.seal.tag", "tag"),
   rest = ProtoField.bytes("edgecore.rest", "Rest"),
 }
 
@@ -136,7 +141,7 @@ local function add_records(tree, payload, message, batch)
   end
 end
 
-local function add_texts(tree, payload)
+local function add_texts(tree, payload, flags)
   local at = 0
   for _, field in ipairs({fields.name, fields.version}) do
     if at >= payload:len() then return end
@@ -144,6 +149,35 @@ local function add_texts(tree, payload)
     tree:add(field, payload(at, range))
     at = at + range
   end
+  for _, each in ipairs({{KEYED, NONCE, fields.nonce}, {PROVEN, PROOF, fields.proof}}) do
+    local flag, size, field = each[1], each[2], each[3]
+    if bit.band(flags, flag) == 0 or at + size > payload:len() then return end
+    tree:add(field, payload(at, size))
+    at = at + size
+  end
+end
+
+-- Whether frames other than HELLO are sealed, up to the last frame seen, and at each by its number:
+-- Wireshark comes back to frames in any order, after it has been through all of them once.
+local sealed, sealed_at = SEALED, {}
+
+function protocol.init()
+  sealed, sealed_at = SEALED, {}
+end
+
+local function note_hello(frame)
+  local role, flags = frame(6, 1):uint(), frame(7, 1):uint()
+  if role == 1 and bit.band(flags, ACCEPTED) ~= 0 then sealed = bit.band(flags, PROVEN) ~= 0 end
+end
+
+-- Takes the seal off the end of a frame's body; nil when the body is too short for one.
+local function add_seal(tree, payload)
+  local length = (payload and payload:len() or 0) - 4 - TAG
+  if length < 0 then return nil end
+  local branch = tree:add(fields.seal, payload(length))
+  branch:add_le(fields.counter, payload(length, 4))
+  branch:add(fields.tag, payload(length + 4, TAG))
+  return length
 end
 
 function protocol.dissector(packet, info, root)
@@ -164,6 +198,19 @@ function protocol.dissector(packet, info, root)
   tree:add(fields.sequence, frame(2, 1))
   tree:add(fields.type, frame(3, 1))
   local payload = frame:len() > 8 and frame(4, frame:len() - 8) or nil
+  if not info.visited then
+    if kind == HELLO and frame:len() > 11 then note_hello(frame) end
+    sealed_at[info.number] = sealed
+  end
+  if kind ~= HELLO and sealed_at[info.number] then
+    local length = add_seal(tree, payload)
+    if length == nil then
+      tree:add(fields.error, "auth"):set_generated()
+      info.cols.info = title
+      return
+    end
+    payload = length > 0 and payload(0, length) or nil
+  end
   if head ~= nil then
     for _, each in ipairs(head.fields) do
       if not add_field(tree, payload, each) then
@@ -181,7 +228,7 @@ function protocol.dissector(packet, info, root)
   if kind <= 1 and message ~= nil then
     add_records(tree, payload, message, kind == 0)
   elseif kind == HELLO and payload ~= nil then
-    add_texts(tree, payload)
+    add_texts(tree, payload, frame(7, 1):uint())
   elseif payload ~= nil then
     tree:add(fields.rest, payload)
   end

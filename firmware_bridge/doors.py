@@ -109,6 +109,11 @@ class Door:
             self._closing.callback(self._listening.close)
             self._listening.setblocking(False)
 
+    @property
+    def listening_fd(self) -> int | None:
+        """Readable when somebody waits at the door; None: they are only found by a look."""
+        return None if self._listening is None else self._listening.fileno()
+
     def look(self) -> bool:
         """Lets in who waits at the door, if nobody is in; whether somebody is."""
         if self.fd is not None:

@@ -27,6 +27,7 @@ class LinkInfo:
         schema_hash: of its table of messages.
         body_max, payload_max: bytes of a frame's body, of a request's payload.
         window: requests in flight at once.
+        keyed: whether the device has a key; it then takes commands only from who proves it.
         authenticated: whether each frame proves the key, both ways; False also while it is lost.
     """
 
@@ -38,6 +39,7 @@ class LinkInfo:
     body_max: int
     payload_max: int
     window: int
+    keyed: bool
     authenticated: bool
 
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from typing import TypeAlias
 
 from firmware_bridge._link import KEY_BYTES
+
+_DIGITS = re.compile(f"[0-9A-Fa-f]{{{2 * KEY_BYTES}}}")
 
 Key: TypeAlias = "bytes | str | os.PathLike[str]"
 """The key itself, or the file that holds it."""
@@ -28,10 +31,14 @@ def read_key(key: Key) -> bytes:
             f"expected a key as bytes or the path of its file, got {type(key).__name__}"
         )
     path = os.fspath(key)
+    if _DIGITS.fullmatch(path):
+        raise ValueError("expected the name of the key's file, got a key in its place")
     with open(path, "rb") as file:
         mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
         if mode & 0o077:
-            raise ValueError(f"{path}: expected mode 0600, got {mode:04o}: others may read the key")
+            raise ValueError(
+                f"{path}: expected mode 0600, got {mode:04o}: others may read or change the key"
+            )
         text = file.read(4 * KEY_BYTES)
     if len(text) == KEY_BYTES:
         return text

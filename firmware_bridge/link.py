@@ -102,6 +102,7 @@ class Link:
             body_max=min(BODY_MAX, peer["body_max"]),
             payload_max=min(PAYLOAD_MAX, peer["slot_bytes"]),
             window=peer["window"],
+            keyed=peer["keyed"],
             authenticated=self._connection.carrier.authenticated,
         )
 
@@ -195,7 +196,7 @@ class Link:
         loop = asyncio.get_running_loop()
         known = self._answers_by_loop.get(loop)
         if known is None:
-            known = self._answers_by_loop[loop] = Answers(loop)
+            known = self._answers_by_loop[loop] = Answers(loop, self._connection.carrier)
         return known
 
     def request_many(self, name: str, records: Records, timeout: float | None = 1.0) -> Outcomes:
@@ -348,6 +349,7 @@ class Link:
 
         Raises:
             TransferError: the device refused; `.status` says why, and the old image still runs.
+            AuthenticationError: it takes nothing from a host that does not prove its key.
             BridgeTimeoutError: no progress; the old image still runs.
             LinkBusyError: another transfer runs on this link.
             LinkClosedError: the link was closed.

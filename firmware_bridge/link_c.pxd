@@ -164,6 +164,7 @@ cdef extern from "link/session.h" nogil:
         uint8_t protocol_min
         uint8_t protocol_max
         uint8_t window
+        bint keyed
         char *name
         char *version
 

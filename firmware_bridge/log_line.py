@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 from firmware_bridge.log_table import LogTables
 
 LOG_CHANNEL = 3
-LOG_LINE = 0xF9
+LOG_LINE = 0xFA
 """Type of the frames."""
 LOG_HEAD = struct.Struct("<IIQI")
 LOG_ARGUMENTS_MAX = 6

@@ -93,7 +93,11 @@ class Recorder:
     """
 
     def __init__(self, path: Path, *, url: str, device: dict[str, Any]) -> None:
-        """Begins a file; one that is there is replaced. `device`: what it says of itself."""
+        """Begins a file; one that is there is replaced.
+
+        `device`: what it says of itself; `authenticated`: whether an authenticated session with
+        it may be under way when the recording begins.
+        """
         self.path = path
         self.frames = 0
         self._lock = threading.Lock()
@@ -239,6 +243,11 @@ class Recording:
         with contextlib.suppress(ValueError):
             self.log_tables.add(LogTable.parse(body))
 
+    @property
+    def sealed(self) -> bool:
+        """Whether an authenticated session may be under way where it begins."""
+        return self.device.get("authenticated") is True
+
     def __iter__(self) -> Iterator[Piece]:
         for kind, body in self._blocks():
             if kind == _TABLE:
@@ -246,7 +255,7 @@ class Recording:
             elif kind == _PACKET and len(body) >= 20:
                 _, high, low, length, _ = struct.unpack_from("<5I", body)
                 flags = body[20 + length + -length % 4 :]
-                if len(flags) < 8:
+                if len(flags) < 8 or length == 0:
                     continue
                 direction = _DIRECTIONS.get(flags[4] & 3)
                 if direction is not None:

@@ -9,13 +9,18 @@ and its answers to commands.
 from __future__ import annotations
 
 import math
+import secrets
+import select
+import threading
+import time
 from collections import defaultdict, deque
 from collections.abc import Iterator
 from itertools import islice
 from typing import Any, NamedTuple
 
-from firmware_bridge._link import Session
+from firmware_bridge._link import KEY_BYTES, Session
 from firmware_bridge.decoding import DATA, RESULT, Reading, readings
+from firmware_bridge.doors import Door
 from firmware_bridge.download import CONTROL_CHANNEL
 from firmware_bridge.errors import RecordingError
 from firmware_bridge.events import Opened, Requested, Status
@@ -26,6 +31,10 @@ _GRACE_US = 500_000
 """From the opening of the session to the first record: time for a host to subscribe."""
 _CLOCK_FRAMES = 5000
 """So many frames say how the device's clock stood to the recorder's."""
+
+_TURN_US = 20_000
+_LAST_US = 200_000
+"""From the last record to the end: time for what is under way."""
 
 
 class _Said(NamedTuple):
@@ -52,17 +61,19 @@ class Player:
         RecordingError: the device says HELLO nowhere in it.
     """
 
-    def __init__(self, recording: Recording) -> None:
-        self._offset_us = _device_offset_us(recording)
+    def __init__(self, recording: Recording, key: bytes | None = None) -> None:
+        """`key`: of the link; it verifies what was recorded, and hosts must prove it."""
+        self._key = key
+        self._offset_us = _device_offset_us(recording, key)
         self._said = self._data(recording)
         self._next = next(self._said, None)
         first_us = self._next.t_us if self._next else _GRACE_US
         self.start_us = max(0, first_us - _GRACE_US)
-        self._answers = _answers(recording)
+        self._answers = _answers(recording, key)
         self._shift_us: int | None = None
         self.played = 0
         self.refused = 0
-        device = _hello(recording)
+        device = _hello(recording, key)
         self.session = Session(
             device=True,
             boot_id=device["boot_id"],
@@ -70,17 +81,19 @@ class Player:
             version=device["version"],
             schema=recording.schema.blob,
             now_us=self.start_us,
+            key=key,
+            seed=secrets.token_bytes(KEY_BYTES),
         )
 
     def _data(self, recording: Recording) -> Iterator[_Said]:
         """What the device published, in the device's time, which never goes back."""
         latest = 0
-        for reading in _good(recording):
+        for reading in _good(recording, self._key):
             frame = reading.frame
             if reading.direction == "from_device" and frame is not None and frame.kind == DATA:
                 assert reading.t_ns is not None
                 latest = max(latest, reading.t_ns // 1000 + self._offset_us)
-                yield _Said(latest, frame.channel, frame.type, frame.payload)
+                yield _Said(latest, frame.channel, frame.type, reading.body)
 
     @property
     def done(self) -> bool:
@@ -125,24 +138,59 @@ class Player:
         return min(math.inf if due is None else due, said)
 
 
-def _good(recording: Recording) -> Iterator[Reading]:
-    for reading in readings(recording):
+def play(player: Player, door: Door, over: threading.Event) -> None:
+    """Speaks for the device at a door, once, in real time; ends with the recording or when told."""
+    while not door.look():  # the device's clock begins with its first host
+        if over.wait(0.02):
+            return
+    begin_us = time.monotonic_ns() // 1000 - player.start_us
+    ended_us: int | None = None
+    waiting = b""
+    while not over.is_set():
+        now_us = time.monotonic_ns() // 1000 - begin_us
+        there = door.look()
+        player.input(now_us, door.receive())
+        if there and door.fd is None:
+            player.reopen(now_us)
+            waiting = b""
+        waiting += player.output(now_us)
+        waiting = waiting[door.send(waiting) :]
+        if player.done and not waiting:
+            ended_us = ended_us or now_us
+            if now_us >= ended_us + _LAST_US:
+                return
+        _rest(door, min(player.due_us(now_us) - now_us, _TURN_US), writing=bool(waiting))
+
+
+def _rest(door: Door, wait_us: float, *, writing: bool) -> None:
+    """Until bytes come, the line takes more, or the time is up."""
+    look = select.poll()
+    if door.fd is not None:
+        look.register(door.fd, select.POLLIN | (select.POLLOUT if writing else 0))
+    if not writing or door.fd is None:
+        look.poll(max(0.0, wait_us / 1000))
+    else:
+        look.poll(_TURN_US / 1000)
+
+
+def _good(recording: Recording, key: bytes | None) -> Iterator[Reading]:
+    for reading in readings(recording, key):
         if reading.frame is not None and reading.error is None:
             yield reading
 
 
-def _hello(recording: Recording) -> dict[str, Any]:
+def _hello(recording: Recording, key: bytes | None) -> dict[str, Any]:
     """What the device said of itself first."""
-    for reading in _good(recording):
+    for reading in _good(recording, key):
         if reading.direction == "from_device" and reading.kind == "HELLO":
             return reading.head
     raise RecordingError(f"{recording.path}: the device never said HELLO in it")
 
 
-def _device_offset_us(recording: Recording) -> int:
+def _device_offset_us(recording: Recording, key: bytes | None) -> int:
     """Device time minus recorder time; the frame that was quickest says it best."""
     offsets = []
-    for reading in islice(_good(recording), _CLOCK_FRAMES):
+    for reading in islice(_good(recording, key), _CLOCK_FRAMES):
         if reading.direction != "from_device" or reading.t_ns is None:
             continue
         sent = reading.head.get("t3") if reading.kind == "PONG" else _latest(reading)
@@ -155,16 +203,16 @@ def _latest(reading: Reading) -> int | None:
     return max((each.get(DEVICE_TIME, 0) for each in reading.records), default=0) or None
 
 
-def _answers(recording: Recording) -> dict[int, deque[tuple[int, bytes]]]:
+def _answers(recording: Recording, key: bytes | None) -> dict[int, deque[tuple[int, bytes]]]:
     """Status and payload of the recorded results, by type of request, each once."""
     answers: dict[int, deque[tuple[int, bytes]]] = defaultdict(deque)
     seen: set[tuple[int, int]] = set()
-    for reading in _good(recording):
+    for reading in _good(recording, key):
         frame = reading.frame
         if frame is None or frame.kind != RESULT or frame.channel == CONTROL_CHANNEL:
             continue
-        key = (reading.head["session"], reading.head["id"])
-        if reading.direction == "from_device" and key not in seen:
-            seen.add(key)
-            answers[frame.type].append((frame.payload[4], frame.payload[6:]))
+        number = (reading.head["session"], reading.head["id"])
+        if reading.direction == "from_device" and number not in seen:
+            seen.add(number)
+            answers[frame.type].append((reading.body[4], reading.body[6:]))
     return answers

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from firmware_bridge._carrier import UNENDED, Carrier, Waiter
+from firmware_bridge._carrier import UNENDED, Carrier, Listener, Waiter
 from firmware_bridge.errors import (
     BridgeError,
     BridgeTimeoutError,
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 Bytes2D = npt.NDArray[np.uint8]
 BACKLOG = 1024
 _TOKENS = 0x7FFFFFFF
+_DONE = int(Outcome.DONE)  # most requests end so, and enums are slow to compare
 
 
 class Result(NamedTuple):
@@ -122,7 +123,7 @@ class Requests:
         answers: Answers,
     ) -> Result:
         """As `ask`, in the event loop that `answers` belongs to."""
-        waiter = self._ask(channel, type, payload, timeout_s, answers.fd)
+        waiter = self._ask(channel, type, payload, timeout_s, answers.listener)
         if waiter is None:
             import asyncio  # only those who use it pay for its import
 
@@ -131,7 +132,12 @@ class Requests:
         return self._answer(name, timeout_s, waiter.wait())
 
     def _ask(
-        self, channel: int, type: int, payload: bytes, timeout_s: float | None, ready_fd: int = -1
+        self,
+        channel: int,
+        type: int,
+        payload: bytes,
+        timeout_s: float | None,
+        listener: Listener | None = None,
     ) -> Waiter | None:
         """Sends it at once; None: there is no room, or others wait for it already."""
         _check_timeout(timeout_s)
@@ -141,7 +147,7 @@ class Requests:
             if self._backlog:
                 return None
             timeout_ms = None if timeout_s is None else round(timeout_s * 1000)
-            return self._carrier.ask(channel, type, payload, timeout_ms, ready_fd)
+            return self._carrier.ask(channel, type, payload, timeout_ms, listener)
 
     def _answer(
         self, name: str, timeout_s: float | None, answered: tuple[Event, int] | None
@@ -246,6 +252,8 @@ def _not_sent(name: str, timeout_s: float | None) -> BridgeTimeoutError:
 
 
 def _error_of(name: str, timeout_s: float | None, event: Resolved) -> BridgeError | None:
+    if event.outcome == _DONE:
+        return None
     if event.outcome == Outcome.REFUSED:
         known = event.status in Status.__members__.values()
         why = Status(event.status).name.lower().replace("_", " ") if known else "own status"
@@ -258,8 +266,7 @@ def _error_of(name: str, timeout_s: float | None, event: Resolved) -> BridgeErro
         )
     if event.outcome == Outcome.NOT_SENT:
         return _not_sent(name, timeout_s)
-    if event.outcome == Outcome.TIMED_OUT:
-        return BridgeTimeoutError(
-            f"{name}: no result within {timeout_s} s; it may still run", may_run=True
-        )
-    return None
+    assert event.outcome == Outcome.TIMED_OUT, event
+    return BridgeTimeoutError(
+        f"{name}: no result within {timeout_s} s; it may still run", may_run=True
+    )

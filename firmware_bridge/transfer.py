@@ -14,8 +14,17 @@ from pathlib import Path
 
 from firmware_bridge._bulk import Sender
 from firmware_bridge._carrier import Carrier, Inbox
-from firmware_bridge.errors import BridgeError, BridgeTimeoutError, LinkBusyError, TransferError
+from firmware_bridge.errors import (
+    AuthenticationError,
+    BridgeError,
+    BridgeTimeoutError,
+    LinkBusyError,
+    RefusedError,
+    TransferError,
+)
+from firmware_bridge.events import Status
 from firmware_bridge.manifest import SUFFIX, Manifest, load_manifest
+from firmware_bridge.requests import Requests
 
 BULK_CHANNEL = 4
 OFFER, FRAGMENT, REPORT = 0xF1, 0xF2, 0xF3
@@ -24,6 +33,7 @@ Progress = Callable[[int, int], object]
 """Called with the bytes that the device has stored, and with all of them."""
 
 _LOOK_EVERY_S = 0.1
+_LEAVE_S = 2.0
 _REPORTS_KEPT = 64
 
 
@@ -84,8 +94,9 @@ class Transfer:
 class Transfers:
     """Transfers of one link, one at a time, each in the thread that asked for it."""
 
-    def __init__(self, carrier: Carrier) -> None:
+    def __init__(self, carrier: Carrier, requests: Requests) -> None:
         self._carrier = carrier
+        self._requests = requests
         self._busy = threading.Lock()
         self._reports: Inbox | None = None
         self._closed: BridgeError | None = None
@@ -131,12 +142,14 @@ class Transfers:
         resumed_from, stored, moved = -1, -1, time.monotonic()
         sessions = self._sessions
         with self._inbox() as reports:
+            self._ask_leave(manifest)
             while not sender.over:
                 if self._closed is not None:
                     raise self._closed
                 if self._sessions != sessions:
                     sessions = self._sessions
                     sender.restart()
+                    self._ask_leave(manifest)
                 self._send(sender, image, manifest)
                 _hear(sender, reports)
                 now = time.monotonic()
@@ -161,6 +174,27 @@ class Transfers:
             time.monotonic_ns() - started,
             sender.status == TransferStatus.ACTIVE,
         )
+
+    def _ask_leave(self, manifest: Manifest) -> None:
+        """Raises AuthenticationError if the device ignores offers of a host without its key.
+
+        Offers are data, which no device answers that does not believe it; it answers a request of
+        the same type, by the same rule.
+        """
+        carrier = self._carrier
+        if not carrier.open or carrier.authenticated or not carrier.peer["keyed"]:
+            return
+        try:
+            self._requests.ask("transfer", BULK_CHANNEL, OFFER, b"", _LEAVE_S)
+        except RefusedError as refusal:
+            if refusal.status == Status.UNAUTHENTICATED:
+                raise AuthenticationError(
+                    f"{manifest.name} version {manifest.version}: the device takes it only from a "
+                    "host that proves its key, and this link does not; the image that ran before "
+                    "still runs"
+                ) from None
+        except BridgeError:
+            pass  # the session ended; the next one begins here again
 
     def _send(self, sender: Sender, image: bytes, manifest: Manifest) -> None:
         while True:

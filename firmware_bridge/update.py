@@ -140,6 +140,7 @@ def install(
 
     Raises:
         TransferError, UpdateError: what happened; `.old_active` says whether the old image runs.
+        AuthenticationError: the device has a key that this link does not prove; nothing was sent.
         BridgeTimeoutError: no progress; the old image runs.
         OSError, ValueError: the files are not there, or do not belong together.
     """

@@ -48,6 +48,7 @@ cdef dict peer_of(const ec_session *session):
         "body_max": peer.body_max,
         "slot_bytes": peer.slot_bytes,
         "window": peer.window,
+        "keyed": bool(peer.keyed),
         "protocol_min": peer.protocol_min,
         "protocol_max": peer.protocol_max,
         "name": (<const char *>peer.name).decode("utf-8", "replace"),

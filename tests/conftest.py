@@ -12,6 +12,9 @@ from hypothesis import HealthCheck, settings
 from bench import harness
 from edgecore import engines
 
+# Where the package is installed pytest has found the plugin by itself.
+pytest_plugins = ["edgecore.testing"]
+
 # No test asserts a time, on a loaded machine least of all.
 settings.register_profile(
     "timeless", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow]

@@ -4,6 +4,9 @@ Python blocks run top to bottom, one namespace a page, in an empty folder. A lin
 executed there; one that installs must stand in .ci/run, and one that starts `make` must name a
 target. Blocks marked `text`, `toml`, `c` or `json` show output, formats and declarations; TOML and
 JSON must parse.
+
+A page whose blocks name files (`file=test_x.py`) is a tutorial: its files are written and its `sh`
+lines run in their order, in one folder; those of a block marked `fails` must fail.
 """
 
 import json
@@ -16,6 +19,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.link.targets import need_qemu
+
 if sys.version_info >= (3, 11):
     import tomllib
 else:
@@ -24,11 +29,16 @@ else:
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 BLOCK = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```", re.M | re.S)
+MARKED = re.compile(r"^```(\w*)([^\n]*)\n(.*?)^```", re.M | re.S)
 SHOWN_ONLY = {"text", "c"}
 
 
 def blocks(page: Path, *languages: str) -> list[str]:
     return [body for language, body in BLOCK.findall(page.read_text()) if language in languages]
+
+
+def is_tutorial(page: Path) -> bool:
+    return " file=" in page.read_text()
 
 
 def page_id(page: Path) -> str:
@@ -53,7 +63,8 @@ def test_every_block_names_a_language_we_check(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=page_id)
 def test_python_blocks_run(page: Path, tmp_path: Path) -> None:
-    code = "\n".join(blocks(page, "python"))
+    marked = MARKED.findall(page.read_text())
+    code = "\n".join(body for language, mark, body in marked if (language, mark) == ("python", ""))
     if not code:
         return
     environment = {
@@ -93,6 +104,8 @@ def commands(page: Path) -> list[str]:
 
 @pytest.mark.parametrize("page", PAGES, ids=page_id)
 def test_shell_lines_run_or_are_what_ci_runs(page: Path, tmp_path: Path) -> None:
+    if is_tutorial(page):
+        return
     targets = set(re.findall(r"^([.\w/-]+):", (ROOT / "Makefile").read_text(), re.M))
     ci = (ROOT / ".ci/run").read_text()
     scripts = Path(sys.executable).parent
@@ -114,3 +127,24 @@ def test_shell_lines_run_or_are_what_ci_runs(page: Path, tmp_path: Path) -> None
                 line, shell=True, cwd=tmp_path, env=environment, capture_output=True, text=True
             )
             assert done.returncode == 0, f"{page.name}: {line}\n{done.stdout}{done.stderr}"
+
+
+@pytest.mark.parametrize("page", [p for p in PAGES if is_tutorial(p)], ids=page_id)
+def test_tutorial_runs_from_an_empty_folder(page: Path, tmp_path: Path) -> None:
+    need_qemu()
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "PYTEST_ADDOPTS": "-p edgecore.testing -p no:cacheprovider",
+    }
+    for language, mark, body in MARKED.findall(page.read_text()):
+        if language == "python" and mark.startswith(" file="):
+            (tmp_path / mark.removeprefix(" file=")).write_text(body)
+        elif language == "sh":
+            for line in body.splitlines():
+                done = subprocess.run(
+                    line, shell=True, cwd=tmp_path, env=environment, capture_output=True, text=True
+                )
+                passed = done.returncode == 0
+                assert passed != (mark == " fails"), f"{line}\n{done.stdout}{done.stderr}"

@@ -12,6 +12,7 @@ void bind_isa(pybind11::module_& m);
 void bind_nms(pybind11::module_& m);
 void bind_nms_variants(pybind11::module_& m);
 void bind_preprocess(pybind11::module_& m);
+void bind_tracking(pybind11::module_& m);
 
 } // namespace edgecore
 

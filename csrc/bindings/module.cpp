@@ -11,4 +11,5 @@ PYBIND11_MODULE(_native, m) {
     edgecore::bind_nms(m);
     edgecore::bind_nms_variants(m);
     edgecore::bind_preprocess(m);
+    edgecore::bind_tracking(m);
 }

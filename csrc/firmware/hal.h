@@ -70,7 +70,7 @@ typedef struct {
      * hosts cannot read the log lines. */
     const uint8_t* build_id;
 
-    /* Takes up to `capacity` received bytes; returns how many. */
+    /* Takes up to `capacity` received bytes; returns how many: fewer only if no more have come. */
     size_t (*receive)(void* port, uint8_t* data, size_t capacity);
     /* Hands bytes to the line; returns how many it took, the others stay with the caller. */
     size_t (*transmit)(void* port, const uint8_t* data, size_t length);

@@ -39,7 +39,9 @@ ec_accepted ec_carrier_request(ec_carrier* c, uint8_t channel, uint8_t type, con
     ec_accepted answer =
         ec_session_request(&c->session, now, channel, type, payload, length, timeout_ms, token);
     if (answer == EC_ACCEPTED) {
+        c->unanswered++;
         ec_carrier_speak(c, now);
+        ec_carrier_expect(c, now, NULL);
     }
     pthread_mutex_unlock(&c->lock);
     return answer;

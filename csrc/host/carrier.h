@@ -6,13 +6,14 @@
  * microseconds, guards it all.
  *
  *     attach(fd)  ->  the thread reads, answers, repeats; who asks also writes, when the line is
- *                     free, without waking it
- *     events      ->  a waiter (one caller's own answer), an inbox (frames of one message),
- *                     or the mailbox (everything else)
- *     detach()    ->  the descriptor is no longer used, and may be closed */
+ *                     free, without waking it, and who asks again and again also reads while it
+ * waits events      ->  a waiter (one caller's own answer), an inbox (frames of one message), or
+ * the mailbox (everything else) detach()    ->  the descriptor is no longer used, and may be closed
+ */
 
 #include "host/clock.h"
 #include "host/inbox.h"
+#include "host/listener.h"
 #include "host/mailbox.h"
 #include "link/session.h"
 
@@ -29,7 +30,7 @@ typedef struct ec_waiter {
     ec_event event; /* body lies in `body` */
     uint64_t since_us, answered_us;
     uint32_t token; /* of a request; 0: waits for the answer to a ping sent since `since_us` */
-    int ready_fd;   /* an eventfd that becomes readable with the answer, or -1 */
+    ec_listener* listener; /* of the event loop that waits, or NULL: a thread does */
     bool answered;
     uint8_t body[EC_BODY_MAX];
 } ec_waiter;
@@ -50,22 +51,29 @@ typedef struct {
     pthread_mutex_t lock;
     pthread_cond_t mail_came; /* or the line broke, or someone called ec_carrier_wake */
     pthread_cond_t fd_left;
+    pthread_cond_t led_no_more; /* the thread waits for it while callers read the line */
     pthread_t thread;
     ec_mailbox mailboxes[2];
     ec_mailbox* mail; /* being filled; the other one is the taker's */
     ec_inbox* inboxes;
     ec_waiter* waiters;
-    ec_batch* batch; /* or NULL */
+    ec_batch* batch;       /* or NULL */
+    ec_listener* listener; /* whose set has the line, or NULL */
+    ec_listener* taking;   /* whose loop takes what came, or NULL */
     ec_clock clock;
     uint64_t ping_due_us; /* of the clock's next exchange */
     uint32_t burst_left, known_boot;
-    uint64_t sleeping_until_us; /* the thread looks again by itself; 0: it is awake */
+    uint64_t sleeping_until_us; /* the reader looks again by itself; 0: it is awake */
+    uint64_t led_until_us;      /* the line is left to callers until then; 0: it is not */
     uint64_t undelivered;       /* frames that inboxes dropped */
     uint32_t last_token, first_of_batch, table_hash;
+    uint32_t unanswered;     /* requests whose outcome is still to come */
     uint32_t byte_ns;        /* of a serial line, whose kernel buffer is kept short; 0: none */
     int fd, wake_fd, broken; /* broken: errno of the attached line; EPIPE at its end */
     bool running, stopping, fd_in_use, blocked, woken;
+    bool led; /* a caller reads the line */
     size_t out_at, out_length, in_at, in_length;
+    size_t queued; /* the most that the line's kernel buffer can hold */
     uint8_t out[EC_CHUNK], in[EC_CHUNK];
 } ec_carrier;
 
@@ -97,14 +105,21 @@ ec_accepted ec_carrier_request(ec_carrier* carrier, uint8_t channel, uint8_t typ
                                const uint8_t* payload, size_t length, uint32_t timeout_ms,
                                uint32_t token);
 
-/* The same for one caller, who then waits until it is answered and at last leaves. `ready_fd` is as
+/* The same for one caller, who then waits until it is answered and at last leaves. `listener` is as
  * in ec_waiter. */
 ec_accepted ec_carrier_ask(ec_carrier* carrier, ec_waiter* waiter, uint8_t channel, uint8_t type,
                            const uint8_t* payload, size_t length, uint32_t timeout_ms,
-                           int ready_fd);
+                           ec_listener* listener);
 void ec_carrier_ask_ping(ec_carrier* carrier, ec_waiter* waiter, uint16_t size);
 bool ec_carrier_answered(ec_carrier* carrier, ec_waiter* waiter, uint64_t timeout_us);
 void ec_carrier_leave(ec_carrier* carrier, ec_waiter* waiter);
+
+/* For an event loop whose listener's descriptor is readable: takes what came, if the line is left
+ * to it. Some of its waiters may be answered then. */
+void ec_carrier_listen(ec_carrier* carrier, ec_listener* listener);
+
+/* Before a listener is closed. */
+void ec_carrier_forget(ec_carrier* carrier, const ec_listener* listener);
 
 /* Ends all waiters and the batch, unanswered. */
 void ec_carrier_end_waiters(ec_carrier* carrier);

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-static void answer(ec_waiter* waiter, uint64_t now, const ec_event* event) {
+static void answer(ec_carrier* c, ec_waiter* waiter, uint64_t now, const ec_event* event) {
     pthread_mutex_lock(&waiter->lock);
     waiter->event = *event;
     waiter->event.body = waiter->body;
@@ -14,9 +14,13 @@ static void answer(ec_waiter* waiter, uint64_t now, const ec_event* event) {
     }
     waiter->answered_us = now;
     waiter->answered = true;
-    pthread_cond_signal(&waiter->changed);
     pthread_mutex_unlock(&waiter->lock);
-    ec_carrier_signal(waiter->ready_fd);
+    if (waiter->listener == NULL) {
+        pthread_cond_signal(&waiter->changed); /* it cannot be gone: to leave needs the lock */
+    } else if (waiter->listener != c->taking) {
+        ec_listener_ring(waiter->listener);
+    }
+    ec_carrier_invite(c, now, waiter->listener);
 }
 
 static void to_batch(ec_carrier* c, uint64_t now, const ec_event* event) {
@@ -42,7 +46,7 @@ static bool to_caller(ec_carrier* c, uint64_t now, const ec_event* event) {
     }
     for (ec_waiter* waiter = c->waiters; waiter != NULL; waiter = waiter->next) {
         if (waiter->token == event->token && !waiter->answered) {
-            answer(waiter, now, event);
+            answer(c, waiter, now, event);
         }
     }
     return true; /* also when it left without waiting to the end */
@@ -51,7 +55,7 @@ static bool to_caller(ec_carrier* c, uint64_t now, const ec_event* event) {
 static void to_pinging(ec_carrier* c, uint64_t now, const ec_event* event) {
     for (ec_waiter* waiter = c->waiters; waiter != NULL; waiter = waiter->next) {
         if (waiter->token == 0 && !waiter->answered && waiter->since_us <= event->t1) {
-            answer(waiter, now, event);
+            answer(c, waiter, now, event);
         }
     }
 }
@@ -94,6 +98,7 @@ void ec_carrier_collect(ec_carrier* c, uint64_t now) {
             to_inboxes(c, now, &event);
             break;
         case EC_EVENT_OUTCOME:
+            c->unanswered--;
             if (!to_caller(c, now, &event)) {
                 mail(c, &event);
             }

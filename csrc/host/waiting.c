@@ -3,12 +3,13 @@
 #include "host/carrier_parts.h"
 #include "host/monotonic.h"
 
-static void enter(ec_carrier* c, ec_waiter* waiter, uint32_t token, int ready_fd, uint64_t now) {
+static void enter(ec_carrier* c, ec_waiter* waiter, uint32_t token, ec_listener* listener,
+                  uint64_t now) {
     pthread_mutex_init(&waiter->lock, NULL);
     ec_condition_init(&waiter->changed);
     waiter->token = token;
     waiter->since_us = now;
-    waiter->ready_fd = ready_fd;
+    waiter->listener = listener;
     waiter->answered = false;
     waiter->event.kind = EC_EVENT_NONE;
     waiter->next = c->waiters;
@@ -17,18 +18,20 @@ static void enter(ec_carrier* c, ec_waiter* waiter, uint32_t token, int ready_fd
 
 ec_accepted ec_carrier_ask(ec_carrier* c, ec_waiter* waiter, uint8_t channel, uint8_t type,
                            const uint8_t* payload, size_t length, uint32_t timeout_ms,
-                           int ready_fd) {
+                           ec_listener* listener) {
     pthread_mutex_lock(&c->lock);
     uint64_t now = ec_monotonic_us();
     uint32_t token = ++c->last_token | EC_WAITER_TOKENS;
     ec_accepted answer =
         ec_session_request(&c->session, now, channel, type, payload, length, timeout_ms, token);
     if (answer == EC_ACCEPTED) {
-        enter(c, waiter, token, ready_fd, now);
-        if (ready_fd < 0) {
+        enter(c, waiter, token, listener, now);
+        c->unanswered++;
+        if (listener == NULL) {
             ec_carrier_flush(c, now); /* the caller sees to repetitions, see ec_carrier_answered */
         } else {
             ec_carrier_speak(c, now);
+            ec_carrier_expect(c, now, listener);
         }
     }
     pthread_mutex_unlock(&c->lock);
@@ -39,7 +42,7 @@ void ec_carrier_ask_ping(ec_carrier* c, ec_waiter* waiter, uint16_t size) {
     pthread_mutex_lock(&c->lock);
     uint64_t now = ec_monotonic_us();
     ec_session_ping(&c->session, size);
-    enter(c, waiter, 0, -1, now);
+    enter(c, waiter, 0, NULL, now);
     ec_carrier_speak(c, now);
     pthread_mutex_unlock(&c->lock);
 }
@@ -57,8 +60,8 @@ static uint64_t due(ec_carrier* c, uint64_t now) {
 
 /* The thread need not know of a request whose answer comes in time: only a waiter whose request
  * must be repeated wakes it. */
-bool ec_carrier_answered(ec_carrier* c, ec_waiter* waiter, uint64_t timeout_us) {
-    uint64_t now = ec_monotonic_us(), until = now + timeout_us;
+static bool follow(ec_carrier* c, ec_waiter* waiter, uint64_t until) {
+    uint64_t now = ec_monotonic_us();
     uint64_t look = due(c, now);
     pthread_mutex_lock(&waiter->lock);
     while (!waiter->answered && now < until) {
@@ -73,6 +76,12 @@ bool ec_carrier_answered(ec_carrier* c, ec_waiter* waiter, uint64_t timeout_us) 
     bool answered = waiter->answered;
     pthread_mutex_unlock(&waiter->lock);
     return answered;
+}
+
+bool ec_carrier_answered(ec_carrier* c, ec_waiter* waiter, uint64_t timeout_us) {
+    uint64_t until = ec_monotonic_us() + timeout_us;
+    ec_carrier_lead(c, waiter, until);
+    return follow(c, waiter, until);
 }
 
 void ec_carrier_leave(ec_carrier* c, ec_waiter* waiter) {
@@ -95,12 +104,15 @@ void ec_carrier_end_waiters(ec_carrier* c) {
         waiter->answered = true;
         pthread_cond_signal(&waiter->changed);
         pthread_mutex_unlock(&waiter->lock);
-        ec_carrier_signal(waiter->ready_fd);
+        if (waiter->listener != NULL) {
+            ec_listener_ring(waiter->listener);
+        }
     }
     if (c->batch != NULL) {
         c->batch->begun = c->batch->ended = c->batch->count;
         pthread_cond_signal(&c->batch->changed);
     }
+    ec_carrier_look_at(c, 0);
     pthread_mutex_unlock(&c->lock);
 }
 
@@ -114,6 +126,7 @@ void ec_carrier_fill_batch(ec_carrier* c, uint64_t now) {
             break;
         }
         batch->begun++;
+        c->unanswered++;
     }
     if (batch->ended == batch->count) {
         pthread_cond_signal(&batch->changed);
@@ -130,6 +143,7 @@ bool ec_carrier_begin_batch(ec_carrier* c, ec_batch* batch) {
         c->batch = batch;
         ec_carrier_fill_batch(c, now);
         ec_carrier_speak(c, now);
+        ec_carrier_expect(c, now, NULL);
     }
     pthread_mutex_unlock(&c->lock);
     return free;

@@ -60,6 +60,7 @@ static void remember_peer(ec_session* s, const ec_frame* frame) {
     peer->body_max = ec_get_u16(body + AT_BODY_MAX);
     peer->slot_bytes = ec_get_u16(body + AT_SLOT_BYTES);
     peer->window = body[AT_WINDOW];
+    peer->keyed = (body[AT_FLAGS] & EC_HELLO_KEYED) != 0;
     get_text(frame, get_text(frame, AT_TEXT, peer->name), peer->version);
 }
 

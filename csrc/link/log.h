@@ -21,7 +21,7 @@
 
 /* Data on EC_CHANNEL_LOG: build u32, number u32, t_us u64, token u32, then u32 for each argument.
  */
-#define EC_LOG_LINE 0xF9u
+#define EC_LOG_LINE 0xFAu
 #define EC_LOG_LINE_BYTES 20u
 #define EC_LOG_ARGUMENTS 6u
 /* What the session's own log ring must hold at least: one line. */

@@ -15,6 +15,7 @@ enum { ACK_SESSION = 0, ACK_IN_NEXT = 2, ACK_IN_BITS = 4, ACK_OUT_BASE = 8, ACK_
 
 #define RTO_FIRST_US 100000u
 #define RTO_LAST_US 1000000u
+#define DOUBLINGS_MAX 6u
 
 static uint16_t window(const ec_session* s) {
     return s->peer.window != 0 && s->peer.window < s->memory.window ? s->peer.window
@@ -37,6 +38,7 @@ static void sample(ec_session* s, uint64_t now, const ec_slot* slot) {
         stats->rttvar_us = (3 * stats->rttvar_us + off) / 4;
         stats->srtt_us = (7 * stats->srtt_us + rtt) / 8 + 1;
     }
+    s->doublings = 0;
     uint32_t rto = stats->srtt_us + 4 * stats->rttvar_us;
     stats->rto_us = rto < s->config.rto_floor_us ? s->config.rto_floor_us : rto;
     if ((int32_t)(slot->order - s->acked_order) > 0) {
@@ -47,17 +49,23 @@ static void sample(ec_session* s, uint64_t now, const ec_slot* slot) {
 static uint64_t back_off(const ec_session* s, const ec_slot* slot) {
     uint32_t rto = s->stats.rto_us != 0 ? s->stats.rto_us : RTO_FIRST_US;
     rto = rto < s->config.rto_floor_us ? s->config.rto_floor_us : rto;
-    unsigned doublings = slot->tries > 1 ? slot->tries - 1u : 0;
-    uint64_t wait = (uint64_t)rto << (doublings < 6 ? doublings : 6);
+    uint64_t wait = (uint64_t)rto << slot->doublings;
     uint64_t last = RTO_LAST_US > rto ? RTO_LAST_US : rto;
     return wait < last ? wait : last;
 }
 
+/* A wait that was too short is doubled, for later frames also: were it not kept until a sample says
+ * otherwise, a round trip longer than the first wait would never be sampled (RFC 6298, 5.5). */
 static void transmitted(ec_session* s, uint64_t now, ec_slot* slot) {
-    slot->tries = slot->tries < UINT8_MAX ? (uint8_t)(slot->tries + 1) : slot->tries;
-    if (slot->tries > 1) {
-        s->stats.retransmits++;
+    bool again = slot->tries != 0;
+    if (!again) {
+        slot->doublings = s->doublings;
+    } else if (slot->due_us != 0 && slot->doublings < DOUBLINGS_MAX) { /* else: see hasten */
+        slot->doublings++;
+        s->doublings = slot->doublings > s->doublings ? slot->doublings : s->doublings;
     }
+    s->stats.retransmits += again;
+    slot->tries = slot->tries < UINT8_MAX ? (uint8_t)(slot->tries + 1) : slot->tries;
     slot->sent_us = now;
     slot->due_us = now + back_off(s, slot);
     slot->order = ++s->order;

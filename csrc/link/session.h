@@ -106,7 +106,7 @@ typedef struct {
     uint64_t sent_us, due_us, deadline_us;
     uint32_t order, token;
     uint16_t id, length;
-    uint8_t state, channel, type, status, outcome, tries;
+    uint8_t state, channel, type, status, outcome, tries, doublings;
     bool reported;
 } ec_slot;
 
@@ -170,6 +170,7 @@ typedef struct {
     uint32_t boot_id, schema_hash;
     uint16_t body_max, slot_bytes;
     uint8_t protocol_min, protocol_max, window;
+    bool keyed; /* it has a key, whether or not this session is authenticated by it */
     char name[EC_NAME_MAX + 1], version[EC_NAME_MAX + 1];
 } ec_peer;
 
@@ -211,6 +212,7 @@ typedef struct {
     uint8_t data_sequence[EC_CHANNELS], data_expected[EC_CHANNELS];
     uint8_t data_known; /* bit per channel: data_expected holds */
     uint8_t data_gap, resolved, hello_flags;
+    uint8_t doublings; /* of the time-out, since the last sample of it */
     bool open, idle, lease_held, frame_waits, incompatible;
     ec_frame frame;
     uint8_t body[EC_BODY_MAX];

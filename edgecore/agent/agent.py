@@ -1,17 +1,18 @@
 """The agent: frames in, detections judged, alerts out, one sign of life for every finished frame.
 
-The frames are worked on a thread of their own, so that whoever runs the agent stays able to see
-that it hangs, and to end it.
+A pipeline works the frames on threads of its own, so that whoever runs the agent stays able to see
+that it hangs, and to end it. Each result is judged on the engine's thread, which also gives the
+sign of life: an engine that hangs falls silent.
 """
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from edgecore.errors import EdgecoreError, SourceError
+from edgecore.errors import EdgecoreError
+from edgecore.pipeline import Pipeline, PipelineEvent
 
 from .collision import Assessment, CollisionRule, CollisionSettings
 from .events import EventLog
@@ -19,9 +20,8 @@ from .recording import Annotated, Recorder
 from .summary import Tally
 
 if TYPE_CHECKING:
-    from edgecore.detections import Detections
-    from edgecore.detector import Detector
-    from edgecore.frame import Frame
+    from edgecore.pipeline import Governor, Result
+    from edgecore.pipeline.engine_model import Detects
     from edgecore.sources import Source
 
     from .uplink import Uplink
@@ -37,38 +37,48 @@ class Agent:
     Args:
         source: where frames come from; closed at the end of the run.
         detector: finds things in them.
-        events: gets alert, alert_result, link and safe-state changes, stalled, source_error, ...
+        events: gets alert, alert_result, link and safe-state changes, stalled, and those of the
+            pipeline: source_lost, source_back, source_error, engine_error, governor, ...
         uplink: the firmware; None runs without. Closed at the end of the run.
         recorder: gets annotated frames; None records nothing. Closed at the end of the run.
         collision: numbers of the rule.
+        governor: slows the run down by rules; None never does.
+        models: the smaller models of the governor's steps, by name.
     """
 
     def __init__(
         self,
         source: Source,
-        detector: Detector,
+        detector: Detects,
         events: EventLog,
         *,
         uplink: Uplink | None = None,
         recorder: Recorder | None = None,
         collision: CollisionSettings | None = None,
+        governor: Governor | None = None,
+        models: Mapping[str, Detects] | None = None,
     ) -> None:
         self.tally = Tally()
         self.uplink = uplink
         self.source = source
         self.stalled = False
-        self._detector = detector
+        self._pipeline = Pipeline(
+            {"camera": source}, detector, on_event=self._note, governor=governor, models=models
+        )
         self._events = events
         self._recorder = recorder
         self._rule = CollisionRule(collision)
-        self._stopping = threading.Event()
-        self._ended = threading.Event()
         self._why = "the source ended"
         self._asked: str | None = None
         self._failure: str | None = None
         self._source_errors = 0
         self._alerts = 0
         self._alarm_until_ns = 0
+
+    @property
+    def dropped(self) -> int:
+        """Frames that were captured and not judged."""
+        return sum(self._pipeline.dropped["camera"])
 
     def stop(self, why: str) -> None:
         """Ask the run to end after the frame it is at; safe in a signal handler."""
@@ -88,29 +98,26 @@ class Agent:
             alerts are resolved and everything that could be closed is closed.
         """
         self._events.write("run_started", source=self.source.description)
-        worker = threading.Thread(target=self._work, name="edgecore-frames", daemon=True)
         started_s = time.monotonic()
         self.tally.start()
-        worker.start()
-        while not self._ended.wait(TICK_S) and self._asked is None:
+        self._pipeline.start(self._judge)
+        while not self._pipeline.wait(TICK_S) and self._asked is None:
             if duration_s and time.monotonic() - started_s >= duration_s:
                 self.stop("the set time is over")
             self._watch()
             tick()
         self._why = self._asked or self._why
-        self._stopping.set()
-        if not self._ended.wait(TICK_S) and self.source.live:
-            self.source.close()  # the frame thread may be waiting for a camera that is silent
-        self._ended.wait(STALL_S)
-        if not self._ended.is_set():
-            self._failure = self._failure or "the frame thread hangs and was left behind"
+        failure = self._pipeline.failure
+        if failure is not None:
+            known = isinstance(failure, EdgecoreError)
+            self._failure = str(failure) if known else f"{type(failure).__name__}: {failure}"
+        if not self._pipeline.close(STALL_S):
+            self._failure = self._failure or "the engine hangs and was left behind"
         return self._finish()
 
     def _finish(self) -> dict[str, Any]:
-        if self._ended.is_set():
-            self.source.close()
-            if self._recorder is not None:
-                self._recorder.close()
+        if self._recorder is not None:
+            self._recorder.close()
         if self.uplink is not None:
             self.uplink.close()
         if self._events.error is not None:
@@ -125,7 +132,7 @@ class Agent:
             self._failure = self._failure or str(recorder.error)
         return {
             **self.tally.summary(),
-            "dropped": self.source.dropped,
+            "dropped": self.dropped,
             "source": self.source.description,
             "source_errors": self._source_errors,
             **(self.uplink.summary() if self.uplink else no_link(self._alerts)),
@@ -148,54 +155,39 @@ class Agent:
             self.stalled = False
             self._events.write("resumed")
 
-    def _work(self) -> None:
-        try:
-            self._take_frames()
-        except EdgecoreError as error:
-            self._failure = str(error)
-        except Exception as error:
-            self._failure = f"{type(error).__name__}: {error}"
-        finally:
-            self._ended.set()
+    def _note(self, event: PipelineEvent) -> None:
+        """Every event of the pipeline, on any thread."""
+        if event.kind in ("source_error", "source_failed"):
+            self._source_errors += 1
+        if event.kind != "source_ended":
+            facts = {"engine": event.engine, "frame": event.frame_id}
+            known = {name: fact for name, fact in facts.items() if fact is not None}
+            self._events.write(event.kind, reason=event.reason, **known)
 
-    def _take_frames(self) -> None:
-        while not self._stopping.is_set():
-            try:
-                frame = next(self.source)
-            except StopIteration:
-                return
-            except SourceError as error:
-                self._source_errors += 1
-                self._events.write("source_error", reason=str(error))
-                if not self.source.resumable:
-                    raise
-                continue
-            self._take(frame)
-
-    def _take(self, frame: Frame) -> None:
-        found = self._detector.detect(frame)
+    def _judge(self, result: Result) -> None:
+        """One finished frame, on the engine's thread."""
+        frame, found, t_ns = result.frame, result.detections, result.captured_ns
         number = self.tally.frames
-        t_ns = frame.timestamp_ns if frame.timestamp_ns is not None else time.monotonic_ns()
         speed_mps = self.uplink.speed_mps() if self.uplink is not None else None
         view = self._rule.update(
             t_ns, found.xyxy, found.class_name, (frame.width, frame.height), speed_mps
         )
         if view.alert:
-            self._alert(number, t_ns, found, view, speed_mps)
+            self._alert(number, result, view, speed_mps)
         self.tally.frame(found, view.ttc_s, view.danger.value)
         if self.uplink is not None:
             self.uplink.frame_finished(number, len(found), view.ttc_s)
         if self._recorder is not None:
-            self._recorder.add(self._annotated(frame, found, view, speed_mps, t_ns))
+            self._recorder.add(self._annotated(result, view, speed_mps))
 
     def _alert(
         self,
         number: int,
-        t_ns: int,
-        found: Detections,
+        result: Result,
         view: Assessment,
         speed_mps: float | None,
     ) -> None:
+        found, t_ns = result.detections, result.captured_ns
         assert view.lead is not None
         assert view.ttc_s is not None
         self._alerts += 1
@@ -204,7 +196,7 @@ class Agent:
             "alert",
             alert=self._alerts,
             frame=number,
-            label=self.source.label,
+            label=result.label,
             frame_t_ns=t_ns,
             ttc_s=round(view.ttc_s, 3),
             ego_speed_mps=None if speed_mps is None else round(speed_mps, 2),
@@ -219,22 +211,15 @@ class Agent:
                 "alert_result", alert=self._alerts, outcome="not_sent", reason="runs without a link"
             )
 
-    def _annotated(
-        self,
-        frame: Frame,
-        found: Detections,
-        view: Assessment,
-        speed_mps: float | None,
-        t_ns: int,
-    ) -> Annotated:
+    def _annotated(self, result: Result, view: Assessment, speed_mps: float | None) -> Annotated:
         speed = "speed unknown" if speed_mps is None else f"{speed_mps * 3.6:.0f} km/h"
         closing = "" if view.ttc_s is None or view.ttc_s > 9.9 else f"  TTC {view.ttc_s:.1f} s"
-        alarm = t_ns < self._alarm_until_ns
+        alarm = result.captured_ns < self._alarm_until_ns
         return Annotated(
-            frame,
-            found,
-            self.source.label,
-            t_ns,
+            result.frame,
+            result.detections,
+            result.label,
+            result.captured_ns,
             view.lead,
             (speed + closing, *(("COLLISION WARNING",) if alarm else ())),
             alarm,

@@ -39,8 +39,8 @@ def read_table(kind: type[T], table: Mapping[str, Any], *, where: str = "", key:
         key: the table's own name, put before the names of its keys.
 
     Raises:
-        ConfigError: an unknown key, with the nearest known one, or a value that does not fit, with
-            the key, what was expected and what came.
+        ConfigError: an unknown key, with the nearest known one, a key that is missing, or a value
+            that does not fit, with the key, what was expected and what came.
     """
     fields = {field.name: field for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
     hints = get_type_hints(kind, include_extras=True)
@@ -57,10 +57,16 @@ def read_table(kind: type[T], table: Mapping[str, Any], *, where: str = "", key:
             raise ConfigError(f"{where}{full}: unknown key; {hint}")
         if value is not None:
             values[name] = _value(hints[name], value, where, full)
+    for name, field in fields.items():
+        defaults = (field.default, field.default_factory)
+        if name not in values and all(each is dataclasses.MISSING for each in defaults):
+            raise ConfigError(f"{where}{key}.{name}: missing")
     try:
         return kind(**values)
     except ConfigError as error:
         raise ConfigError(f"{where}{error}") from None
+    except ValueError as error:
+        raise ConfigError(f"{where}{key}: {error}") from None
 
 
 def _value(hint: Any, value: Any, where: str, key: str) -> Any:
@@ -74,11 +80,21 @@ def _value(hint: Any, value: Any, where: str, key: str) -> Any:
         if not isinstance(value, Mapping):
             raise ConfigError(f"{where}{key}: expected a table, got {value!r}")
         return read_table(hint, value, where=where, key=key)  # type: ignore[arg-type]
+    if get_origin(hint) is tuple and dataclasses.is_dataclass(get_args(hint)[0]):
+        return _tables(get_args(hint)[0], value, where, key)
     if get_origin(hint) is tuple:
         if not isinstance(value, list | tuple) or not all(isinstance(one, str) for one in value):
             raise ConfigError(f"{where}{key}: expected a list of texts, got {value!r}")
         return tuple(value)
     return _scalar(hint, value, limits, f"{where}{key}")
+
+
+def _tables(kind: Any, value: Any, where: str, key: str) -> tuple[Any, ...]:
+    if not isinstance(value, list | tuple) or not all(isinstance(one, Mapping) for one in value):
+        raise ConfigError(f"{where}{key}: expected a list of tables, got {value!r}")
+    return tuple(
+        read_table(kind, one, where=where, key=f"{key}[{place}]") for place, one in enumerate(value)
+    )
 
 
 def _scalar(kind: type, value: Any, limits: tuple[Any, ...], place: str) -> Any:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from edgecore.errors import ConfigError
+from edgecore.pipeline.governor import Governor, Rule, Step
 
 from .checked import OneOf, Range, read_table
 from .collision import CollisionSettings
@@ -52,6 +53,34 @@ class AlertSettings:
 
 
 @dataclass(frozen=True)
+class GovernorSettings:
+    """When the run is slowed down, and how: see `edgecore.pipeline.Governor`.
+
+    Attributes:
+        rule: tables of `edgecore.pipeline.Rule`; none is no governor.
+        step: tables of `edgecore.pipeline.Step`; `model` is a model file.
+        period_s: from one look at the readings to the next.
+    """
+
+    rule: tuple[Rule, ...] = ()
+    step: tuple[Step, ...] = ()
+    period_s: Annotated[float, Range(0.01, 3600)] = 1.0
+
+    def make(self) -> Governor | None:
+        """The governor, None without rules and steps.
+
+        Raises:
+            ConfigError: what is declared makes no sense together.
+        """
+        if not self.rule and not self.step:
+            return None
+        try:
+            return Governor(self.rule, self.step, period_s=self.period_s)
+        except ValueError as error:
+            raise ConfigError(f"governor: {error}") from None
+
+
+@dataclass(frozen=True)
 class OutputSettings:
     """What is left behind beside events and summary.
 
@@ -70,6 +99,7 @@ class AgentConfig:
         source: as `edgecore.sources.open` takes it.
         model: a model file; None is the embedded road model.
         link: as `firmware_bridge.connect` takes it; `none` runs without firmware.
+        key_file: holds the link's key, mode 0600; with one, only a device that has it is spoken to.
         out: the folder of the results; None makes a new one under `runs/`.
         duration_s: end after so long; 0 is when the source ends.
     """
@@ -77,11 +107,13 @@ class AgentConfig:
     source: str = "synthetic:"
     model: str | None = None
     link: str = "sim:"
+    key_file: str | None = None
     out: str | None = None
     duration_s: Annotated[float, Range(0, 1e7)] = 0.0
     detector: DetectorSettings = field(default_factory=DetectorSettings)
     collision: CollisionSettings = field(default_factory=CollisionSettings)
     alert: AlertSettings = field(default_factory=AlertSettings)
+    governor: GovernorSettings = field(default_factory=GovernorSettings)
     output: OutputSettings = field(default_factory=OutputSettings)
 
 

@@ -24,6 +24,16 @@ OUTCOMES = {
     "unknown": "sent, outcome unknown",
 }
 
+PIPELINE_WORDS = {
+    "source_error": "[yellow]source[/]",
+    "source_failed": "[red]source failed[/]",
+    "source_lost": "[yellow]source lost[/]",
+    "source_back": "[green]source back[/]",
+    "engine_error": "[yellow]engine[/]",
+    "engine_failed": "[red]engine failed[/]",
+    "governor": "[yellow]governor[/]",
+}
+
 
 class Voice(Console):
     """A console that falls silent when nobody reads it any more, or its disk is full.
@@ -122,8 +132,8 @@ class Display:
             return f"[yellow]no frame finished for {record['no_frame_for_s']:.0f} s[/]"
         if kind == "resumed":
             return "frames are coming again"
-        if kind == "source_error":
-            return f"[yellow]source[/]: {escape(record['reason'])}"
+        if kind in PIPELINE_WORDS:
+            return f"{PIPELINE_WORDS[kind]}: {escape(record['reason'])}"
         return ""
 
     def _line(self, agent: Agent) -> str:
@@ -137,7 +147,7 @@ class Display:
             counted(now.objects),
         ]
         if agent.source.live:
-            parts.append(f"{agent.source.dropped} dropped")
+            parts.append(f"{agent.dropped} dropped")
         if agent.uplink is not None:
             view = agent.uplink.view()
             parts.append(f"alerts {view.alerts_acknowledged}/{view.alerts}")
@@ -151,7 +161,7 @@ class Display:
         )
         table.add_column(style="dim")
         table.add_column(min_width=min(44, max(1, self._console.width - 16)))
-        dropped = f", {agent.source.dropped} dropped" if agent.source.live else ""
+        dropped = f", {agent.dropped} dropped" if agent.source.live else ""
         table.add_row(
             "frames", f"{now.frames} in {now.elapsed_s:.1f} s, {now.fps:.1f} fps{dropped}"
         )

@@ -51,10 +51,11 @@ class Uplink:
         url: as `firmware_bridge.connect` takes it.
         settings: level, duration and deadline of the alerts.
         events: gets link_up, link_down, firmware_safe, firmware_active, alert_result.
+        key: the link's, see `firmware_bridge.connect`.
         connect: what makes a link of a url.
 
     Raises:
-        firmware_bridge.BridgeError: there is no firmware at `url` now.
+        firmware_bridge.BridgeError: no firmware at `url` now, or it does not prove the key.
         ValueError: the url makes no sense.
     """
 
@@ -63,6 +64,8 @@ class Uplink:
         url: str,
         settings: AlertSettings,
         events: EventLog,
+        *,
+        key: bytes | None = None,
         connect: Callable[..., fb.Link] = fb.connect,
     ) -> None:
         self._url, self._settings, self._events = url, settings, events
@@ -76,7 +79,7 @@ class Uplink:
         self._state = "connecting"
         self._firmware = ""
         self._closing = False
-        self._link = connect(url, on_state=self._note_link)
+        self._link = connect(url, on_state=self._note_link, key=key)
         self._listeners = [
             threading.Thread(
                 target=self._listen, args=(name,), name=f"edgecore-{name}", daemon=True

@@ -69,8 +69,9 @@ def _group(runs: Sequence[Run], group: str) -> str:
     for key in keys:
         job = "" if key[1] == last else key[1]
         last = key[1]
+        variant = "" if key[2] == "any" else key[2]
         rows.append(
-            f'<tr><td>{escape(job)}</td><td class="variant">{escape(key[2])}</td>'
+            f'<tr><td>{escape(job)}</td><td class="variant">{escape(variant)}</td>'
             f"{_times(runs, key)}</tr>"
         )
     return f"<h2>{escape(group)}</h2><table><tr>{head}</tr>{''.join(rows)}</table>"

@@ -40,7 +40,7 @@ def detect(
     inputs: Annotated[
         list[str],
         typer.Argument(
-            help="Pictures, folders, patterns, videos, or synthetic:", metavar="INPUT..."
+            help="Pictures, folders, patterns, videos, ring:, or synthetic:", metavar="INPUT..."
         ),
     ],
     model: Annotated[

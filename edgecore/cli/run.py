@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from edgecore.cli.key import KeyFile, key_in
 from edgecore.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def run(
         typer.Option(
             "--source",
             "-s",
-            help="Video, pictures, camera, stream, or synthetic:",
+            help="Video, pictures, camera, stream, ring:, or synthetic:",
             metavar="SOURCE",
         ),
     ] = None,
@@ -67,6 +68,7 @@ def run(
             metavar="URL",
         ),
     ] = None,
+    key_file: KeyFile = None,
     out: Annotated[
         str | None,
         typer.Option(
@@ -107,6 +109,7 @@ def run(
             "source": source,
             "model": model,
             "link": link,
+            "key_file": None if key_file is None else str(key_file),
             "out": out,
             "duration_s": duration,
             "detector.engine": engine,
@@ -133,7 +136,13 @@ def run_agent(config: AgentConfig) -> int:
     console = Voice()
     with contextlib.ExitStack() as stack:
         # What is likely to be mistyped comes first; nothing is left on disk when it fails.
-        detector = load_detector(config)
+        detector = load_detector(config, config.model)
+        governor = config.governor.make()
+        smaller = {
+            step.model: load_detector(config, step.model)
+            for step in (governor.steps if governor is not None else ())
+            if step.model is not None
+        }
         epoch_ns = time.monotonic_ns()
         source = open_source(config.source, epoch_ns)
         stack.callback(source.close)
@@ -153,6 +162,8 @@ def run_agent(config: AgentConfig) -> int:
             uplink=uplink,
             recorder=recorder,
             collision=config.collision,
+            governor=governor,
+            models=smaller,
         )
         _introduce(console, config, agent, detector, folder)
         display.follow(agent)
@@ -169,13 +180,13 @@ def run_agent(config: AgentConfig) -> int:
     return 0
 
 
-def load_detector(config: AgentConfig) -> Detector:
-    """The configured model on the configured engine."""
+def load_detector(config: AgentConfig, model: str | None) -> Detector:
+    """A model on the configured engine; None is the embedded one."""
     from edgecore import Detector
 
     settings = config.detector
     return Detector.from_file(
-        config.model,
+        model,
         engine=settings.engine,
         accelerator=settings.accelerator,
         fallback=settings.fallback,
@@ -205,8 +216,9 @@ def open_uplink(config: AgentConfig, epoch_ns: int, events: EventLog) -> Uplink 
     url = config.link
     if url.partition(":")[0] == "sim" and "epoch_ns=" not in url:
         url += ("&" if "?" in url else "?") + f"epoch_ns={epoch_ns}"
+    key = key_in(None if config.key_file is None else Path(config.key_file))
     try:
-        return Uplink(url, config.alert, events)
+        return Uplink(url, config.alert, events, key=key)
     except ValueError as error:
         raise ConfigError(f"link: {error}") from None
 

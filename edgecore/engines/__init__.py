@@ -1,8 +1,8 @@
 """Inference engines: LiteRT and tflite-runtime behind one protocol, found when first asked for."""
 
 import importlib
+import importlib.metadata
 import importlib.util
-import logging
 import os
 import textwrap
 from collections.abc import Sequence
@@ -10,12 +10,31 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from edgecore.engines import accelerator as accelerators
+from edgecore.engines import delegate as delegates
+from edgecore.engines.accelerator import (
+    ABI,
+    LIBRARY_MISSING,
+    MODEL_NOT_TAKEN,
+    Accelerator,
+    parse,
+)
+from edgecore.engines.fallback import first
 from edgecore.engines.interpreter import InterpreterEngine
-from edgecore.engines.protocol import Engine, TensorSpec
+from edgecore.engines.opening import open_first
+from edgecore.engines.protocol import Engine, EngineInfo, TensorSpec
 from edgecore.errors import EngineError, ModelError
 
-__all__ = ["NAMES", "Engine", "TensorSpec", "available", "choose", "load"]
+__all__ = [
+    "NAMES",
+    "Engine",
+    "EngineInfo",
+    "TensorSpec",
+    "available",
+    "choose",
+    "load",
+    "open_first",
+    "version",
+]
 
 NAMES = ("litert", "tflite")
 """Every engine, by falling preference."""
@@ -24,8 +43,6 @@ _MODULES = {"litert": "ai_edge_litert.interpreter", "tflite": "tflite_runtime.in
 _PACKAGES = {"litert": "ai-edge-litert", "tflite": "tflite-runtime"}
 _REASON_LENGTH = 200
 """A runtime says the same of every tensor that it minds; the first of them is enough."""
-
-_log = logging.getLogger(__name__)
 
 
 def available() -> dict[str, str | None]:
@@ -51,6 +68,11 @@ def choose(engine: str = "auto") -> str:
     raise EngineError("; ".join(reasons))
 
 
+def version(engine: str) -> str:
+    """Name and version of an engine that is installed, such as "litert 2.3.0"."""
+    return f"{engine} {importlib.metadata.version(_PACKAGES[engine])}"
+
+
 def load(
     model: str | Path | bytes,
     engine: str = "auto",
@@ -66,7 +88,7 @@ def load(
     Args:
         model: path of a .tflite file, or its bytes.
         engine: "auto", "litert" or "tflite".
-        accelerator: "cpu", "edgetpu", "edgetpu:DEVICE" or "external:/path.so?key=value".
+        accelerator: one of `edgecore.engines.accelerator.SUPPORTED`.
         fallback: further accelerators, tried in turn where the first cannot be had.
         num_threads: CPU threads of the engine, at least 1.
 
@@ -77,41 +99,61 @@ def load(
     """
     if num_threads < 1:
         raise ValueError(f"num_threads must be at least 1, got {num_threads}")
-    choices = (accelerator, *fallback)
-    for choice in choices:
-        accelerators.parse(choice)
+    wanted = {choice: parse(choice) for choice in (accelerator, *fallback)}
     name = choose(engine)
     if not isinstance(model, bytes):
         _check_file(os.fspath(model))
-    refusals: list[str] = []
-    for choice in choices:
-        try:
-            loaded = _open(name, choice, model, num_threads)
-        except EngineError as error:
-            refusals.append(str(error))
-            continue
-        if refusals:
-            _log.warning("running on %s instead: %s", choice, "; ".join(refusals))
-        return loaded
-    raise EngineError("; ".join(refusals))
+    return first(tuple(wanted), lambda choice: _open(name, wanted[choice], model, num_threads))[0]
 
 
-def _open(name: str, accelerator: str, model: str | Path | bytes, num_threads: int) -> Engine:
+def _open(name: str, wanted: Accelerator, model: str | Path | bytes, num_threads: int) -> Engine:
     module = _import(_MODULES[name])
-    delegates = accelerators.load(accelerator, module.load_delegate)
+    if wanted.kind in ("npu", "gpu"):
+        return _open_compiled(name, wanted, model, num_threads, module)
+    delegate = None if wanted.kind == "cpu" else delegates.load(wanted, module.load_delegate)
     source = {"model_content": model} if isinstance(model, bytes) else {"model_path": str(model)}
 
     def create() -> Any:
-        return module.Interpreter(
-            **source, experimental_delegates=delegates or None, num_threads=num_threads
+        interpreter = module.Interpreter(
+            **source,
+            experimental_delegates=None if delegate is None else [delegate],
+            num_threads=num_threads,
         )
+        if delegate is not None and not delegates.takes_part(interpreter):
+            raise RuntimeError("it takes none of its operators")
+        return interpreter
 
     try:
-        return InterpreterEngine(name, accelerator, create)
+        return InterpreterEngine(name, wanted.text, create)
     except (RuntimeError, ValueError, MemoryError) as error:
         text = textwrap.shorten(str(error), _REASON_LENGTH, placeholder=" ...")
-        if delegates:
-            raise EngineError(f"{accelerator}: does not take this model: {text}") from error
+        if delegate is not None:
+            raise wanted.refuse(MODEL_NOT_TAKEN, text) from error
+        raise ModelError(f"{name} refuses the model: {text}") from error
+
+
+def _open_compiled(
+    name: str, wanted: Accelerator, model: str | Path | bytes, num_threads: int, module: ModuleType
+) -> Engine:
+    if name != "litert":
+        raise wanted.refuse(LIBRARY_MISSING, f"expected the engine litert, got {name}")
+    from edgecore.engines import litert_api, vendors
+    from edgecore.engines.compiled import CompiledEngine
+
+    try:
+        package = litert_api.package()
+    except EngineError as error:
+        raise wanted.refuse(ABI, str(error)) from error
+    target = vendors.target(wanted, package, num_threads)
+    content = model if isinstance(model, bytes) else Path(model).read_bytes()
+
+    def create() -> Any:
+        return module.Interpreter(model_content=content, num_threads=num_threads)
+
+    try:
+        return CompiledEngine(wanted, content, target, create)
+    except (RuntimeError, ValueError, MemoryError) as error:
+        text = textwrap.shorten(str(error), _REASON_LENGTH, placeholder=" ...")
         raise ModelError(f"{name} refuses the model: {text}") from error
 
 

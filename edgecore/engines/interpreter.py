@@ -1,54 +1,13 @@
 """The TFLite interpreter of either engine, with its tensor memory used in place."""
 
 from collections.abc import Callable
-from types import TracebackType
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from edgecore.engines.protocol import TensorSpec
+from edgecore.engines.tensor_view import VIEW_ALIVE, TensorView
 from edgecore.errors import EngineError
-
-_VIEW_ALIVE = "a view of a tensor is still alive; leave its `with` block and drop its slices first"
-
-
-class TensorView:
-    """A tensor's memory for the length of a `with` block; the address is taken on entry.
-
-    What the block gets is a view of a view. On exit the outer one is emptied, so that a name
-    still bound to it holds nothing, while a slice made from it keeps the inner one, and with it
-    the interpreter's own reference count, which makes invoke and resize refuse.
-    """
-
-    __slots__ = ("_array", "_name", "_take", "_writeable")
-
-    def __init__(self, take: Callable[[], NDArray[Any]], name: str, writeable: bool) -> None:
-        self._take = take
-        self._name = name
-        self._writeable = writeable
-        self._array: NDArray[Any] | None = None
-
-    def __enter__(self) -> NDArray[Any]:
-        try:
-            array = self._take()[...]
-        except (RuntimeError, ValueError) as error:
-            raise EngineError(f"tensor {self._name!r} has no memory before an invoke") from error
-        if not self._writeable:
-            array.flags.writeable = False
-        self._array = array
-        return array
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        array, self._array = self._array, None
-        if array is not None:
-            emptied: Any = (1, (0,), array.dtype, False, b"")
-            array.__setstate__(emptied)
 
 
 class InterpreterEngine:
@@ -81,7 +40,7 @@ class InterpreterEngine:
         """See `Engine.resize`."""
         self._refuse_while_viewed()
         detail = self._interpreter.get_input_details()[index]
-        _check_shape(index, tuple(int(size) for size in detail["shape_signature"]), shape)
+        check_shape(index, tuple(int(size) for size in detail["shape_signature"]), shape)
         try:
             self._interpreter.resize_tensor_input(detail["index"], shape)
             self._interpreter.allocate_tensors()
@@ -116,26 +75,28 @@ class InterpreterEngine:
 
     def _refuse_while_viewed(self) -> None:
         if not self._interpreter._safe_to_run():
-            raise EngineError(_VIEW_ALIVE)
+            raise EngineError(VIEW_ALIVE)
 
     def _describe(self) -> None:
         inputs = self._interpreter.get_input_details()
         outputs = self._interpreter.get_output_details()
-        self._inputs = tuple(_spec(detail) for detail in inputs)
-        self._outputs = tuple(_spec(detail) for detail in outputs)
+        self._inputs = tuple(spec(detail) for detail in inputs)
+        self._outputs = tuple(spec(detail) for detail in outputs)
         self._input_memory = [self._interpreter.tensor(detail["index"]) for detail in inputs]
         self._output_memory = [self._interpreter.tensor(detail["index"]) for detail in outputs]
         self._shapes_unsettled = True
 
 
-def _check_shape(index: int, signature: tuple[int, ...], shape: tuple[int, ...]) -> None:
+def check_shape(index: int, signature: tuple[int, ...], shape: tuple[int, ...]) -> None:
+    """Raise ValueError unless `shape` differs from `signature` only where that has -1."""
     if len(shape) != len(signature) or min(shape, default=1) < 1:
         raise ValueError(f"input {index} needs {len(signature)} positive dimensions, got {shape}")
     if any(fixed not in (-1, size) for fixed, size in zip(signature, shape, strict=True)):
         raise ValueError(f"input {index} is {signature} where -1 is free, got {shape}")
 
 
-def _spec(detail: dict[str, Any]) -> TensorSpec:
+def spec(detail: dict[str, Any]) -> TensorSpec:
+    """What an interpreter's details say of a tensor."""
     quantization = detail["quantization_parameters"]
     per_tensor = len(quantization["scales"]) == 1
     return TensorSpec(

@@ -1,9 +1,11 @@
 """What the rest of edgecore asks of an inference engine."""
 
+import math
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+import numpy as np
 from numpy.typing import NDArray
 
 
@@ -20,6 +22,31 @@ class TensorSpec:
     dtype: str
     scale: float = 0.0
     zero_point: int = 0
+
+    @property
+    def size_bytes(self) -> int:
+        """Of its elements, without padding."""
+        return math.prod(self.shape) * np.dtype(self.dtype).itemsize
+
+
+@dataclass(frozen=True, slots=True)
+class EngineInfo:
+    """What a model runs on, and how that came about.
+
+    Attributes:
+        engine: name and version, such as "litert 2.3.0".
+        accelerator: in use; a fallback where the first choice could not be had.
+        refused: why each accelerator before it could not be had.
+        num_threads: CPU threads of the engine.
+        threads_ms: where that was chosen by measuring: milliseconds an invoke took by number of
+            threads; else empty.
+    """
+
+    engine: str
+    accelerator: str
+    refused: tuple[str, ...] = ()
+    num_threads: int = 1
+    threads_ms: dict[int, float] = field(default_factory=dict)
 
 
 class Engine(Protocol):

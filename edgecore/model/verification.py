@@ -12,18 +12,26 @@ from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 
-from edgecore.errors import EngineError, ModelError
+from edgecore.engines.accelerator import (
+    CHATTER,
+    DIED,
+    MODEL_NOT_TAKEN,
+    NOTHING_TAKEN,
+    Accelerator,
+    explained,
+    parse,
+)
+from edgecore.errors import EdgecoreError, EngineError, ModelError
 from edgecore.model import graph as graphs
 from edgecore.model.facts import Trial
-from edgecore.model.probe import REFUSED
+from edgecore.model.probe import REFUSED, UNAVAILABLE
 from edgecore.model.reading import read
 
 TIMEOUT_S = 60.0
 
-_METHOD = 2  # part of every cache key; a stricter probe gets another number
+_METHOD = 3  # part of every cache key; a stricter probe gets another number
 _PACKAGES = {"litert": "ai-edge-litert", "tflite": "tflite-runtime"}
 _STAGES = {"": "starting", "load": "loading", "run": "running"}
-_CHATTER = ("INFO:", "WARNING:", "W0000", "I0000")
 
 _passed: dict[str, Trial] = {}
 
@@ -32,17 +40,19 @@ def verify(
     path: str | Path,
     engine: str = "auto",
     *,
+    accelerator: str = "cpu",
     shapes: Mapping[int, tuple[int, ...]] | None = None,
     timeout_s: float = TIMEOUT_S,
 ) -> Trial:
     """Return if `engine` may load the model at `path` into this process.
 
     A content that has passed is remembered, for this process and in the user's cache folder
-    ($XDG_CACHE_HOME/edgecore), so a child is started once a file and engine version.
+    ($XDG_CACHE_HOME/edgecore), so a child is started once a file and engine version; an accelerator
+    may be gone tomorrow, so with one it is started once a process.
 
     Args:
         path: a .tflite file.
-        engine: as `edgecore.engines.load` takes it.
+        engine, accelerator: as `edgecore.engines.load` takes them.
         shapes: of inputs that are to be resized, by index; by default a picture of open size
             gets the size that `read` finds.
         timeout_s: how long the child may take.
@@ -54,6 +64,8 @@ def verify(
         ModelError: no such file, not a model, damaged, refused by the engine, or the child
             died or took too long; the text says which and at what stage.
         EngineError: no such engine here, or the child could not be started.
+        AcceleratorError: the accelerator cannot be had, with the reason; or it does not take the
+            model, or crashed or hung with it.
     """
     from edgecore import engines
 
@@ -66,13 +78,15 @@ def verify(
         digest = hashlib.sha256(data).hexdigest()
     if shapes is None:
         shapes = _open_shapes(path, graph)
-    key = _key(digest, name, shapes)
+    key = _key(digest, name, accelerator, shapes)
     if key not in _passed:
         record = _cache_folder() / key
-        trial = _recorded(record)
+        kept = accelerator == "cpu"
+        trial = _recorded(record) if kept else None
         if trial is None:
-            trial = _try_in_child(path, name, shapes, timeout_s)
-            _store(record, trial)
+            trial = _try_in_child(path, name, parse(accelerator), shapes, timeout_s)
+            if kept:
+                _store(record, trial)
         _passed[key] = trial
     return _passed[key]
 
@@ -88,12 +102,17 @@ def _open_shapes(path: str | Path, graph: graphs.Graph) -> dict[int, tuple[int, 
 
 
 def _try_in_child(
-    path: str | Path, engine: str, shapes: Mapping[int, tuple[int, ...]], timeout_s: float
+    path: str | Path,
+    engine: str,
+    wanted: Accelerator,
+    shapes: Mapping[int, tuple[int, ...]],
+    timeout_s: float,
 ) -> Trial:
     if not sys.executable:
         raise EngineError("an unknown model is tried in a child, and sys.executable is not set")
     resizes = [f"{index}:{','.join(map(str, shape))}" for index, shape in shapes.items()]
-    command = [sys.executable, "-m", "edgecore.model.probe", os.fspath(path), engine, *resizes]
+    command = [sys.executable, "-m", "edgecore.model.probe"]
+    command += [os.fspath(path), engine, wanted.text, *resizes]
     where = os.pathsep.join(entry or os.getcwd() for entry in sys.path)
     try:
         child = subprocess.run(
@@ -106,20 +125,31 @@ def _try_in_child(
         )
     except subprocess.TimeoutExpired as error:
         stage = _stage(_lines(error.stdout))
-        raise ModelError(f"{path}: {stage} it takes {engine} over {timeout_s:g} s") from error
+        raise _death(path, wanted, f"{stage} it takes {engine} over {timeout_s:g} s") from error
     except OSError as error:
         raise EngineError(f"cannot start a child to try {path}: {error}") from error
-    said = _lines(child.stdout)
+    said, errors = _lines(child.stdout), _lines(child.stderr)
     if child.returncode == 0 and said[-2:-1] == ["done"]:
+        if any(NOTHING_TAKEN in line for line in errors):
+            raise explained(
+                wanted.refuse(MODEL_NOT_TAKEN, "it takes none of its operators"), errors
+            )
         return Trial(tuple(float(word) for word in said[-1].split()))
     if child.returncode == REFUSED and "refused" in said:
         raise ModelError(f"{path}: {' '.join(said[said.index('refused') + 1 :])}")
+    if child.returncode == UNAVAILABLE and said[-3:-2] == ["unavailable"]:
+        raise explained(wanted.refuse(*said[-2:]), errors)
     end = f"status {child.returncode}"
     if child.returncode < 0:
         end = signal.Signals(-child.returncode).name
-    errors = [line for line in _lines(child.stderr) if not line.startswith(_CHATTER)]
-    last = f": {errors[-1]}" if errors else ""
-    raise ModelError(f"{path}: {_stage(said)} it crashes {engine} ({end}){last}")
+    worst = [line for line in errors if not line.startswith(CHATTER)]
+    last = f": {worst[-1]}" if worst else ""
+    raise _death(path, wanted, f"{_stage(said)} it crashes {engine} ({end}){last}")
+
+
+def _death(path: str | Path, wanted: Accelerator, text: str) -> EdgecoreError:
+    """On an accelerator it is not the model's fault, which has been tried on the CPU before."""
+    return ModelError(f"{path}: {text}") if wanted.kind == "cpu" else wanted.refuse(DIED, text)
 
 
 def _stage(said: list[str]) -> str:
@@ -131,9 +161,9 @@ def _lines(output: bytes | None) -> list[str]:
     return [line.strip() for line in lines if line.strip()]
 
 
-def _key(digest: str, engine: str, shapes: Mapping[int, tuple[int, ...]]) -> str:
+def _key(digest: str, engine: str, accelerator: str, shapes: Mapping[int, tuple[int, ...]]) -> str:
     version = metadata.version(_PACKAGES[engine])
-    text = json.dumps([_METHOD, digest, engine, version, sorted(shapes.items())])
+    text = json.dumps([_METHOD, digest, engine, version, accelerator, sorted(shapes.items())])
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -24,6 +24,7 @@ class Latest(Source):
         self.description, self.fps, self.length = inner.description, inner.fps, inner.length
         self.notes = inner.notes
         self._inner = inner
+        inner.on_change = lambda change: self.on_change(change)
         self._changed = threading.Condition()
         self._slot: tuple[Frame, str] | None = None
         self._overwritten = 0
@@ -50,6 +51,17 @@ class Latest(Source):
         with self._changed:
             self._error, self._ended = error, True
             self._changed.notify_all()
+
+    @property
+    def direct(self) -> Source:
+        """The inner source, unless this one reads it already; who takes it closes this one."""
+        if self._started:
+            return self
+        return self._inner
+
+    def interrupt(self) -> None:
+        """Pass it on."""
+        self._inner.interrupt()
 
     @property
     def dropped(self) -> int:  # type: ignore[override]
@@ -81,4 +93,5 @@ class Latest(Source):
             if not self._started:
                 self._inner.close()
                 return
+        self._inner.interrupt()
         self._thread.join(timeout=2.0)

@@ -3,11 +3,26 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from edgecore.frame import Frame
+
+
+@dataclass(frozen=True, slots=True)
+class SourceChange:
+    """A live source was lost, or is back.
+
+    Attributes:
+        kind: source_lost, source_back.
+        reason: why it was lost and when it is tried again; how long it was away.
+    """
+
+    kind: Literal["source_lost", "source_back"]
+    reason: str
 
 
 class Source(ABC):
@@ -24,6 +39,7 @@ class Source(ABC):
         fps: nominal frames per second where there is such a thing, else None.
         label: where the frame handed out last came from: a path, or a path and frame number.
         dropped: frames that were captured but never handed out.
+        on_change: is called, on the thread that reads, when a live source is lost or back.
         notes: remarks about what was done to the frames, each said once.
     """
 
@@ -37,6 +53,7 @@ class Source(ABC):
 
     def __init__(self) -> None:
         self.notes: list[str] = []
+        self.on_change: Callable[[SourceChange], None] = lambda _: None
 
     def __iter__(self) -> Source:
         return self
@@ -53,6 +70,14 @@ class Source(ABC):
     @abstractmethod
     def close(self) -> None:
         """Release what the source holds; a second call does nothing."""
+
+    def interrupt(self) -> None:  # noqa: B027  # most sources never wait
+        """Ask a reader in another thread to come back soon; the source then ends."""
+
+    @property
+    def direct(self) -> Source:
+        """The same frames without a slot and a thread of its own, for who has those itself."""
+        return self
 
     def __enter__(self) -> Source:
         return self

@@ -105,6 +105,10 @@ class SyntheticRoad(Source):
             timestamp_ns=self._due_ns(index),
         )
 
+    def interrupt(self) -> None:
+        """End the iteration of a reader that waits for the next frame."""
+        self._stop.set()
+
     def close(self) -> None:
-        """End the iteration, also of a reader that waits for the next frame."""
+        """End the iteration."""
         self._stop.set()

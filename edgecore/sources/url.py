@@ -13,6 +13,9 @@ from edgecore.errors import SourceError
 
 from .source import Source
 
+ENDLESS = frozenset({"rtsp", "rtsps"})
+"""Cameras, which have no end: if one of these streams ends, it was lost."""
+
 NETWORK = frozenset({"rtsp", "rtsps", "rtp", "rtmp", "http", "https", "tcp", "udp", "srt"})
 CAMERA = re.compile(r"/dev/video\d+")
 
@@ -23,8 +26,9 @@ def open(url: str | Path, **options: object) -> Source:
     Args:
         url: a picture or video file, a folder of pictures, a glob pattern (`shots/*.jpg`), a
             camera (`/dev/video0`, `v4l2:/dev/video0?video_size=1280x720`), a stream
-            (`rtsp://...`), or `synthetic:?seed=1&fps=20&duration=10&epoch_ns=0&format=nv12&
-            realtime=0`.
+            (`rtsp://...`), frames that another process shares (`ring:///run/camera.sock`, or
+            `ring:/run/camera.sock?reconnect=0` to end with that process), or
+            `synthetic:?seed=1&fps=20&duration=10&epoch_ns=0&format=nv12&realtime=0`.
         options: the same as after the question mark of `synthetic:`; these win.
 
     Raises:
@@ -38,11 +42,10 @@ def open(url: str | Path, **options: object) -> Source:
         raise SourceError(f"{text}: takes no options, got {', '.join(sorted(options))}")
     if scheme == "v4l2" or CAMERA.fullmatch(text):
         return _camera(text)
+    if scheme == "ring" and ":" in text:
+        return _ring(text)
     if "://" in text and scheme in NETWORK:
-        from .live import Latest
-        from .video import Video
-
-        return Latest(Video(text, live=True))
+        return _stream(text, scheme)
     if scheme == "file" and "://" in text:
         text = urlsplit(text).path
     elif "://" in text:
@@ -105,15 +108,45 @@ def _looks_like_picture(path: Path) -> bool:
         return False
 
 
+def _stream(text: str, scheme: str) -> Source:
+    """A network stream; RTSP comes over TCP where the server can, as UDP is lost without notice."""
+    from .live import Latest
+    from .reconnecting import Reconnecting
+    from .video import Video
+
+    is_camera = scheme in ENDLESS
+    options = {"rtsp_flags": "prefer_tcp", "analyzeduration": "500000"} if is_camera else {}
+
+    def connect() -> Source:
+        return Video(text, live=True, paced=is_camera, options=options)
+
+    return Latest(Reconnecting(connect(), connect, ends=not is_camera))
+
+
 def _camera(text: str) -> Source:
     from .live import Latest
+    from .reconnecting import Reconnecting
     from .video import Video
 
     device, _, query = text.removeprefix("v4l2:").partition("?")
     if not Path(device).exists():
         here = ", ".join(sorted(str(path) for path in Path("/dev").glob("video*"))) or "none"
         raise SourceError(f"{device}: no such camera (cameras on this machine: {here})")
-    return Latest(Video(device, live=True, container_format="v4l2", options=dict(parse_qsl(query))))
+
+    def plug() -> Source:
+        options = dict(parse_qsl(query))
+        return Video(device, live=True, container_format="v4l2", options=options)
+
+    return Latest(Reconnecting(plug(), plug))
+
+
+def _ring(text: str) -> Source:
+    from edgecore.ring import Consumer
+
+    path, _, query = text.removeprefix("ring:").removeprefix("//").partition("?")
+    if query not in {"", "reconnect=0", "reconnect=1"}:
+        raise SourceError(f"{text}: expected ring:PATH or ring:PATH?reconnect=0, got ?{query}")
+    return Consumer(path, reconnect=query != "reconnect=0")
 
 
 def _synthetic(text: str, options: dict[str, object]) -> Source:

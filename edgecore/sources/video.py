@@ -13,6 +13,7 @@ import numpy as np
 from edgecore.errors import SourceError
 
 from .source import Source
+from .stream_clock import StreamClock
 
 if TYPE_CHECKING:
     from edgecore.frame import ColorSpace, Frame, PixelFormat
@@ -52,17 +53,22 @@ BT601_FAMILY = frozenset({2, 4, 5, 6})
 DAMAGED_IN_A_ROW = 100
 """So many packets of a live stream may be damaged one after the other before it is given up."""
 
+ON_TIME_IN_A_ROW = 2
+"""The first picture alone may be slow for another reason: its decoder starts."""
+
 
 class Video(Source):
     """Frames of one video stream.
 
     Timestamps are those of the stream, moved so that the first frame falls on the moment of
-    opening; a camera's or live stream's are the moments of arrival. A damaged packet ends a file;
-    of a live stream it is left out and counted in `dropped`.
+    opening; of a camera or live stream, the moments of capture as `StreamClock` estimates them. A
+    damaged packet ends a file; of a live stream it is left out and counted in `dropped`.
 
     Args:
         url: what FFmpeg is to open.
-        live: stamp by arrival and decode with the least delay.
+        paced: frames come when they are captured; those that piled up while the stream was opened
+            are left out, and counted in `dropped`.
+        live: decode with the least delay, and give up after `timeout_s` without data.
         container_format: FFmpeg's demuxer name where it cannot be guessed (`v4l2`).
         options: the demuxer's options.
         timeout_s: for opening and for each read of a live stream.
@@ -76,13 +82,17 @@ class Video(Source):
         url: str,
         *,
         live: bool = False,
+        paced: bool = False,
         container_format: str | None = None,
         options: dict[str, str] | None = None,
         timeout_s: float = 5.0,
     ) -> None:
         super().__init__()
         self._url = url
-        self._stamp_by_arrival = live
+        self._live = live
+        self._piled_up = paced
+        self._timeout_s = timeout_s
+        self._clock = StreamClock(camera=container_format == "v4l2")
         try:
             self._container: Any = av.open(
                 url,
@@ -91,7 +101,7 @@ class Video(Source):
                 timeout=timeout_s if live else None,
             )
         except (av.error.FFmpegError, OSError, ValueError) as error:
-            raise SourceError(f"{url}: {reason(error)}") from None
+            raise SourceError(f"{url}: {self._reason(error)}") from None
         if not self._container.streams.video:
             self._container.close()
             raise SourceError(f"{url}: expected a video, found none in this file")
@@ -115,6 +125,8 @@ class Video(Source):
             raise StopIteration
         try:
             picture = self._picture()
+            if self._piled_up:
+                picture, self._piled_up = self._on_time(picture), False
         except StopIteration:
             if self._count == 0:
                 raise SourceError(f"{self._url}: no frame could be decoded") from None
@@ -122,8 +134,9 @@ class Video(Source):
         except (av.error.FFmpegError, OSError, ValueError) as error:
             if self._closed:
                 raise StopIteration from None
+            broken = "lost" if self._live else "damaged"
             raise SourceError(
-                f"{self._url}: damaged after frame {self._count}: {reason(error)}"
+                f"{self._url}: {broken} after frame {self._count}: {self._reason(error)}"
             ) from None
         frame = self._frame(picture)
         self.label = f"{self._url}#{self._count}"
@@ -132,7 +145,7 @@ class Video(Source):
 
     def _picture(self) -> Any:
         """The next one; damaged packets of a live stream are left out, as they come and go."""
-        for _ in range(DAMAGED_IN_A_ROW if self._stamp_by_arrival else 0):
+        for _ in range(DAMAGED_IN_A_ROW if self._live else 0):
             try:
                 return next(self._decoded)
             except av.error.InvalidDataError:
@@ -141,10 +154,24 @@ class Video(Source):
                 self._decoded = self._container.decode(self._stream)
         return next(self._decoded)
 
+    def _on_time(self, picture: Any) -> Any:
+        """The first of which it and the one before came no quicker than their times say."""
+        came_ns, on_time = time.monotonic_ns(), 0
+        while on_time < ON_TIME_IN_A_ROW:
+            before, before_ns = picture, came_ns
+            picture, came_ns = self._picture(), time.monotonic_ns()
+            self.dropped += 1
+            if picture.time is None:
+                break
+            if before.time is not None:  # that of the first may be unknown
+                quick = came_ns - before_ns < 0.5e9 * (picture.time - before.time)
+                on_time = 0 if quick else on_time + 1
+        return picture
+
     def _timestamp_ns(self, picture: Any) -> int:
-        if self._stamp_by_arrival:
-            return time.monotonic_ns()
         seconds: float | None = picture.time
+        if self._live:
+            return self._clock.capture_ns(seconds, time.monotonic_ns())
         if seconds is None:
             seconds = (self._first_s or 0.0) + self._count / (self.fps or 25.0)
         if self._first_s is None:
@@ -193,6 +220,11 @@ class Video(Source):
             self.note(f"colour space {int(picture.colorspace)} is read as BT.709")
         full = picture.format.name.startswith("yuvj") or picture.color_range == FULL_RANGE
         return COLORS[matrix, full]
+
+    def _reason(self, error: BaseException) -> str:
+        if isinstance(error, av.error.ExitError | av.error.TimeoutError):
+            return f"no data for {self._timeout_s:g} s"
+        return reason(error)
 
     def close(self) -> None:
         """Close the file or stream."""

@@ -29,6 +29,7 @@ class Truth(NamedTuple):
         distance_m: from the camera to the object's nearest end, along the road.
         is_lead: whether it is the vehicle ahead in our lane.
         visible: share of its pixels within the picture that nothing hides.
+        number: its place among what was put into the scene, the same in every picture of a drive.
     """
 
     class_name: str
@@ -36,6 +37,7 @@ class Truth(NamedTuple):
     distance_m: float
     is_lead: bool
     visible: float
+    number: int
 
 
 class Placed(NamedTuple):
@@ -94,21 +96,26 @@ class Place:
         camera = camera or self.camera
         canvas = Canvas(camera, self.weather.haze_color)
         self._draw_backdrop(canvas, view)
-        ahead = [one for one in placed if one.z_m < FARTHEST_M and one.z_m + one.model.length_m > 1]
-        ahead.sort(key=lambda one: -one.z_m)
+        ahead = [
+            number
+            for number, one in enumerate(placed)
+            if one.z_m < FARTHEST_M and one.z_m + one.model.length_m > 1
+        ]
+        ahead.sort(key=lambda number: -placed[number].z_m)
         corners, textures, owners, haze = [], [], [], []
-        for number, one in enumerate(ahead, 1):
+        for number in ahead:
+            one = placed[number]
             faces = one.model.braking_faces if one.braking else one.model.faces
             corners.append(self._in_camera_axes(one, faces, view, camera))
             textures += [face.texture for face in faces]
-            owner = number if one.model.class_name else SCENERY
+            owner = number + 1 if one.model.class_name else SCENERY
             owners += [NOBODY] + [owner] * (len(faces) - 1)
             share = 1 - float(np.exp(-self.weather.haze_per_m * max(one.z_m, 0)))
             haze += [share] * len(faces)
         truths = []
         if ahead:
             bounds, drawn = canvas.draw(Faces(np.concatenate(corners), textures, owners, haze))
-            truths = _truths(canvas, ahead, np.array(owners), bounds, drawn)
+            truths = _truths(canvas, placed, np.array(owners), bounds, drawn)
         start = noise_row % 64 * camera.width * 4
         flat = canvas.pixels.view(np.uint8).ravel()
         flat += self._noise[start : start + flat.size]
@@ -144,7 +151,7 @@ class Place:
 
 def _truths(
     canvas: Canvas,
-    ahead: Sequence[Placed],
+    placed: Sequence[Placed],
     owners: npt.NDArray[np.int64],
     bounds: FloatArray,
     drawn: dict[int, int],
@@ -152,7 +159,7 @@ def _truths(
     """The objects in sight, nearest first."""
     truths = []
     size = floats([canvas.camera.width, canvas.camera.height])
-    for owner in sorted(drawn, reverse=True):
+    for owner in sorted(drawn, key=lambda owner: placed[owner - 1].z_m):
         own = bounds[owners == owner]
         x0, y0 = np.maximum(np.nanmin(own[:, :2], axis=0), 0).tolist()
         x1, y1 = np.minimum(np.nanmax(own[:, 2:], axis=0), size).tolist()
@@ -161,8 +168,8 @@ def _truths(
         part = canvas.owners[int(y0) : int(y1) + 1, int(x0) : int(x1) + 1]
         visible = np.count_nonzero(part == owner) / drawn[owner]
         if visible >= LEAST_VISIBLE:
-            one = ahead[owner - 1]
+            one = placed[owner - 1]
             near = max(one.z_m, 0.0)
             box = (x0, y0, x1, y1)
-            truths.append(Truth(one.model.class_name, box, near, one.is_lead, visible))
+            truths.append(Truth(one.model.class_name, box, near, one.is_lead, visible, owner - 1))
     return truths

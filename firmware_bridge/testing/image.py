@@ -1,17 +1,23 @@
-"""Builds a port's image from the C sources, once for each version of them and of the compiler."""
+"""Builds a port's image from the C sources, once for each version of them and of the compiler.
+
+``python -m firmware_bridge.testing.image MACHINE OUT --sources DIR`` builds one from sources of
+one's own: a copy of `sources()` with changes in it.
+"""
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from firmware_bridge.errors import BridgeConnectionError
-from firmware_bridge.testing.ports import FirmwarePort, sources
+from firmware_bridge.testing.ports import FirmwarePort, machines, sources
 
 PACKAGES = {
     "qemu-system-arm": "qemu-system-arm",
@@ -42,27 +48,30 @@ def program(name: str) -> str:
     return found
 
 
-def build(port: FirmwarePort, *flags: str, memory: str = "memory.ld") -> Path:
+def build(
+    port: FirmwarePort, root: Path | None = None, *flags: str, memory: str = "memory.ld"
+) -> Path:
     """The port's image, from the cache if it was built before.
 
     Args:
-        port: which.
+        port: for which machine.
+        root: the C sources; None: those of this package.
         flags: more of the compiler's.
         memory: the port's linker script.
 
     Raises:
         BridgeConnectionError: there is no compiler, or it failed; the text holds what it said.
     """
-    root = sources()
+    root = root or sources()
     folders = [root / "link", root / "firmware" / "core"]
     folders += [root / "firmware" / "port" / part for part in port.parts]
     units = sorted(path for folder in folders for path in folder.glob("*.c"))
-    return link(port, units, ["--specs=nano.specs", *flags], memory=memory)
+    return link(port, units, ["--specs=nano.specs", *flags], root, memory=memory)
 
 
 def build_loaded(port: FirmwarePort, *flags: str) -> Path:
     """An image for a slot of the port's flash; what is sent is its `flash_content`."""
-    return build(port, "-DEC_MPS2_IS_LOADED", *flags, memory="memory_loaded.ld")
+    return build(port, None, "-DEC_MPS2_IS_LOADED", *flags, memory="memory_loaded.ld")
 
 
 def flash_content(image: Path) -> bytes:
@@ -74,22 +83,28 @@ def flash_content(image: Path) -> bytes:
 
 
 def link(
-    port: FirmwarePort, units: Sequence[Path], flags: Sequence[str], *, memory: str = "memory.ld"
+    port: FirmwarePort,
+    units: Sequence[Path],
+    flags: Sequence[str],
+    root: Path | None = None,
+    *,
+    memory: str = "memory.ld",
 ) -> Path:
     """An image of these files for the port's machine; as `build`, which see."""
     compiler = program("arm-none-eabi-gcc")
-    all_ports = sources() / "firmware" / "port"
+    root = root or sources()
+    all_ports = root / "firmware" / "port"
     script = ["-T", str(all_ports / port.name / memory), "-L", str(all_ports / "cortexm")]
-    names = f"-fmacro-prefix-map={sources()}/="  # of files, in log lines: wherever they lie
+    names = f"-fmacro-prefix-map={root}/="  # of files, in log lines: wherever they lie
     arguments = [*_FLAGS, *port.flags, *flags, names, *script]
-    image = _cache() / f"{port.machine}-{_key(compiler, arguments, units)}.elf"
+    image = _cache() / f"{port.machine}-{_key(compiler, arguments, units, root)}.elf"
     if image.exists():
         return image
     image.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=image.parent, prefix="building-") as folder:
         made = Path(folder) / "image.elf"
         done = subprocess.run(
-            [compiler, *arguments, "-I", sources(), *units, "-o", made],
+            [compiler, *arguments, "-I", root, *units, "-o", made],
             capture_output=True,
             text=True,
             check=False,
@@ -109,14 +124,37 @@ def _cache() -> Path:
     return Path(base) / "edgecore" / "firmware"
 
 
-def _key(compiler: str, arguments: Sequence[str], units: Sequence[Path]) -> str:
+def _key(compiler: str, arguments: Sequence[str], units: Sequence[Path], root: Path) -> str:
     """Of all that makes the image: the compiler, its arguments, every source and header."""
     version = subprocess.run([compiler, "--version"], capture_output=True, check=True).stdout
     digest = hashlib.sha256(version)
-    root = sources()
     shared = [path for path in root.rglob("*") if path.suffix in {".h", ".inc", ".ld"}]
     for path in sorted({*shared, *units}):
         name = path.relative_to(root) if path.is_relative_to(root) else path
         digest.update(f"\0{name}\0".encode() + path.read_bytes())
     digest.update("\0".join(arguments).replace(str(root), "").encode())
     return digest.hexdigest()[:16]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Builds an image; returns the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m firmware_bridge.testing.image",
+        description="The firmware's image for a machine under QEMU.",
+    )
+    parser.add_argument("machine", choices=sorted(machines()))
+    parser.add_argument("out", type=Path, help="the ELF file")
+    parser.add_argument(
+        "--sources", type=Path, metavar="DIR", help="a changed copy of the package's C sources"
+    )
+    options = parser.parse_args(arguments)
+    try:
+        shutil.copyfile(build(machines()[options.machine], options.sources), options.out)
+    except (BridgeConnectionError, OSError) as error:
+        print(f"firmware_bridge.testing.image: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

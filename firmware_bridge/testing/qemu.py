@@ -151,8 +151,17 @@ class Machine:
         try:
             return Monitor(self._line)
         except (EOFError, OSError) as error:
-            said = (self._folder / "said").read_text(errors="replace").strip()
-            raise BridgeConnectionError(f"qemu: {said or error}") from error
+            raise BridgeConnectionError(f"qemu: {self.said.strip() or error}") from error
+
+    @property
+    def said(self) -> str:
+        """What QEMU wrote on its console."""
+        return (self._folder / "said").read_text(errors="replace")
+
+    @property
+    def running(self) -> bool:
+        """Whether QEMU is there; the machine may stand still."""
+        return self._process.poll() is None
 
     def execute(self, command: str, **arguments: Any) -> Any:
         """A command of QEMU's machine protocol (QMP), and what it returns."""

@@ -2,7 +2,8 @@
 
 enum { SLOT_BYTES = 32, RING_BYTES = 96, LOG_BYTES = 100 };
 
-void end_open(end* self, ec_role role, uint8_t window) {
+void end_open(end* self, ec_role role, uint8_t window, bool keyed) {
+    static const uint8_t open_types[] = {0x70};
     memset(self, 0, sizeof *self);
     self->outbound = calloc(window, sizeof(ec_slot));
     self->inbound = calloc(window, sizeof(ec_slot));
@@ -16,7 +17,12 @@ void end_open(end* self, ec_role role, uint8_t window) {
                         .boot_id = role == EC_HOST ? 0x1111u : 0x2222u,
                         .name = "end",
                         .version = "1",
-                        .schema = role == EC_DEVICE ? &ec_messages : NULL};
+                        .schema = role == EC_DEVICE ? &ec_messages : NULL,
+                        .auth = keyed ? &self->auth : NULL};
+    self->auth = (ec_auth){.key = {1, 2, 3},
+                           .required = true,
+                           .open_types = open_types,
+                           .open_count = sizeof open_types};
     self->log_bytes = malloc(LOG_BYTES);
     ec_logger_init(&self->log, self->log_bytes, LOG_BYTES, NULL);
     check(ec_session_init(&self->session, &config, &memory, 0), "the session opens");
@@ -80,6 +86,8 @@ void end_events(end* self, uint64_t now) {
         }
         if (event.kind == EC_EVENT_REQUEST) {
             uint8_t token = event.length > 0 ? event.body[0] : 0;
+            check(!self->peer_is_end || (event.type == 0x70 && sum == token),
+                  "a request is as it was asked");
             if (event.deadline_us == EC_NEVER || event.deadline_us >= now) {
                 self->executions[token]++;
                 self->executed++;

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from firmware_bridge._link import Session
 from firmware_bridge.events import Event, Requested
@@ -22,9 +23,14 @@ def now_us() -> int:
 
 
 class Device:
-    """Answers requests by `answer` (status and payload; None: never); keeps what it executed."""
+    """Answers requests by `answer` (status and payload; None: never); keeps what it executed.
 
-    def __init__(self, path: Path, *, boot_id: int = 5, answer: Answer | None = None) -> None:
+    `key`, `required` and `open_types` are the session's.
+    """
+
+    def __init__(
+        self, path: Path, *, boot_id: int = 5, answer: Answer | None = None, **key: Any
+    ) -> None:
         self.path = path
         self.url = f"unix://{path}"
         self.executed: list[Requested] = []
@@ -35,6 +41,7 @@ class Device:
         self._heard_nothing = threading.Event()
         self.slot_bytes = 64
         self._boot_id = boot_id
+        self.key = key
         self._ending = False
         self._start()
 
@@ -47,6 +54,7 @@ class Device:
             window=8,
             slot_bytes=self.slot_bytes,
             now_us=now_us(),
+            **self.key,
         )
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(str(self.path))

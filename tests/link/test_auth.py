@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import random
 import struct
 
@@ -412,3 +413,18 @@ def test_the_largest_payloads_leave_room_for_the_tag() -> None:
     pair.run(0.1)
     assert bytes(500) in pair.data
     assert pair.refused() == 0
+
+
+def test_nonces_are_drawn_from_key_seed_boot_count_and_role() -> None:
+    seed = bytes(range(100, 132))
+    for device in (False, True):
+        session = Session(device=device, boot_id=0x01020304, key=KEY, seed=seed, now_us=0)
+        for count in range(1, 4):
+            number = 1 if device else count + 1  # a device keeps it until a session opens by it
+            drawn = struct.pack("<IIB", 0x01020304, number, device)
+            code = hmac.digest(KEY, b"edgecore nonce 1" + seed + drawn, "sha256")
+            wire = session.output(count * 10_000_000, 4096)
+            hello = taken_apart(wire)
+            assert hello.kind == HELLO
+            assert nonce_of(hello.payload) == code[:16]
+            session.reopen(count * 10_000_000)

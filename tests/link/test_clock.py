@@ -2,6 +2,7 @@
 
 import random
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -127,3 +128,35 @@ def test_strays_between_good_exchanges_never_add_up():
         error, bound = device.error_ns(line)
         assert error <= bound
         device.burst(line)
+
+
+def test_exchange_that_the_device_held_long_counts_in_its_middle():
+    line = Line()
+    line.begin_burst()
+    line.add(1_000_000, 1_050_100, 3_049_900, 3_000_000)  # 200 us on the line, in 2 s
+    _, bound = line.offset(2_000_000)
+    assert 100_000 <= bound <= 103_000
+
+
+def test_shortest_exchange_of_a_burst_is_kept():
+    line = Line()
+    for trip_us in (1000, 200, 600):
+        line.begin_burst()
+        for took_us in (trip_us, 100):
+            line.add(
+                1_000_000, 1_000_000 + took_us // 2, 1_000_000 + took_us // 2, 1_000_000 + took_us
+            )
+        _, bound = line.offset(1_000_050)
+        assert 50_000 <= bound <= 52_000
+
+
+def test_bound_grows_by_what_the_drift_may_have_been_misjudged_by():
+    line = Line()
+    for second in (0, 100):
+        line.begin_burst()
+        at = second * 1_000_000
+        line.add(at, at + 50_000, at + 50_000, at)  # no time on the line: 1 us of resolution
+    for later_s in (1000, 3000):
+        _, bound = line.offset((100 + later_s) * 1_000_000)
+        # Two ends known to 1 us, 100 s apart, and 1 ppm that crystals wander.
+        assert bound == pytest.approx(1000 + later_s * (20 + 1000), abs=50)

@@ -10,15 +10,16 @@ from firmware_bridge.decoding import KINDS, readings
 from firmware_bridge.dissector import lua
 from firmware_bridge.recording import Recorder, Recording
 from firmware_bridge.schema import COMPILED, Schema
-from tests.link import drive
+from tests.link import drive, keyed_drive
+from tests.link.attacker import Channel
 from tests.link.compiling import tool
 from tests.link.test_schema import field, message, table
 
 
-def dissect(folder, recording, schema, *fields):
+def dissect(folder, recording, schema, *fields, sealed=False):
     """Values of these fields, packet by packet, as tshark prints them."""
     script = folder / "edgecore.lua"
-    script.write_text(lua(schema))
+    script.write_text(lua(schema, sealed=sealed))
     wanted = [part for name in fields for part in ("-e", f"edgecore.{name}")]
     done = subprocess.run(
         [
@@ -101,3 +102,39 @@ def test_own_messages_are_dissected_with_scale_arrays_text_and_absent_fields(fol
         ["", "", "", "", "short", ""],
         ["", "", "", "", "cut", ""],
     ]
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["from the HELLOs on", "from its middle on"])
+def test_seals_and_proofs_are_shown_as_what_they_are(folder, late):
+    pair = Channel().open() if late else Channel()
+    acts = [keyed_drive.converse] if late else [keyed_drive.opened, keyed_drive.converse]
+    path = keyed_drive.record(folder / "keyed.pcapng", pair, *acts, authenticated=late)
+    names = ["seal.counter", "seal.tag", "hello.nonce", "hello.proof", "vehicle.speed_mps"]
+    recording = Recording(path)
+    packets = dissect(
+        folder, path, COMPILED, *names, "Alert.level", "error", sealed=recording.sealed
+    )
+    said_by_us = list(readings(recording))
+    assert len(packets) == len(said_by_us) > 5
+    for packet, reading in zip(packets, said_by_us, strict=True):
+        counter, tag, nonce, proof, speed, level, error = packet
+        is_hello = reading.kind == "HELLO"
+        assert (nonce, proof) == (reading.head.get("nonce", ""), reading.head.get("proof", ""))
+        if is_hello:
+            assert (counter, tag) == ("", "")
+        else:
+            assert (int(counter), tag) == (reading.seal.counter, reading.seal.tag.hex())
+        speeds = [f"{each['speed_mps']:g}" for each in reading.records if "speed_mps" in each]
+        assert speed == ",".join(speeds)
+        assert level == ("2" if reading.kind == "REQUEST" else "")
+        assert error == ""
+
+
+def test_frame_too_short_for_a_seal_is_an_error_in_an_authenticated_session(folder):
+    path = folder / "short.pcapng"
+    with Recorder(path, url="test", device={"authenticated": True}) as recorder:
+        recorder.table(COMPILED)
+        recorder.add("from_device", 1, codec.encode(2, 0x41, bytes(11)))
+        recorder.add("from_device", 2, codec.encode(2, 0x41, b""))
+    assert dissect(folder, path, COMPILED, "error", sealed=True) == [["auth"], ["auth"]]
+    assert [reading.error for reading in readings(Recording(path))] == ["auth", "auth"]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.link.compiling import LINK, ROOT, tool
 from tests.link.compiling import program as compiled
 from tests.reference.link_auth import hkdf
 
@@ -113,3 +114,16 @@ def test_texts_that_differ_anywhere_are_not_equal(run):
             other = bytearray(text)
             other[at] ^= bit
             assert run("equal", text, bytes(other)) == "0"
+
+
+@pytest.mark.parametrize("level", ["-O0", "-O2"])
+def test_no_secret_is_left_on_the_stack_or_in_a_session_that_ended(tmp_path, level):
+    program = tmp_path / "wiping"
+    flags = ["-std=c99", "-D_GNU_SOURCE", level, "-Wall", "-Wextra", "-Werror"]
+    flags.append("-Wl,-z,now")  # the dynamic linker saves registers when it binds a function late
+    source = Path(__file__).parent / "wiping.c"
+    subprocess.run(
+        [tool("cc"), *flags, "-I", ROOT / "csrc", "-o", program, source, *LINK], check=True
+    )
+    done = subprocess.run([program], capture_output=True, check=True, text=True)
+    assert done.stdout == ""

@@ -11,7 +11,8 @@ from firmware_bridge.events import Opened, Received, Resolved, Stamps
 from firmware_bridge.recording import Recorder, Recording
 from firmware_bridge.replay import Player
 from firmware_bridge.schema import COMPILED
-from tests.link import drive
+from tests.link import drive, keyed_drive
+from tests.link.attacker import KEY, OTHER_KEY, Channel, put_together, taken_apart
 
 STEP_US = 1000
 
@@ -19,9 +20,9 @@ STEP_US = 1000
 class Stage:
     """A player and a host whose clock began long before."""
 
-    def __init__(self, path):
-        self.player = Player(Recording(path))
-        self.host = Session(device=False, boot_id=77, window=8, slot_bytes=64)
+    def __init__(self, path, *, key=None, host_key=None):
+        self.player = Player(Recording(path), key)
+        self.host = Session(device=False, boot_id=77, window=8, slot_bytes=64, key=host_key)
         self.elapsed_us = 0
         self.events = []
 
@@ -123,6 +124,26 @@ def test_noisy_recording_plays_what_got_through(tmp_path):
     assert any(reading.error == "crc" for reading in readings(Recording(path)))
     stage = Stage(path).run(5)
     assert stage.player.played == len(published(path)) > 0
+
+
+@pytest.mark.parametrize("key", [KEY, None])
+def test_session_with_a_key_is_played_without_its_seals_to_hosts_that_prove_it(tmp_path, key):
+    path = tmp_path / "keyed.pcapng"
+
+    def forge(down, frame):
+        taken = taken_apart(frame)
+        bad = taken._replace(kind=DATA, channel=2, type=0x41)
+        return [frame] if down or taken.kind != DATA else [put_together(bad, bytes(24)), frame]
+
+    acts = (keyed_drive.opened, keyed_drive.converse)
+    keyed_drive.record(path, Channel(), *acts, attack=forge if key else keyed_drive.honest)
+    stage = Stage(path, key=key, host_key=key).run(2)
+    assert stage.host.authenticated == (key is not None)
+    heard = [struct.unpack("<Qf", event.payload)[1] for event in stage.seen(Received)]
+    assert heard == [0, 1, 2, 3, 4]
+    assert stage.alert(1).status == 0
+    if key:
+        assert not Stage(path, key=key, host_key=OTHER_KEY).run(2).host.open
 
 
 def test_recording_without_the_device_is_refused(tmp_path):

@@ -6,6 +6,7 @@ import struct
 import pytest
 
 from firmware_bridge import codec
+from firmware_bridge._link import Session
 from firmware_bridge.events import Outcome
 from tests.link.pair import Pair
 
@@ -63,3 +64,57 @@ def test_wait_follows_the_round_trip():
     stats = pair.host.stats
     assert stats["srtt_us"] == pytest.approx(50_500, abs=10)
     assert stats["srtt_us"] < stats["rto_us"] < stats["srtt_us"] + 100  # it never varied
+
+
+def test_the_wait_is_doubled_six_times_and_then_no_more():
+    pair = Pair().open()
+    patient = {"silence_ms": 60_000, "now_us": pair.now_us}
+    pair.host = Session(device=False, boot_id=8, name="host", **patient)
+    pair.device = Session(device=True, boot_id=101, window=8, slot_bytes=64, **patient)
+    pair.open()
+    for token in range(20):
+        pair.request(b"", token)
+        pair.outcome(token)
+    pair.down.cut = True
+    pair.request(b"", 99)
+    times = [at for at, _ in sent_requests(pair, 4)]
+    gaps = [after - before for before, after in itertools.pairwise(times)]
+    assert gaps[4:9] == [160_000, 320_000, 640_000, 640_000, 640_000]
+
+
+@pytest.mark.parametrize("trip_ms", [100, 150, 400, 900])
+def test_round_trip_beyond_the_first_wait_is_learnt(trip_ms):
+    pair = Pair().open()
+    pair.down.delay_us = pair.up.delay_us = trip_ms * 500
+    for token in range(8):
+        pair.request(b"", token)
+        pair.outcome(token)
+    assert pair.host.stats["srtt_us"] == pytest.approx(trip_ms * 1000, abs=5000)
+    repeated = pair.host.stats["retransmits"]
+    for token in range(8, 28):
+        pair.request(b"", token)
+        pair.outcome(token)
+    pair.run(1)
+    assert pair.host.stats["retransmits"] == repeated
+    assert pair.device.stats["results_sent"] == len(pair.executed) == 28
+
+
+def test_wait_that_was_doubled_is_kept_for_later_requests_until_an_answer_is_timed():
+    pair = Pair().open()
+    for token in range(20):
+        pair.request(b"", token)
+        pair.outcome(token)
+    pair.down.cut = True
+    pair.request(b"", 20)
+    sent_requests(pair, 0.1)  # after 10, 20 and 40 ms again, and next after 80
+    pair.request(b"", 21)
+    times = [at for at, number in sent_requests(pair, 0.3) if number == 21]
+    assert [after - before for before, after in itertools.pairwise(times)] == [80_000, 160_000]
+    pair.down.cut = False
+    pair.outcome(21)
+    pair.request(b"", 22)
+    pair.outcome(22)
+    pair.down.cut = True
+    pair.request(b"", 23)
+    times = [at for at, number in sent_requests(pair, 0.05) if number == 23]
+    assert [after - before for before, after in itertools.pairwise(times)] == [10_000, 20_000]

@@ -569,3 +569,37 @@ def test_any_garbage_leaves_the_session_working(data, seed):
         at += step
     pair.request(b"still", 1)
     assert pair.outcome(1).outcome == Outcome.DONE
+
+
+def test_hello_says_the_limits_of_its_sender():
+    pair = Pair(window=4, slot_bytes=48).open()
+    assert pair.host.peer["body_max"] == pair.device.peer["body_max"] == 512
+    assert (pair.host.peer["window"], pair.host.peer["slot_bytes"]) == (4, 48)
+
+
+def test_clock_exchanges_are_filled_up_with_zeros():
+    pair = Pair().open()
+    pair.request(b"\xff" * 60, 1)
+    pair.outcome(1)
+    pair.host.ping(64)
+    pair.run(0.1)
+    for line, kind, stamps in ((pair.down, 6, 8), (pair.up, 7, 24)):
+        frames = codec.Decoder().feed(bytes(line.written))
+        (body,) = [frame.payload for frame in frames if frame.kind == kind]
+        assert body[stamps:] == bytes(64 - stamps)
+
+
+def test_host_knocks_at_twice_the_wait_each_time_up_to_400_ms():
+    host = Session(device=False, boot_id=7, now_us=0)
+    knocks = [now_us for now_us in range(0, 2_500_000, 1000) if host.output(now_us)]
+    gaps = [after - before for before, after in itertools.pairwise(knocks)]
+    assert gaps[:5] == [50_000, 100_000, 200_000, 400_000, 400_000]
+
+
+def test_time_left_travels_in_milliseconds():
+    pair = Pair().open()
+    pair.request(b"", 1, timeout_ms=60_000)
+    pair.run(0.01)
+    frames = codec.Decoder().feed(bytes(pair.down.written))
+    (left,) = [struct.unpack_from("<H", f.payload, 4)[0] for f in frames if f.kind == 1]
+    assert left in (59_999, 60_000)

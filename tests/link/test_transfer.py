@@ -364,3 +364,53 @@ def test_fragments_are_whole_grains_whatever_is_granted(limits: tuple[int, ...])
             assert offset + count <= limit
             assert count % 32 == 0 or offset + count == length
     assert reached == length
+
+
+def reported(sender: Sender, now_us: int, rtt_us: int, stored: int) -> int:
+    """Sends what there is, and has it reported after a round trip; returns that time."""
+    stamp = b""
+    while (send := sender.next(now_us)) is not None:
+        stamp = send[0][2:4]
+    now_us += rtt_us
+    report = struct.pack("<H2sB3xII", 1, stamp, RECEIVING, stored, stored + 32)
+    assert sender.report(now_us, report)
+    return now_us
+
+
+def test_sender_waits_by_the_round_trip_and_how_it_varies() -> None:
+    sender, now_us, stored = Sender(1, 100_000), 0, 0
+    for rtt_us in [50_000] * 40:
+        now_us = reported(sender, now_us, rtt_us, stored)
+        stored += 32
+    assert sender.due_us == pytest.approx(now_us + 50_000, abs=50)
+    now_us = reported(sender, now_us, 52_000, stored)
+    assert sender.due_us == pytest.approx(now_us + 50_250 + 4 * 500, abs=50)
+
+
+@pytest.mark.parametrize("length", [15, 16, 32, 144, 145])
+def test_report_is_taken_by_its_length_only_if_it_may_have_it(length: int) -> None:
+    sender = Sender(1, 1000)
+    offer = sender.next(0)
+    assert offer is not None
+    report = struct.pack("<H2sB3xII", 1, offer[0][2:4], RECEIVING, 0, 480).ljust(length, b"\0")
+    most = 16 + 4096 // 32 // 8
+    assert sender.report(1000, report[:length]) == (16 <= length <= most)
+
+
+def test_whole_transfer_on_a_clean_line_takes_one_offer() -> None:
+    host = bench(bytes_per_s=92_160)
+    image = image_of(30_000)
+    offers = []
+    publish = host.host.publish
+
+    class Watched:
+        def __getattr__(self, name: str) -> object:
+            return getattr(session, name)
+
+        def publish(self, channel: int, type_: int, body: bytes) -> bool:
+            offers.append(type_) if type_ == OFFER else None
+            return publish(channel, type_, body)
+
+    session, host.host = host.host, Watched()
+    assert host.transfer(image, manifest_of(image, 1)) == DONE
+    assert len(offers) == 1

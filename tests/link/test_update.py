@@ -85,6 +85,11 @@ def test_state_says_what_runs() -> None:
     assert state(host) == (CONFIRMED, 1, 4, 4, 1280)
 
 
+def test_state_says_whether_signatures_can_be_checked() -> None:
+    for flash, verifies in ((Flash(verify=verify, **SMALL), 1), (Flash(**SMALL), 0)):
+        assert Bench(flash).connect().answer(STATE).payload[2] == verifies
+
+
 def test_only_what_was_brought_is_activated_and_only_what_runs_is_confirmed() -> None:
     host = bench()
     assert host.answer(ACTIVATE, b"\1\0").status != 0
@@ -244,3 +249,12 @@ def test_label_with_any_bit_flipped_is_not_believed() -> None:
     for bit in range(8 * 128):
         memory = flipped(content, 2 * size, bit)
         assert Firmware(flash=Flash(verify=verify, memory=memory, **SMALL)).image["version"] == 0
+
+
+def test_room_is_what_a_slot_has_marks_for() -> None:
+    flash = Flash(verify=verify, sector_bytes=256, sectors=26, unit_bytes=32)
+    host = Bench(flash).connect()
+    assert state(host)[-1] == 4 * 256  # behind 128 bytes of label there are 4 units
+    image = random.Random(5).randbytes(4 * 256)
+    host.install(image, 1)
+    assert runs(host, image)

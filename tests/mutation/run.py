@@ -6,9 +6,11 @@ A mutant is compiled into a copy of `firmware_bridge` in build/mutants, and the 
 file run until the first one fails. Ending without an answer (a crash, a loop without end) is
 noticed too. Where the compiler makes the same code of it, it is no mutant. What survives is a
 missing test, or equivalent: then equivalent.txt says why. The exit status is 1 for any other.
+Interrupted, it tells of those that it came to.
 """
 
 import argparse
+import contextlib
 import datetime
 import os
 import random
@@ -44,6 +46,9 @@ NEAREST = {
     "csrc/link/schema.c": ("schema", "session", "core", "firmware"),
     "csrc/link/command.c": ("firmware", "core"),
     "csrc/link/log.c": ("logs", "log_reader"),
+    "csrc/link/auth.c": ("auth", "core", "session"),
+    "csrc/link/h[km]*.c": ("hmac", "auth"),
+    "csrc/link/handshake.c": (*PROTOCOL, "auth"),
     "csrc/link/*.c": PROTOCOL,
     "csrc/host/clock.c": ("clock",),
     "csrc/firmware/core/update.c": TRANSFER,
@@ -152,10 +157,15 @@ def passes(path: Path, near: tuple[str, ...]) -> tuple[bool, str]:
     if child == 0:
         tested(path, near)
     until = time.monotonic() + LIMIT_S
-    while (ended := os.waitpid(child, os.WNOHANG))[0] == 0:
-        if time.monotonic() > until:
-            os.killpg(child, signal.SIGKILL)
-        time.sleep(0.05)
+    try:
+        while (ended := os.waitpid(child, os.WNOHANG))[0] == 0:
+            if time.monotonic() > until:
+                os.killpg(child, signal.SIGKILL)
+            time.sleep(0.05)
+    except KeyboardInterrupt:
+        os.killpg(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        raise
     status = os.waitstatus_to_exitcode(ended[1])
     if status == 0:
         return True, ""
@@ -260,8 +270,9 @@ def main() -> int:
         if not good:
             raise SystemExit(f"without any mutant: {witness}")
     run = Run()
-    for mutant in sampled(files, asked.count, asked.seed):
-        run.add(mutant, files[mutant.path])
+    with contextlib.suppress(KeyboardInterrupt):
+        for mutant in sampled(files, asked.count, asked.seed):
+            run.add(mutant, files[mutant.path])
     print(f"\n{run.table()}")
     for where, before, after in run.survivors:
         print(f"survived: {where}\n- {before}\n+ {after}")
@@ -271,8 +282,9 @@ def main() -> int:
         (ROOT / "docs/proof/mutants.md").write_text(
             "# a mistake in the link's C is noticed\n\n"
             f"`make mutants MUTANTS={asked.count} SEED={asked.seed}`; {harness.machine()}; "
-            f"{datetime.date.today()}. Mutants that compile to the same code are not counted; "
-            "why one is equivalent stands in `tests/mutation/equivalent.txt`.\n\n"
+            f"{datetime.date.today()}; the table says how far this run came. Mutants that compile "
+            "to the same code are not counted; why one is equivalent stands in "
+            "`tests/mutation/equivalent.txt`.\n\n"
             f"{run.table()}\n"
         )
     return 1 if run.survivors else 0

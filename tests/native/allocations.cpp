@@ -1,11 +1,12 @@
-// Once warm, no frame allocates: preprocessing, heads and suppression on every instruction set,
-// with operator new counted.
+// Once warm, no frame allocates: preprocessing, heads, suppression and tracking on every
+// instruction set, with operator new counted.
 #include <cstdlib>
 #include <memory>
 #include <new>
 #include <vector>
 
 #include "native/allocations.h"
+#include "native/drive.h"
 #include "native/head_case.h"
 #include "native/variants.h"
 
@@ -94,6 +95,30 @@ bool variants_allocate_nothing(const char* isa) {
     return nothing_allocated("variants", isa, [&](size_t i) { variants.run(inputs[i]); });
 }
 
+// All tracks at once first, as no later frame can need more.
+bool tracking_allocates_nothing(const char* isa) {
+    std::vector<DrivenFrame> drive(kInputs);
+    SeededDice dice(1);
+    for (size_t i = 0; i < kInputs; ++i) {
+        for (size_t box = 0; box < (i ? 20 * i : 4 * Tracker::kMost); ++box) {
+            const auto x = static_cast<float>(dice.between(0, i ? 2000 : 20));
+            const auto y = static_cast<float>(dice.between(0, 40));
+            drive[i].xyxy.insert(drive[i].xyxy.end(), {x, y, x + 60.0f, y + 60.0f});
+            drive[i].confidence.push_back(static_cast<float>(dice.between(1, 9)) / 10.0f);
+            drive[i].class_id.push_back(0);
+        }
+    }
+    std::vector<int32_t> ids(4 * Tracker::kMost);
+    Tracker tracker({0.5f, 0.1f, 1000000000, 2, true});
+    int64_t t_ns = 0;
+    const auto update = [&](size_t i) {
+        tracker.update(drive[i].detected(), t_ns += 33333333, ids.data());
+    };
+    for (int warm = 0; warm < 3; ++warm)
+        update(0);
+    return nothing_allocated("tracking", isa, update);
+}
+
 } // namespace
 
 } // namespace edgecore
@@ -105,6 +130,7 @@ int main() {
         fine = edgecore::heads_allocate_nothing(isa) && fine;
         fine = edgecore::suppression_allocates_nothing(isa) && fine;
         fine = edgecore::variants_allocate_nothing(isa) && fine;
+        fine = edgecore::tracking_allocates_nothing(isa) && fine;
     });
     return !fine;
 }

@@ -1,6 +1,7 @@
 /* A carrier used from many threads at once, for ThreadSanitizer: askers, a batch, pings, telemetry
- * into inboxes, and a line that is taken away and given back, beside a device that answers. Every
- * request must end exactly once. */
+ * into inboxes, and a line that is taken away and given back, beside a device that answers; then by
+ * one caller alone, who reads the line itself, while others come in between. Every request must end
+ * exactly once. */
 
 #include "host/carrier.h"
 #include "host/monotonic.h"
@@ -16,6 +17,8 @@
 #define ASKERS 3
 #define ASKED 400
 #define BATCH 3000
+#define SELDOM 200
+#define TOTAL (ASKERS * ASKED + BATCH + ASKED + 2 * SELDOM)
 
 EC_STORAGE(storage, 32, 64, 4096, 0, 0);
 
@@ -63,7 +66,7 @@ static void* ask(void* argument) {
     for (int i = 0; i < ASKED;) {
         ec_waiter waiter;
         if (ec_carrier_ask(&carrier, &waiter, 1, 1, (const uint8_t*)"abcd", 4, EC_NO_DEADLINE,
-                           -1) == EC_FULL) {
+                           NULL) == EC_FULL) {
             usleep(50);
             continue;
         }
@@ -75,6 +78,36 @@ static void* ask(void* argument) {
         ec_carrier_leave(&carrier, &waiter);
         i++;
     }
+    return NULL;
+}
+
+/* As an event loop asks, sometimes at once and sometimes later. */
+static void* ask_as_a_loop(void* argument) {
+    ec_listener listener;
+    (void)argument;
+    if (ec_listener_open(&listener) != 0) {
+        return NULL;
+    }
+    for (int i = 0; i < SELDOM;) {
+        ec_waiter waiter;
+        usleep(i % 4 == 0 ? 500 : 0);
+        if (ec_carrier_ask(&carrier, &waiter, 1, 1, (const uint8_t*)"abcd", 4, EC_NO_DEADLINE,
+                           &listener) == EC_FULL) {
+            continue;
+        }
+        while (!ec_carrier_answered(&carrier, &waiter, 0)) {
+            struct pollfd polled = {listener.fd, POLLIN, 0};
+            poll(&polled, 1, -1);
+            ec_carrier_listen(&carrier, &listener);
+        }
+        if (waiter.event.outcome == EC_OUTCOME_DONE) {
+            __atomic_fetch_add(&done, 1, __ATOMIC_RELAXED);
+        }
+        ec_carrier_leave(&carrier, &waiter);
+        i++;
+    }
+    ec_carrier_forget(&carrier, &listener);
+    ec_listener_close(&listener);
     return NULL;
 }
 
@@ -142,6 +175,15 @@ static void* take_mail(void* argument) {
     return NULL;
 }
 
+/* The line goes and comes back; the boot is the same. */
+static void disturb(int times) {
+    for (int i = 0; i < times; i++) {
+        usleep(20000);
+        ec_carrier_detach(&carrier);
+        ec_carrier_attach(&carrier, ends[0], 0);
+    }
+}
+
 int main(void) {
     static storage memory;
     ec_memory given = EC_STORAGE_MEMORY(memory);
@@ -161,20 +203,24 @@ int main(void) {
     pthread_create(&users[ASKERS], NULL, ask_batch, NULL);
     pthread_create(&others[0], NULL, listen_and_ping, NULL);
     pthread_create(&others[1], NULL, take_mail, NULL);
-    for (int i = 0; i < 20; i++) { /* the line goes and comes back; the boot is the same */
-        usleep(20000);
-        ec_carrier_detach(&carrier);
-        ec_carrier_attach(&carrier, ends[0], 0);
-    }
+    disturb(20);
     for (int i = 0; i <= ASKERS; i++) {
         pthread_join(users[i], NULL);
     }
+    pthread_create(&users[0], NULL, ask, NULL);
+    pthread_create(&users[1], NULL, ask_as_a_loop, NULL);
+    disturb(5);
+    pthread_join(users[0], NULL);
+    pthread_join(users[1], NULL);
+    pthread_create(&users[0], NULL, ask_as_a_loop, NULL);
+    disturb(2);
+    pthread_join(users[0], NULL);
     __atomic_store_n(&users_over, 1, __ATOMIC_RELAXED);
     pthread_join(others[0], NULL);
     pthread_join(others[1], NULL);
     ec_carrier_destroy(&carrier);
     __atomic_store_n(&device_over, 1, __ATOMIC_RELAXED);
     pthread_join(device, NULL);
-    printf("%d of %d requests done\n", done, ASKERS * ASKED + BATCH);
-    return done != ASKERS * ASKED + BATCH;
+    printf("%d of %d requests done\n", done, TOTAL);
+    return done != TOTAL;
 }

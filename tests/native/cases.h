@@ -32,6 +32,9 @@ bool suppression_agrees(Dice& dice, int most_boxes, Digest* results = nullptr);
 // Soft, weighted, distance-IoU and rotated suppression.
 bool variants_agree(Dice& dice, int most_boxes, Digest* results = nullptr);
 
+// A drive of up to so many objects, twice through a tracker of its own.
+bool tracking_agrees(Dice& dice, int most_objects, Digest* results = nullptr);
+
 // Calls use(isa) for every set, which is in force meanwhile.
 template <class Use>
 void for_each_set(Use use) {

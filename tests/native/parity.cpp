@@ -56,7 +56,9 @@ int main(int argc, char** argv) {
         failures("suppression", seed, count,
                  [&](Dice& dice) { return suppression_agrees(dice, 3000, &results); }) +
         failures("variants", seed, count,
-                 [&](Dice& dice) { return variants_agree(dice, 200, &results); });
+                 [&](Dice& dice) { return variants_agree(dice, 200, &results); }) +
+        failures("tracking", seed, count,
+                 [&](Dice& dice) { return tracking_agrees(dice, 60, &results); });
     std::FILE* file = std::fopen(argv[3], "w");
     if (!file || std::fprintf(file, "%016" PRIx64 "\n", results.value()) < 0 || std::fclose(file)) {
         std::perror(argv[3]);

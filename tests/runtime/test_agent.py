@@ -140,7 +140,7 @@ def test_hang_is_reported_and_the_run_can_still_be_ended(tmp_path: Path, events:
             agent.stop("enough")
 
     summary = agent.run(tick=tick)
-    assert summary["failure"] == "the frame thread hangs and was left behind"
+    assert summary["failure"] == "the engine hangs and was left behind"
     assert summary["frames"] == 19
     told = diary(tmp_path)
     assert named(told, "stalled")
@@ -318,7 +318,7 @@ def test_firmware_whose_records_are_other_ones_is_listened_to_all_the_same(
         def close(self) -> None:
             pass
 
-    uplink = Uplink("other:", AlertSettings(), events, connect=lambda url, on_state: Other())  # type: ignore[arg-type,return-value]
+    uplink = Uplink("other:", AlertSettings(), events, connect=lambda url, on_state, key: Other())  # type: ignore[arg-type,return-value]
     uplink.close()
     assert uplink.view().telemetry_records == 18
     assert uplink.view().speed_mps is None

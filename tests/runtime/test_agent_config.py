@@ -8,6 +8,7 @@ import pytest
 
 from edgecore.agent.config import AgentConfig, load_config
 from edgecore.errors import ConfigError
+from edgecore.pipeline import Rule, Step
 
 
 def written(folder: Path, text: str) -> Path:
@@ -38,6 +39,17 @@ def test_file_is_read_and_flags_win(tmp_path: Path) -> None:
         vehicles = ["car"]
         [alert]
         level = 3
+        [governor]
+        period_s = 2
+        [[governor.rule]]
+        reading = "temperature_c"
+        above = 80
+        below = 70
+        [[governor.step]]
+        max_fps = 10
+        [[governor.step]]
+        max_fps = 5
+        model = "small.tflite"
         """,
     )
     config = load_config(path, {"source": "other.mp4", "detector.engine": "litert", "model": None})
@@ -48,6 +60,12 @@ def test_file_is_read_and_flags_win(tmp_path: Path) -> None:
     assert config.collision.vehicles == ("car",)
     assert config.alert.level == 3
     assert config.duration_s == 5.0
+    governor = config.governor.make()
+    assert governor is not None
+    assert governor.rules == (Rule("temperature_c", above=80, below=70),)
+    assert governor.steps == (Step(max_fps=10), Step(max_fps=5, model="small.tflite"))
+    assert governor.period_s == 2.0
+    assert load_config(None, {}).governor.make() is None
 
 
 @pytest.mark.parametrize(
@@ -56,6 +74,16 @@ def test_file_is_read_and_flags_win(tmp_path: Path) -> None:
         ("sorce = 'a'", r"sorce: unknown key; did you mean source\?"),
         ("[colision]\nttc_s = 2", r"colision: unknown key; did you mean collision\?"),
         ("[collision]\nttc = 2", r"collision\.ttc: unknown key; did you mean collision\.ttc_s\?"),
+        ("[[governor.rule]]\nreading = 'x'\nabove = 2", r"governor\.rule\[0\]\.below: missing"),
+        (
+            "[[governor.rule]]\nreading = 'x'\nabove = 1\nbelow = 2",
+            r"governor\.rule\[0\]: rule on x: expected below < above, got 2 and 1",
+        ),
+        ("[governor]\nstep = [3]", r"governor\.step: expected a list of tables, got \[3\]"),
+        (
+            "[[governor.step]]\nmax_fp = 3",
+            r"governor\.step\[0\]\.max_fp: unknown key; did you mean",
+        ),
         ("zzz = 1", r"zzz: unknown key; known here: source, model"),
         ("duration_s = 'long'", r"duration_s: expected a number, got 'long'"),
         ("duration_s = -1", r"duration_s: expected a number from 0 to 1e\+07, got -1"),
@@ -87,3 +115,9 @@ def test_missing_file_is_named(tmp_path: Path) -> None:
 def test_flag_out_of_range_is_named() -> None:
     with pytest.raises(ConfigError, match=r"detector\.score_threshold: expected .* got 2"):
         load_config(None, {"detector.score_threshold": 2.0})
+
+
+def test_governor_that_makes_no_sense_together_is_named(tmp_path: Path) -> None:
+    path = written(tmp_path, "[[governor.step]]\nmax_fps = 3")
+    with pytest.raises(ConfigError, match="governor: expected rules and steps, got 0 and 1"):
+        load_config(path, {}).governor.make()

@@ -1,4 +1,5 @@
-"""Frames of other protocols with the same 64-byte payload and a check of its own each.
+"""Frames of other protocols with the same payload.
 
-`encode(payload)` gives one frame as bytes; `decode(stream)` the payloads of all frames of a stream.
+`encode(payload)` gives one frame as bytes; `decode(stream)` the payloads of all frames of a stream;
+CHECK is what tells damaged frames apart, as far as anything does.
 """

@@ -9,6 +9,7 @@ from cobs import cobs
 from crc32c import crc32c
 
 NAME, VERSION = "cobs+crc32c", f"{version('cobs')}, {version('crc32c')}"
+CHECK = "CRC-32C"
 HEADER = bytes((0, 2, 0, 0x40))
 
 

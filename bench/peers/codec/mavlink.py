@@ -8,6 +8,7 @@ import pymavlink
 from pymavlink.dialects.v20 import common
 
 NAME, VERSION = "pymavlink", pymavlink.__version__
+CHECK = "CRC-16"
 
 
 def _ends() -> Any:

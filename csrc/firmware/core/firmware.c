@@ -169,12 +169,12 @@ static void receive(ec_firmware* firmware, uint64_t now_us) {
     uint8_t data[RECEIVE_CHUNK];
     for (unsigned chunk = 0; chunk < RECEIVE_CHUNKS_A_STEP; chunk++) {
         size_t length = hal->receive(hal->port, data, sizeof data);
-        if (length == 0)
-            return;
         for (size_t at = 0; at < length;) {
             at += ec_session_input(&firmware->session, now_us, data + at, length - at);
             handle_events(firmware, now_us);
         }
+        if (length < sizeof data)
+            return;
     }
 }
 

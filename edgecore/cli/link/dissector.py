@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from edgecore.errors import ConfigError
+from edgecore.cli.key import KeyFile, connected
 
 EXAMPLES = """
 [bold]Examples[/]
@@ -26,24 +26,23 @@ def dissector(
             metavar="FILE|URL",
         ),
     ] = None,
+    key_file: KeyFile = None,
 ) -> None:
     """Print a Wireshark dissector in Lua, made from a table of messages.
 
     It reads recordings of `edgecore link record`, which are pcapng files of link type DLT_USER0.
     """
-    import firmware_bridge as fb
     from firmware_bridge.dissector import lua
     from firmware_bridge.recording import Recording
     from firmware_bridge.schema import COMPILED
 
+    sealed = False
     if source is None:
         schema = COMPILED
     elif Path(source).is_file():
-        schema = Recording(Path(source)).schema
+        recording = Recording(Path(source))
+        schema, sealed = recording.schema, recording.sealed
     else:
-        try:
-            with fb.connect(source) as link:
-                schema = link.schema
-        except ValueError as error:
-            raise ConfigError(str(error)) from None
-    print(lua(schema), end="")
+        with connected(source, key_file) as link:
+            schema = link.schema
+    print(lua(schema, sealed=sealed), end="")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from edgecore.errors import ConfigError
+from edgecore.cli.key import KeyFile, connected
 
 from .interruption import interruption
 from .log_table import LogFiles, log_tables
@@ -29,6 +29,8 @@ edgecore link monitor "serial:///dev/ttyACM0?baud=921600"
 
 edgecore link monitor /dev/ttyACM0 --duration 10 > seen.txt
 
+edgecore link monitor /dev/ttyACM0 --key-file /etc/edgecore/link.key
+
 Away from a terminal it prints lines: every change of state, every log line, and once an interval
 the state of the link and one line for each message.
 """
@@ -48,6 +50,7 @@ def monitor(
         typer.Option(min=0.1, max=60, help="Between lines, or over which rates are.", metavar="S"),
     ] = 1.0,
     logs: LogFiles = None,
+    key_file: KeyFile = None,
 ) -> None:
     """Watch a link: its state and counters, each message's rate and last values, log lines.
 
@@ -55,16 +58,10 @@ def monitor(
     """
     from rich.console import Console
 
-    import firmware_bridge as fb
-
     console = Console()
     tables = log_tables(logs)
     changes: deque[StateChange] = deque()
-    try:
-        link = fb.connect(url, on_state=changes.append)
-    except ValueError as error:
-        raise ConfigError(str(error)) from None
-    with link, interruption() as came:
+    with connected(url, key_file, on_state=changes.append) as link, interruption() as came:
         watch = Watch(link, tables)
         view = _Live(console) if console.is_terminal else _Lines()
         with view:
@@ -154,6 +151,10 @@ class Watch:
         """The link in one line."""
         link, stats = self.link, self.link.stats
         words = [link.state, link.state_reason]
+        if link.info.authenticated:
+            words.append("authenticated")
+        elif link.info.keyed:
+            words.append("listening only: the device has a key")
         if stats.srtt_us:
             words.append(f"rtt {stats.srtt_us} us")
         if link.clock.error_ns is not None:

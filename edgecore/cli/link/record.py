@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edgecore.cli.key import KeyFile, connected, key_in
 from edgecore.errors import ConfigError
 
 from .interruption import interruption
@@ -53,11 +54,12 @@ def record(
         typer.Option(help="The same at unix:PATH or tcp:HOST:PORT.", metavar="ADDRESS"),
     ] = None,
     logs: LogFiles = None,
+    key_file: KeyFile = None,
 ) -> None:
     """Record a link until Ctrl-C or the given time.
 
     The device's table of messages is asked for first, over a session of its own, so the file
-    explains itself.
+    explains itself. A key is used to speak with the device and is not written into the file.
     """
     from firmware_bridge.log_table import offered
     from firmware_bridge.recording import Recorder
@@ -70,8 +72,12 @@ def record(
     with ExitStack() as stack:
         came = stack.enter_context(interruption())
         door = _door(stack, pty_link, listen)
-        info, schema = _introduce(url)
-        device = {"name": info.name, "version": info.version}
+        info, schema = _introduce(url, key_file)
+        device = {
+            "name": info.name,
+            "version": info.version,
+            "authenticated": info.authenticated,
+        }
         recorder = stack.enter_context(Recorder(file, url=url, device=device))
         recorder.table(schema)
         for table in (*offered(), *tables):
@@ -80,7 +86,7 @@ def record(
         if between:
             print(door.url, flush=True)
         else:
-            _Host(stack, relay.url, recorder, schema)
+            _Host(stack, relay.url, recorder, schema, key_in(key_file))
         _wait(relay, recorder, came, duration)
     print(f"{recorder.frames} frames: {file}", file=sys.stderr)
     if relay.lost:
@@ -100,26 +106,23 @@ def _door(stack: ExitStack, pty_link: Path | None, listen: str | None) -> Door:
         raise ConfigError(f"{pty_link or listen}: {error}") from None
 
 
-def _introduce(url: str) -> tuple[LinkInfo, Schema]:
-    import firmware_bridge as fb
-
-    try:
-        with fb.connect(url) as link:
-            return link.info, link.schema
-    except ValueError as error:
-        raise ConfigError(str(error)) from None
+def _introduce(url: str, key_file: Path | None) -> tuple[LinkInfo, Schema]:
+    with connected(url, key_file) as link:
+        return link.info, link.schema
 
 
 class _Host:
     """We ourselves, behind the relay; a device that comes back with another table is noted."""
 
-    def __init__(self, stack: ExitStack, url: str, recorder: Recorder, schema: Schema) -> None:
+    def __init__(
+        self, stack: ExitStack, url: str, recorder: Recorder, schema: Schema, key: bytes | None
+    ) -> None:
         import firmware_bridge as fb
 
         self._recorder = recorder
         self._schema = schema
         self._link: Link | None = None  # it tells of its state before it is ours
-        self._link = fb.Link(url, on_state=self._note)
+        self._link = fb.Link(url, on_state=self._note, key=key)
         stack.callback(self._link.close)
 
     def _note(self, change: StateChange) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edgecore.cli.key import KeyFile, connected
 from edgecore.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ UPDATE_EXAMPLES = """
 edgecore link update firmware.bin --url "serial:///dev/ttyACM0?baud=921600"
 
 edgecore link update firmware.bin --url tcp://10.0.0.7:7000 --manifest firmware-7.manifest
+
+edgecore link update firmware.bin --url tcp://10.0.0.7:7000 --key-file link.key
 """
 SIGN_EXAMPLES = """
 [bold]Examples[/]
@@ -39,6 +42,7 @@ def update(
         float,
         typer.Option(min=1, max=3600, metavar="S", help="The longest without progress."),
     ] = 30.0,
+    key_file: KeyFile = None,
 ) -> None:
     """Make a device run another firmware; interrupted at any time, it goes on when called again.
 
@@ -47,7 +51,7 @@ def update(
     """
     import firmware_bridge as fb
 
-    with fb.connect(url) as link:
+    with connected(url, key_file) as link:
         before = fb.update.state(link)
         try:
             installed = _install(link, file, manifest, timeout)

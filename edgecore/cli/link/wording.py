@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from firmware_bridge.decoding import Reading
+    from firmware_bridge.sealing import Seal
 
 _IN_HEX = {"boot_id", "known_boot", "schema_hash"}
 _ARROWS = {"from_device": "<", "to_device": ">", None: "-"}
@@ -32,6 +33,12 @@ def fields_text(fields: dict[str, Any], units: dict[str, str]) -> str:
     )
 
 
+def seal_text(seal: Seal) -> str:
+    """`sealed #12 0123456789abcdef, verified`."""
+    verdict = {True: "verified", False: "not by this key", None: "not verified"}[seal.verified]
+    return f"sealed #{seal.counter} {seal.tag.hex()}, {verdict}"
+
+
 def reading_text(reading: Reading, begin_ns: int | None) -> str:
     """A frame as lines: when, which way, what; one more for each record of a batch."""
     words = [] if reading.t_ns is None else [f"{(reading.t_ns - (begin_ns or 0)) / 1e9:12.6f}"]
@@ -50,11 +57,13 @@ def reading_text(reading: Reading, begin_ns: int | None) -> str:
     elif frame.kind in (0, 1, 2):
         words.append(f"type 0x{frame.type:02x}")
     if reading.error is not None:
-        words.append(f"! {reading.error}: {frame.payload.hex(' ')}")
+        words.append(f"! {reading.error}: {reading.body.hex(' ')}")
     elif len(reading.records) == 1:
         words.append(fields_text(reading.records[0], reading.units))
-    elif not reading.head and not reading.records and frame.payload:
-        words.append(frame.payload.hex(" "))
+    elif not reading.head and not reading.records and reading.body:
+        words.append(reading.body.hex(" "))
+    if reading.seal is not None:
+        words.append(seal_text(reading.seal))
     lines = [" ".join(words)]
     if len(reading.records) > 1:
         lines += [f"    {fields_text(each, reading.units)}" for each in reading.records]

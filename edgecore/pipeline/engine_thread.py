@@ -1,0 +1,205 @@
+"""One engine's threads: one invokes and post-processes; a second one may prepare the next frame."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from edgecore.errors import EngineError, SourceError
+
+from .delivery import Delivery
+from .events import PipelineEvent
+from .feed import Captured
+from .result import Dropped, Result, StageTimes
+from .schedule import Lane, Prepared, Schedule
+
+if TYPE_CHECKING:
+    from edgecore.detections import Detections
+
+    from .engine_model import EngineModel
+
+FAILURES_IN_A_ROW = 3
+"""An engine that failed on so many frames, one after the other, is not used any more."""
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What the threads of all engines share.
+
+    Attributes:
+        model: gives the name of the model to use now.
+        told: gets events.
+        broke: is told an error that ends the pipeline.
+        left: is told when an engine has no more to do.
+    """
+
+    schedule: Schedule
+    delivery: Delivery
+    model: Callable[[], str | None]
+    told: Callable[[PipelineEvent], None]
+    broke: Callable[[Exception], None]
+    left: Callable[[], None]
+
+
+class EngineThread:
+    """Runs one engine, or whichever of its models is to be used.
+
+    Args:
+        lane: its place in the schedule.
+        models: by name; None is the usual one.
+        overlap: prepare the next frame on a thread of its own.
+        around: what it shares with the others.
+    """
+
+    def __init__(
+        self,
+        lane: Lane,
+        models: Mapping[str | None, EngineModel],
+        overlap: bool,
+        around: Surroundings,
+    ) -> None:
+        self._lane = lane
+        self._models = models
+        self._around = around
+        self._failures = 0
+        self._next = self._next_staged if overlap else self._next_captured
+        number = lane.number
+        self._threads = [
+            threading.Thread(target=self._run, name=f"edgecore-engine {number}", daemon=True)
+        ]
+        if overlap:
+            self._threads.append(
+                threading.Thread(
+                    target=self._prepare_frames, name=f"edgecore-prepare {number}", daemon=True
+                )
+            )
+
+    def start(self) -> None:
+        """Work from now on."""
+        for thread in self._threads:
+            thread.start()
+
+    def join(self, timeout_s: float) -> bool:
+        """Whether its threads came back; a caller that is one of them counts as back."""
+        end_s = time.monotonic() + timeout_s
+        others = [each for each in self._threads if each is not threading.current_thread()]
+        for thread in others:
+            if thread.ident is not None:
+                thread.join(max(0.0, end_s - time.monotonic()))
+        return not any(thread.is_alive() for thread in others)
+
+    def _run(self) -> None:
+        try:
+            while (work := self._next()) is not None:
+                self._finish(work)
+        except Exception as error:  # what a callback raised
+            self._around.broke(error)
+        self._around.left()
+
+    def _next_captured(self) -> Prepared | None:
+        captured = self._around.schedule.take(self._lane)
+        if captured is None:
+            return None
+        return Prepared(captured, self._models[self._around.model()])
+
+    def _next_staged(self) -> Prepared | None:
+        return self._around.schedule.take_staged(self._lane)
+
+    def _prepare_frames(self) -> None:
+        schedule = self._around.schedule
+        try:
+            while (captured := schedule.take(self._lane)) is not None:
+                self._prepare(captured)
+        except Exception as error:  # what a callback raised
+            self._around.broke(error)
+        schedule.end(self._lane)
+
+    def _prepare(self, captured: Captured) -> None:
+        model = self._models[self._around.model()]
+        try:
+            tensor, preprocess_ms = model.prepare(captured.frame)
+        except (TypeError, ValueError) as error:
+            self._refuse(captured, error)
+            return
+        prepared = Prepared(captured, model, tensor, preprocess_ms)
+        replaced = self._around.schedule.stage(self._lane, prepared)
+        if replaced is not None:
+            replaced.model.release(replaced.tensor)
+            if replaced.captured.ticket >= 0:
+                self._tell_lost(replaced.captured, replaced.captured.dropped)
+
+    def _finish(self, work: Prepared) -> None:
+        captured = work.captured
+        begun_ns = time.monotonic_ns()
+        try:
+            found = work.model.detect(captured.feed, captured.frame, work.tensor)
+        except (TypeError, ValueError) as error:
+            self._refuse(captured, error)
+        except Exception as error:
+            self._fail(captured, error)
+        else:
+            self._failures = 0
+            result = self._result(work, found, begun_ns)
+            self._around.delivery.put(captured.feed, captured.ticket, result)
+        finally:
+            work.model.release(work.tensor)
+
+    def _result(self, work: Prepared, found: Detections, begun_ns: int) -> Result:
+        captured, timings = work.captured, found.timings
+        if work.preprocess_ms:
+            preprocess_ms = timings.preprocess_ms + work.preprocess_ms
+            timings = found.timings = replace(timings, preprocess_ms=preprocess_ms)
+        return Result(
+            source=captured.feed.name,
+            frame_id=captured.frame_id,
+            frame=captured.frame,
+            label=captured.label,
+            captured_ns=captured.captured_ns,
+            detections=found,
+            times=StageTimes(
+                wait_ms=(begun_ns - captured.arrived_ns) / 1e6 - work.preprocess_ms,
+                preprocess_ms=timings.preprocess_ms,
+                invoke_ms=timings.invoke_ms,
+                postprocess_ms=timings.postprocess_ms,
+                age_ms=(time.monotonic_ns() - captured.born_ns) / 1e6,
+            ),
+            dropped=captured.dropped,
+            engine=self._lane.number,
+            model=work.model.name,
+        )
+
+    def _refuse(self, captured: Captured, error: Exception) -> None:
+        """The frame is of no use, and so is a source that can give no other ones."""
+        feed = captured.feed
+        text = f"{captured.label}: not a frame that can be used: {error}"
+        if feed.source.resumable:
+            self._around.told(
+                PipelineEvent("source_error", text, feed.name, frame_id=captured.frame_id)
+            )
+        else:
+            feed.fail(SourceError(text))
+        self._tell_failed(captured)
+
+    def _fail(self, captured: Captured, error: Exception) -> None:
+        """The engine is to blame."""
+        text = str(error) if isinstance(error, EngineError) else f"{type(error).__name__}: {error}"
+        feed, number = captured.feed, self._lane.number
+        self._failures += 1
+        self._around.told(PipelineEvent("engine_error", text, feed.name, number, captured.frame_id))
+        if self._failures == FAILURES_IN_A_ROW:
+            reason = f"failed on {self._failures} frames, one after the other: {text}"
+            self._around.told(PipelineEvent("engine_failed", reason, engine=number))
+            if not self._around.schedule.fail(self._lane):
+                self._around.broke(EngineError(f"engine {number}: {reason}"))
+        self._tell_failed(captured)
+
+    def _tell_failed(self, captured: Captured) -> None:
+        lost = Dropped(failed=1)
+        captured.feed.lose(lost)
+        self._tell_lost(captured, captured.dropped.plus(lost))
+
+    def _tell_lost(self, captured: Captured, lost: Dropped) -> None:
+        self._around.delivery.put(captured.feed, captured.ticket, lost)

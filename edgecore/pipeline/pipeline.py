@@ -1,0 +1,319 @@
+"""`Pipeline`: sources, engines, schedule and delivery put together."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from edgecore import sources as kinds
+from edgecore.errors import EdgecoreError
+from edgecore.sources import Source
+
+from .delivery import Delivery
+from .engine_model import Detects, DetectsInStages, EngineModel
+from .engine_thread import EngineThread, Surroundings
+from .events import PipelineEvent
+from .feed import Feed
+from .governor_thread import GovernorThread
+from .result import Dropped, Result
+from .schedule import Lane, Schedule
+
+if TYPE_CHECKING:
+    from .governor import Governor
+
+LEFT_BEHIND_S = 2.0
+"""A thread that does not come back within so long hangs, or waits for a silent camera."""
+
+
+class Pipeline:
+    """Frames of several sources through one engine or more, results in the order of each source.
+
+    Iterate over it, with `for` or `async for`, or `start` it with a callback. Of a live source the
+    newest frame wins, and of any other no frame is lost; engines take the ready frames of all
+    sources in turn. It can be run once.
+
+    Args:
+        sources: one source, or several by name; a text is opened as `edgecore.sources.open` does.
+            A single one has the name "source". The pipeline closes them.
+        detectors: one for each engine, with one and the same model. Nothing else may use them.
+        on_event: is called with every event, on the thread where it happens.
+        governor: lowers frame rate or model by rules; None never does.
+        models: smaller models by the names that the governor's steps use, each as `detectors`.
+        overlap: whether the next frame is prepared while this one is invoked; None: where there
+            are more cores than engines.
+
+    Raises:
+        TypeError: something else than sources and detectors.
+        ValueError: no source, no detector, models of another number than the engines, a step of
+            the governor that names no model, or overlap with a detector that has no stages.
+        SourceError: a source given as text cannot be opened.
+    """
+
+    def __init__(
+        self,
+        sources: Source | str | Path | Mapping[str, Source | str | Path],
+        detectors: Detects | DetectsInStages | Sequence[Detects | DetectsInStages],
+        *,
+        on_event: Callable[[PipelineEvent], None] = lambda _: None,
+        governor: Governor | None = None,
+        models: Mapping[str, Detects | DetectsInStages | Sequence[Detects | DetectsInStages]]
+        | None = None,
+        overlap: bool | None = None,
+    ) -> None:
+        usual = _sequence("detectors", detectors)
+        smaller = {name: _sequence(name, each) for name, each in (models or {}).items()}
+        for name, each in smaller.items():
+            if len(each) != len(usual):
+                raise ValueError(
+                    f"models: expected {len(usual)} detectors of {name!r}, one for each engine, "
+                    f"got {len(each)}"
+                )
+        unknown = {step.model for step in governor.steps} - {None, *smaller} if governor else None
+        if unknown:
+            raise ValueError(
+                f"governor: expected steps with models among {sorted(smaller)}, "
+                f"got {sorted(map(str, unknown))}"
+            )
+        by_engine = [
+            {
+                None: EngineModel(None, detector),
+                **{name: EngineModel(name, each[number]) for name, each in smaller.items()},
+            }
+            for number, detector in enumerate(usual)
+        ]
+        every = [model for models in by_engine for model in models.values()]
+        in_stages = all(model.in_stages for model in every)
+        if overlap and not in_stages:
+            raise ValueError("overlap: expected detectors with prepare(), got one without")
+        if overlap is None:
+            overlap = in_stages and len(os.sched_getaffinity(0)) > len(usual)
+        self._on_event = on_event
+        self._changed = threading.Condition()
+        self._feeds = [
+            Feed(name, source, self._changed, self._told) for name, source in _opened(sources)
+        ]
+        lanes = [Lane(number) for number in range(len(usual))]
+        if any(model.recurrent for model in every):
+            for number, feed in enumerate(self._feeds):
+                feed.home = number % len(lanes)
+        self._schedule = Schedule(self._feeds, lanes, self._changed)
+        self._model: str | None = None
+        self._governor = (
+            GovernorThread(governor, self._apply, self._told) if governor is not None else None
+        )
+        note_age = self._governor.note_age if self._governor is not None else lambda _: None
+        self._delivery = Delivery(self._changed, note_age)
+        around = Surroundings(
+            schedule=self._schedule,
+            delivery=self._delivery,
+            model=lambda: self._model,
+            told=self._told,
+            broke=self._break,
+            left=self._leave,
+        )
+        self._engines = [
+            EngineThread(lane, models, overlap, around)
+            for lane, models in zip(lanes, by_engine, strict=True)
+        ]
+        self._working = len(self._engines)
+        self._failure: Exception | None = None
+        self._state = "new"
+
+    @property
+    def dropped(self) -> dict[str, Dropped]:
+        """Frames dropped so far, by source."""
+        with self._changed:
+            return {feed.name: feed.total for feed in self._feeds}
+
+    @property
+    def failure(self) -> Exception | None:
+        """What ended the pipeline: a callback's error, the last engine's, or the first source's.
+
+        None while it runs, and when all sources simply ended. Its attribute `source` names the
+        source it is of.
+        """
+        if self._failure is not None:
+            return self._failure
+        with self._changed:
+            if not all(feed.ended for feed in self._feeds):
+                return None
+            return next((feed.failure for feed in self._feeds if feed.failure), None)
+
+    def wait(self, timeout_s: float) -> bool:
+        """Whether, within so long, the last result came and was fetched or called back with."""
+        return self._delivery.wait(timeout_s)
+
+    def start(self, on_result: Callable[[Result], None] | None = None) -> None:
+        """Begin to work.
+
+        Args:
+            on_result: is called with each result on the thread of an engine, one at a time; what
+                it raises ends the pipeline. None: results are iterated over.
+
+        Raises:
+            RuntimeError: it was started or closed before.
+        """
+        if self._state != "new":
+            raise RuntimeError(f"a pipeline is started once; this one is {self._state}")
+        self._state = "started"
+        self._delivery.on_result = on_result
+        for feed in self._feeds:
+            feed.start()
+        for engine in self._engines:
+            engine.start()
+        if self._governor is not None:
+            self._governor.start()
+
+    def __iter__(self) -> Iterator[Result]:
+        """Results until all sources have ended; then what ended one of them early is raised."""
+        if self._state == "new":
+            self.start()
+        while (result := self._delivery.get()) is not None:
+            yield result
+        self._raise()
+
+    async def __aiter__(self) -> AsyncIterator[Result]:
+        """The same, for asyncio."""
+        loop, ready = asyncio.get_running_loop(), asyncio.Event()
+
+        def wake() -> None:
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(ready.set)
+
+        self._delivery.on_ready = wake
+        if self._state == "new":
+            self.start()
+        while not self._delivery.ended:
+            ready.clear()
+            while (result := self._delivery.get(wait=False)) is not None:
+                yield result
+            if not self._delivery.ended:
+                await ready.wait()
+        self._raise()
+
+    def close(self, timeout_s: float = LEFT_BEHIND_S) -> bool:
+        """End all work; results that nobody fetched are dropped. A second call does nothing more.
+
+        Args:
+            timeout_s: for threads to come back; the others are left behind. One that waits for a
+                silent camera closes it when that speaks, or its reading times out.
+
+        Returns:
+            Whether all engines came back.
+        """
+        self._state = "closed"
+        self._stop()
+        end_s = time.monotonic() + timeout_s
+        back = True
+        for engine in self._engines:
+            back = engine.join(max(0.0, end_s - time.monotonic())) and back
+        for each in (*self._feeds, self._governor):
+            if each is not None:
+                each.join(max(0.0, end_s - time.monotonic()))
+        return back
+
+    def __enter__(self) -> Pipeline:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    async def __aenter__(self) -> Pipeline:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await asyncio.to_thread(self.close)
+
+    def _stop(self) -> None:
+        with self._changed:
+            for feed in self._feeds:
+                feed.close()
+        self._schedule.close()
+        self._delivery.end(discard=True)
+        if self._governor is not None:
+            self._governor.stop()
+
+    def _raise(self) -> None:
+        failure = self.failure
+        if failure is not None and self._state != "closed":
+            raise failure
+
+    def _told(self, event: PipelineEvent) -> None:
+        try:
+            self._on_event(event)
+        except Exception as error:
+            self._break(error)
+
+    def _break(self, error: Exception) -> None:
+        self._failure = self._failure or error
+        self._stop()
+
+    def _leave(self) -> None:
+        with self._changed:
+            self._working -= 1
+            working = self._working
+        if working == 0:
+            self._delivery.end()
+            if self._governor is not None:
+                self._governor.stop()
+
+    def _apply(self, max_fps: float | None, model: str | None) -> None:
+        self._model = model
+        with self._changed:
+            self._schedule.max_fps = max_fps
+            for feed in self._feeds:
+                feed.due_ns = 0
+            self._changed.notify_all()
+
+
+def _sequence(
+    name: str, detectors: Detects | DetectsInStages | Sequence[Detects | DetectsInStages]
+) -> list[Detects | DetectsInStages]:
+    listed = list(detectors) if isinstance(detectors, Sequence) else [detectors]
+    if not listed:
+        raise ValueError(f"{name}: expected at least one detector, got none")
+    for each in listed:
+        if not hasattr(each, "detect"):
+            raise TypeError(f"{name}: expected detectors, got {type(each).__name__}")
+    return listed
+
+
+def _opened(
+    sources: Source | str | Path | Mapping[str, Source | str | Path],
+) -> list[tuple[str, Source]]:
+    named = sources if isinstance(sources, Mapping) else {"source": sources}
+    if not named:
+        raise ValueError("sources: expected at least one source, got none")
+    opened: list[tuple[str, Source]] = []
+    try:
+        for name, source in named.items():
+            if isinstance(source, str | Path):
+                opened.append((name, kinds.open(source)))
+            elif isinstance(source, Source):
+                opened.append((name, source))
+            else:
+                raise TypeError(
+                    f"sources: expected a source or what opens one as {name!r}, "
+                    f"got {type(source).__name__}"
+                )
+    except (EdgecoreError, TypeError):
+        for _, source in opened:
+            source.close()
+        raise
+    return opened

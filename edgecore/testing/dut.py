@@ -1,0 +1,271 @@
+"""The device under test, whatever the target is."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import firmware_bridge as fb
+from edgecore.testing.errors import RigError
+from firmware_bridge.decoding import Reading
+from firmware_bridge.doors import Door
+from firmware_bridge.testing.bridge import FaultBridge
+from firmware_bridge.testing.faults import Faults
+from firmware_bridge.testing.journal import Journal
+from firmware_bridge.testing.targets import TargetError, open_target
+from firmware_bridge.testing.wire import Wire
+
+PATIENCE_S = (2.0, 8.0, 20.0)
+"""How long each attempt at a link may take."""
+CLOCK_S = 10.0
+_TAIL_S = 2.0
+_TAIL_LINES = 60
+
+
+class Dut:
+    """The device under test; the fixture `edge_dut`.
+
+    Attributes:
+        name: of the target, as it was asked for.
+        capabilities: what it can do: "power", "reset", "freeze", "stall", "flash", "faults" (its
+            line has a fault bridge, and `heard` and `wait_for` work), and its port's own, such as
+            "vehicle" and "watchdog".
+        url: where a host finds it, for `firmware_bridge.connect`; one at a time.
+
+    Raises:
+        RigError: of every method: the rig cannot do that, or failed at it.
+    """
+
+    def __init__(self, spec: str) -> None:
+        """Gets hold of the target and switches it on."""
+        self._folder = Path(tempfile.mkdtemp(prefix="edgecore-dut-"))
+        self._bridge: FaultBridge | None = None
+        self._wire, self._journal = Wire(), Journal()
+        with self._rig():
+            self._target = open_target(spec)
+            self.name = self._target.name
+            self.capabilities = self._target.capabilities
+            self._target.start()
+            if self._target.bridged:
+                address = f"unix:{self._folder / 'line'}"
+                self._bridge = FaultBridge(
+                    self._target,
+                    lambda: Door(address=address),
+                    wire=self._wire,
+                    journal=self._journal,
+                )
+                self.capabilities |= {"faults"}
+        self.url = self._target.url if self._bridge is None else self._bridge.url
+
+    @contextlib.contextmanager
+    def _rig(self) -> Iterator[None]:
+        try:
+            yield
+        except (TargetError, fb.BridgeConnectionError) as error:
+            raise RigError(error) from error
+
+    def start(self) -> None:
+        """Power on, not frozen, plugged in; does nothing when it is so already."""
+        with self._rig():
+            self._target.start()
+            self._target.thaw()
+        if self._bridge is not None:
+            self._bridge.order(self._bridge.plug)
+
+    def stop(self) -> None:
+        """Power off."""
+        with self._rig():
+            self._target.stop()
+
+    def power(self, on: bool) -> None:
+        """The supply alone."""
+        with self._rig():
+            self._target.start() if on else self._target.stop()
+
+    def reset(self) -> None:
+        """Boots anew; a link to it finds out by itself."""
+        with self._rig():
+            self._target.reset()
+
+    def flash(self, image: str | os.PathLike[str]) -> None:
+        """Puts another firmware on it and boots that.
+
+        Args:
+            image: of the kind the target takes: for qemu an ELF file, for a rig what its command
+                takes.
+        """
+        with self._rig():
+            self._target.flash(Path(image))
+
+    def freeze(self) -> None:
+        """Stops it where it is, until `thaw`."""
+        with self._rig():
+            self._target.freeze()
+
+    def thaw(self) -> None:
+        """Lets a frozen one go on."""
+        with self._rig():
+            self._target.thaw()
+
+    @contextlib.contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Stands still while the block runs."""
+        self.freeze()
+        try:
+            yield
+        finally:
+            self.thaw()
+
+    @property
+    def logs(self) -> str:
+        """What its console and the rig's commands have said in this run."""
+        return self._target.logs()
+
+    @property
+    def scene_epoch_ns(self) -> int | None:
+        """CLOCK_MONOTONIC at time zero of its simulated drive; None: it has none."""
+        return self._target.scene_epoch_ns
+
+    def connect(self, **keywords: Any) -> fb.Link:
+        """A link to it, for tests that want one of their own.
+
+        The transport is tried again, for half a minute in all; the test never is.
+
+        Args:
+            keywords: as of `firmware_bridge.connect`, but for `timeout`.
+
+        Raises:
+            RigError: it could not be reached.
+        """
+        reasons = []
+        for patience_s in PATIENCE_S:
+            try:
+                return fb.connect(self.url, timeout=patience_s, **keywords)
+            except (fb.BridgeConnectionError, ValueError) as error:
+                reasons.append(str(error))
+                trouble = self._target.trouble()
+                if trouble is not None:
+                    reasons.append(trouble)
+                    break
+        raise RigError(f"{self.name}: no link: {'; '.join(dict.fromkeys(reasons))}")
+
+    @property
+    def traffic(self) -> list[Reading]:
+        """Every frame that passed in this test, both ways, in order. Needs "faults"."""
+        self._need_bridge()
+        return self._wire.readings
+
+    def heard(self, message: str) -> list[dict[str, Any]]:
+        """Fields, in their units, of every record of this message that passed in this test.
+
+        It listens on the line, so it also works while an agent holds the link. Needs "faults".
+        """
+        self._need_bridge()
+        return self._wire.records(message)
+
+    def wait_for(
+        self,
+        message: str,
+        condition: Callable[[Mapping[str, Any]], bool] = lambda record: True,
+        timeout: float = 30.0,
+    ) -> dict[str, Any]:
+        """The first record of this message from now on for which the condition holds.
+
+        Raises:
+            TimeoutError: none came; the text has the last one that did.
+        """
+        self._need_bridge()
+        return self._wire.wait_for(message, condition, timeout)
+
+    @property
+    def faults(self) -> Faults:
+        """What can be done to its line; the fixture `edge_faults`."""
+        return Faults(self._need_bridge())
+
+    def _need_bridge(self) -> FaultBridge:
+        if self._bridge is None:
+            raise RigError(f"{self.name}: there is no fault bridge in its line")
+        return self._bridge
+
+    def begin(self, journal: Path | None, seed: int) -> None:
+        """A test begins: all is as it should be, counts are zero, the journal goes to that file."""
+        self._journal.begin(journal)
+        bridge = self._bridge
+        if bridge is not None:
+            bridge.order(lambda: bridge.calm(seed))
+        self._wire.begin()
+        self.start()
+
+    def end(self, failed: bool) -> None:
+        """A test is over; one that failed leaves a device behind that nobody knows."""
+        if failed and "reset" in self.capabilities:
+            self.start()
+            self.reset()
+        if self._bridge is not None and self._bridge.failure is not None:
+            raise RigError(self._bridge.failure)
+
+    def story(self) -> list[tuple[str, str]]:
+        """Titled texts for the report of a test that failed."""
+        line = "\n".join(self._wire.tail(_TAIL_S)[-_TAIL_LINES:])
+        faults = "\n".join(str(entry) for entry in self._journal.entries[-_TAIL_LINES:])
+        said = "\n".join(self._target.logs().splitlines()[-_TAIL_LINES:])
+        told = [
+            ("edgecore line, its last seconds", line),
+            ("edgecore faults", faults),
+            ("edgecore device and rig", said),
+        ]
+        return [(title, text) for title, text in told if text]
+
+    def close(self) -> None:
+        """Gives it up."""
+        if self._bridge is not None:
+            self._bridge.close()
+        self._target.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+class DeviceClock:
+    """The device's clock as the link knows it; the fixture `edge_clock`.
+
+    All times of hosts are CLOCK_MONOTONIC nanoseconds.
+    """
+
+    def __init__(self, dut: Dut, link: fb.Link) -> None:
+        self._dut, self._clock = dut, link.clock
+
+    @property
+    def offset_ns(self) -> int:
+        """Device time minus host time now; waits for the first exchange."""
+        return self._known()[0]
+
+    @property
+    def error_ns(self) -> int:
+        """Bound of its error now."""
+        return self._known()[1]
+
+    def _known(self) -> tuple[int, int]:
+        until_s = time.monotonic() + CLOCK_S
+        while time.monotonic() < until_s:
+            offset_ns, error_ns = self._clock.offset_ns, self._clock.error_ns
+            if offset_ns is not None and error_ns is not None:
+                return offset_ns, error_ns
+            time.sleep(0.005)
+        raise TimeoutError(f"no exchange of clocks within {CLOCK_S} s")
+
+    def to_host_ns(self, device_us: int) -> int:
+        """CLOCK_MONOTONIC of a recent instant of the device's."""
+        return device_us * 1000 - self.offset_ns
+
+    def stall(self, seconds: float) -> None:
+        """The device stands still, its clock too, and has lost so much time afterwards.
+
+        Needs "stall".
+        """
+        with self._dut.frozen():
+            time.sleep(seconds)

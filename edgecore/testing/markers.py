@@ -1,0 +1,37 @@
+"""What tests say of themselves: what they need, which requirement they show, how long they take."""
+
+from __future__ import annotations
+
+import pytest
+
+from edgecore.testing.session import device
+
+_MARKERS = (
+    "edge_needs(capability, ...): skipped, with the reason, on a target without one of these",
+    "edge_req(id, ...): requirements that the test shows; they stand in the JUnit report",
+    "edge_slow: runs with --edge-slow only",
+    "edge_soak: runs with --edge-soak SECONDS only, for about so long; see edge_soak_s",
+)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Registers the markers."""
+    for line in _MARKERS:
+        config.addinivalue_line("markers", line)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Notes requirements, and skips what this run or this target is not for."""
+    for mark in item.iter_markers("edge_req"):
+        item.user_properties.extend(("requirement", name) for name in mark.args)
+    if item.get_closest_marker("edge_slow") and not item.config.getoption("--edge-slow"):
+        pytest.skip("edge_slow: runs with --edge-slow only")
+    if item.get_closest_marker("edge_soak") and item.config.getoption("--edge-soak") is None:
+        pytest.skip("edge_soak: runs with --edge-soak SECONDS only")
+    wanted = {name for mark in item.iter_markers("edge_needs") for name in mark.args}
+    if wanted:
+        dut = device(item.config)
+        missing = sorted(wanted - dut.capabilities)
+        if missing:
+            has = ", ".join(sorted(dut.capabilities)) or "none"
+            pytest.skip(f"{dut.name} lacks {', '.join(missing)}; it has {has}")

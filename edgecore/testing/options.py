@@ -1,0 +1,65 @@
+"""What the command line and the environment say of the rig."""
+
+from __future__ import annotations
+
+import os
+import random
+from typing import Any
+
+import pytest
+
+TARGET = "EDGE_TARGET"
+DEFAULT_TARGET = "sim"
+_SEED = "edge_seed"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Adds the options of rigs."""
+    group = parser.getgroup("edgecore", "devices under test (edgecore)")
+    group.addoption(
+        "--edge-target",
+        metavar="TARGET",
+        help="the device: sim, qemu[:MACHINE], a path or URL, rig:FILE.toml, replay:FILE, or a "
+        f"name that another package brings; default: ${TARGET}, else {DEFAULT_TARGET}",
+    )
+    group.addoption(
+        "--edge-seed",
+        type=int,
+        metavar="NUMBER",
+        help="of the line's faults; default: one at random, which the header of the run shows",
+    )
+    group.addoption("--edge-slow", action="store_true", help="also run what is marked edge_slow")
+    group.addoption(
+        "--edge-soak",
+        type=float,
+        metavar="SECONDS",
+        help="also run what is marked edge_soak, for so long",
+    )
+
+
+def target_spec(config: pytest.Config) -> str:
+    """The target that was asked for."""
+    given: str | None = config.getoption("--edge-target")
+    return given or os.environ.get(TARGET) or DEFAULT_TARGET
+
+
+def seed(config: pytest.Config) -> int:
+    """The run's seed, the same in all its processes."""
+    given: int | None = config.getoption("--edge-seed")
+    if given is None:
+        given = getattr(config, "workerinput", {}).get(_SEED)
+    if given is None:
+        given = random.SystemRandom().getrandbits(32)
+    config.option.edge_seed = given
+    return given
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Hands the seed on to a worker of pytest-xdist."""
+    node.workerinput[_SEED] = seed(node.config)
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    """The target and the seed, to repeat the run by."""
+    return f"edgecore: --edge-target {target_spec(config)} --edge-seed {seed(config)}"

@@ -1,0 +1,29 @@
+"""Failures with the line's last seconds, and errors of the rig kept apart from them."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+
+import pytest
+
+from edgecore.testing.errors import RigError
+
+FAILED = pytest.StashKey[bool]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Adds what the device and its line did; a rig that fails in a test is an error, no failure."""
+    report = yield
+    if not report.failed:
+        return report
+    item.stash[FAILED] = True
+    dut = getattr(item, "funcargs", {}).get("edge_dut")
+    if dut is not None:
+        report.sections.extend(dut.story())
+    if call.when == "call" and call.excinfo is not None and call.excinfo.errisinstance(RigError):
+        # Reporters tell errors from failures by the phase alone.
+        report.when = "setup"
+    return report

@@ -1,0 +1,42 @@
+"""The one device of a run, opened when the first test asks for it; under xdist, one per worker."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from edgecore.testing.errors import RigError
+from edgecore.testing.options import target_spec
+
+if TYPE_CHECKING:
+    from edgecore.testing.dut import Dut
+
+_DUT = pytest.StashKey["Dut | RigError"]()
+
+
+def device(config: pytest.Config) -> Dut:
+    """The device under test, on.
+
+    Raises:
+        RigError: it cannot be had; asked again, the answer is the same.
+    """
+    known = config.stash.get(_DUT, None)
+    if known is None:
+        from edgecore.testing.dut import Dut
+
+        try:
+            known = Dut(target_spec(config))
+        except RigError as error:
+            known = error
+        config.stash[_DUT] = known
+    if isinstance(known, RigError):
+        raise known
+    return known
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Gives the device up."""
+    known = config.stash.get(_DUT, None)
+    if known is not None and not isinstance(known, RigError):
+        known.close()

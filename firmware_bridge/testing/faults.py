@@ -1,0 +1,162 @@
+"""The faults of a line, for tests: now, after so long, or while a block of code runs."""
+
+from __future__ import annotations
+
+import contextlib
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from firmware_bridge.recording import Direction
+from firmware_bridge.testing.bridge import FaultBridge
+from firmware_bridge.testing.profile import CLEAN, Profile, named
+
+
+class Faults:
+    """What a test does to the line through a fault bridge.
+
+    Every method acts at once and returns when the fault has begun; those with `for_s` end by
+    themselves. `at` does the same later.
+    """
+
+    def __init__(self, bridge: FaultBridge) -> None:
+        self._bridge = bridge
+        self._profile = CLEAN
+        self._by_name: dict[str, Callable[..., None]] = {
+            "unplug": self.unplug,
+            "plug": self.plug,
+            "stuck": self.stuck,
+            "flip": self.flip,
+            "drop": self.drop,
+            "duplicate": self.duplicate,
+            "overrun": self.overrun,
+            "reorder": self.reorder,
+            "reboot": self.reboot,
+            "reboot_in_frame": self.reboot_in_frame,
+            "brown_out": self.brown_out,
+        }
+
+    # The line itself.
+
+    def use(self, profile: str | Profile) -> None:
+        """The line is so from now on; what is under way arrives as it would have.
+
+        Raises:
+            ValueError: no profile of that name.
+        """
+        chosen = named(profile)
+        self._profile = chosen
+        self._bridge.order(lambda: self._bridge.change(chosen))
+        self._bridge.journal.write("profile", profile=str(profile))
+
+    @contextlib.contextmanager
+    def profile(self, profile: str | Profile) -> Iterator[None]:
+        """The line is so while the block runs, and then as before."""
+        before = self._profile
+        self.use(profile)
+        try:
+            yield
+        finally:
+            self.use(before)
+
+    # One burst, the next that comes.
+
+    def flip(self, way: Direction = "to_device") -> None:
+        """A bit of the next burst is flipped."""
+        self._strike(way, "flip")
+
+    def drop(self, way: Direction = "to_device") -> None:
+        """The next burst is lost."""
+        self._strike(way, "drop")
+
+    def duplicate(self, way: Direction = "to_device") -> None:
+        """The next burst comes twice."""
+        self._strike(way, "duplicate")
+
+    def overrun(self, way: Direction = "to_device") -> None:
+        """With the next burst the receiver is 5 ms late, and of what comes in that time gets what
+        its FIFO holds: 16 bytes, unless the profile says otherwise."""
+        self._strike(way, "overrun")
+
+    def _strike(self, way: Direction, fault: str) -> None:
+        self._bridge.order(lambda: self._bridge.strike(way, fault))
+
+    # Cable, device, supply.
+
+    def unplug(self, for_s: float | None = None) -> None:
+        """The host loses its port, for so long or until `plug`; what is under way is lost."""
+        self._bridge.order(self._bridge.unplug)
+        if for_s is not None:
+            self._bridge.schedule(for_s, self._bridge.plug)
+
+    def plug(self) -> None:
+        """Ends `unplug`."""
+        self._bridge.order(self._bridge.plug)
+
+    def stuck(self, for_s: float) -> None:
+        """The device takes no byte for so long; the host has to wait, nothing is lost."""
+        self._bridge.order(lambda: self._bridge.stick(True))
+        self._bridge.schedule(for_s, lambda: self._bridge.stick(False))
+
+    def reorder(self, for_s: float = 0.1) -> None:
+        """Some bytes each way are overtaken: held back while the host is unplugged for so long,
+        they come after the first ones of the connection that follows."""
+        self._bridge.order(lambda: self._bridge.hold_back(for_s))
+
+    def reboot(self) -> None:
+        """The device is reset."""
+        self._bridge.order(self._bridge.reboot)
+
+    def reboot_in_frame(self) -> None:
+        """The device is reset in the middle of the next frame that is sent to it; the rest of the
+        frame meets the next boot."""
+        self._bridge.order(self._bridge.arm_cut)
+
+    def brown_out(self, for_s: float = 0.1) -> None:
+        """The device's supply fails for so long; the line spikes when it goes and comes."""
+        self._bridge.order(lambda: self._bridge.dip(for_s))
+
+    # Later.
+
+    def at(self, delay_s: float, fault: str, **arguments: Any) -> None:
+        """Does one of the above, or changes to a profile, so many seconds from now.
+
+        Args:
+            delay_s: from now on.
+            fault: name of a method, or of a profile.
+            arguments: of the method.
+
+        Raises:
+            ValueError: neither a fault nor a profile has that name.
+        """
+        act = self._by_name.get(fault)
+        if act is None:
+            with contextlib.suppress(ValueError):
+                named(fault)
+                self._bridge.schedule(delay_s, lambda: self.use(fault))
+                return
+            raise ValueError(
+                f"expected a fault of {', '.join(self._by_name)} or a profile, got {fault!r}"
+            )
+        chosen = act
+        self._bridge.schedule(delay_s, lambda: chosen(**arguments))
+
+    # What became of it.
+
+    @property
+    def counts(self) -> Counter[str]:
+        """What was done to the line in this test, both ways together.
+
+        bytes_in, bytes_out, bits_flipped, bytes_dropped, bytes_repeated, bytes_overrun,
+        bytes_lost (under way when the cable was pulled), bytes_unheard (nobody was there),
+        bytes_reordered, bytes_cut (met the next boot), bytes_spiked, unplugs, reboots, brown_outs.
+        """
+        total = self._bridge.extra
+        for each in self._bridge.counts.values():
+            total.update(each)
+        return total
+
+    @property
+    def journal(self) -> list[dict[str, Any]]:
+        """What was done, in order: `{"t_s": ..., "fault": ..., ...}`."""
+        return self._bridge.journal.entries

@@ -1,0 +1,140 @@
+"""A device on a bench, and the commands that switch, reset and flash it, from a TOML file."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from firmware_bridge.testing.targets.line import LineTarget
+from firmware_bridge.testing.targets.target import TargetError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+_KEYS: dict[str, type] = {
+    "port": str,
+    "name": str,
+    "capabilities": list,
+    "bridge": bool,
+    "timeout_s": float,
+    "power_on": str,
+    "power_off": str,
+    "reset": str,
+    "flash": str,
+}
+_TIMEOUT_S = 30.0
+
+
+class RigTarget(LineTarget):
+    """`rig:FILE`; docs/hil.md describes the file.
+
+    Its commands run without a shell, in the file's folder, and what they say is in `logs`.
+
+    Raises:
+        ValueError: the file is not TOML, or a key is unknown, missing or of the wrong type.
+        OSError: it cannot be read.
+    """
+
+    def __init__(self, spec: str) -> None:
+        path = Path(spec.partition(":")[2])
+        self._entries = _read(path)
+        super().__init__(self._entries["port"], bridged=self._entries.get("bridge", False))
+        self.name = self._entries.get("name", spec)
+        self._path = path
+        self._said: list[str] = []
+        self._on = "power_on" not in self._entries
+        self.capabilities = frozenset(self._entries.get("capabilities", ())) | {
+            name
+            for name, key in (("power", "power_off"), ("reset", "reset"), ("flash", "flash"))
+            if key in self._entries
+        }
+
+    @property
+    def url(self) -> str:
+        """The file's port."""
+        return str(self._entries["port"])
+
+    def start(self) -> None:
+        """`power_on`."""
+        with self.lock:
+            if not self._on:
+                self._command("power_on")
+                self._on = True
+
+    def stop(self) -> None:
+        """`power_off`."""
+        with self.lock:
+            if self._on:
+                self._command("power_off")
+                self._on = False
+
+    def reset(self) -> None:
+        """`reset`."""
+        self._command("reset")
+
+    def flash(self, image: Path) -> None:
+        """`flash`, in which `{image}` is the file."""
+        self._command("flash", image=image)
+
+    def logs(self) -> str:
+        """What each command printed."""
+        return "\n".join(self._said)
+
+    def _command(self, name: str, **places: object) -> None:
+        template = self._entries.get(name)
+        if template is None:
+            raise self._unable(name.replace("_", " "))
+        words = [word.format(**places) for word in shlex.split(template)]
+        timeout_s = float(self._entries.get("timeout_s", _TIMEOUT_S))
+        with self.lock:
+            try:
+                done = subprocess.run(
+                    words,
+                    cwd=self._path.parent,
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.STDOUT,
+                    timeout=timeout_s,
+                    text=True,
+                    errors="replace",
+                )
+            except subprocess.TimeoutExpired as error:
+                said = error.stdout or b""
+                self._note(words, said.decode(errors="replace") if isinstance(said, bytes) else "")
+                raise TargetError(
+                    f"{self.name}: {name}: no end of `{shlex.join(words)}` within {timeout_s:g} s"
+                ) from None
+            except OSError as error:
+                raise TargetError(f"{self.name}: {name}: {words[0]}: {error.strerror}") from None
+            self._note(words, done.stdout)
+        if done.returncode != 0:
+            raise TargetError(
+                f"{self.name}: {name}: `{shlex.join(words)}` ended with {done.returncode}: "
+                f"{done.stdout.strip()}"
+            )
+
+    def _note(self, words: list[str], said: str) -> None:
+        self._said.append(f"$ {shlex.join(words)}\n{said.rstrip()}".rstrip())
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        entries = tomllib.loads(path.read_text())
+    except tomllib.TOMLDecodeError as error:
+        raise ValueError(f"{path}: not valid TOML: {error}") from None
+    for key, value in entries.items():
+        if key not in _KEYS:
+            raise ValueError(f"{path}: expected keys of {', '.join(_KEYS)}, got {key!r}")
+        wanted = (int, float) if _KEYS[key] is float else _KEYS[key]
+        if not isinstance(value, wanted) or (_KEYS[key] is float and isinstance(value, bool)):
+            raise ValueError(
+                f"{path}: {key}: expected {_KEYS[key].__name__}, got {type(value).__name__}"
+            )
+    if "port" not in entries:
+        raise ValueError(f"{path}: expected a key `port`: the device's path or URL")
+    return entries

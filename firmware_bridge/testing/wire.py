@@ -1,0 +1,117 @@
+"""What went over the line, for tests that look on: both ways, decoded when asked."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from firmware_bridge.decoding import Interpreter, Reading
+from firmware_bridge.recording import Direction, Piece, Splitter
+from firmware_bridge.schema import COMPILED
+
+_KEPT = 20_000
+"""Frames, and pieces not decoded yet."""
+
+
+class Wire:
+    """Keeps what passes, after all faults: what each side really got. Any thread may ask it."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._raw: deque[tuple[Direction, int, bytes]] = deque(maxlen=_KEPT)
+        self._readings: deque[Reading] = deque(maxlen=_KEPT)
+        self.begin()
+
+    def begin(self) -> None:
+        """Forgets what was, half a frame included."""
+        with self._changed:
+            self._raw.clear()
+            self._readings.clear()
+            self._interpreter = Interpreter(COMPILED)
+            self._splitters: dict[Direction, Splitter] = {
+                "from_device": Splitter(),
+                "to_device": Splitter(),
+            }
+
+    def add(self, direction: Direction, t_ns: int, data: bytes) -> None:
+        """These bytes came out of the line at CLOCK_MONOTONIC t_ns."""
+        with self._changed:
+            self._raw.append((direction, t_ns, data))
+            self._changed.notify_all()
+
+    @property
+    def readings(self) -> list[Reading]:
+        """The last frames of both directions, in order of arrival."""
+        with self._changed:
+            self._decode()
+            return list(self._readings)
+
+    def _decode(self) -> None:
+        while self._raw:
+            direction, t_ns, data = self._raw.popleft()
+            for since_ns, piece in self._splitters[direction].feed(t_ns, data):
+                if any(piece):
+                    reading = self._interpreter.read(Piece(direction, since_ns, piece))
+                    self._readings.append(reading)
+
+    def records(self, message: str) -> list[dict[str, Any]]:
+        """Fields, in their units, of each record of that message, oldest first."""
+        return [
+            record
+            for reading in self.readings
+            if reading.message == message and reading.error is None
+            for record in reading.records
+        ]
+
+    def wait_for(
+        self, message: str, condition: Callable[[Mapping[str, Any]], bool], timeout_s: float
+    ) -> dict[str, Any]:
+        """The first record of that message from now on for which the condition holds.
+
+        Raises:
+            TimeoutError: none came; the text has the last one that did.
+        """
+        until_s = time.monotonic() + timeout_s
+        since_ns = time.monotonic_ns()
+        last: dict[str, Any] | None = None
+        with self._changed:
+            while True:
+                self._decode()
+                for reading in self._readings:
+                    if reading.message != message or (reading.t_ns or 0) < since_ns:
+                        continue
+                    for record in reading.records:
+                        last = record
+                        if condition(record):
+                            return record
+                self._changed.wait(max(0.0, until_s - time.monotonic()))
+                if time.monotonic() >= until_s:
+                    raise TimeoutError(
+                        f"no such {message} within {timeout_s} s; the last one was {last}"
+                    )
+
+    def tail(self, seconds: float) -> list[str]:
+        """The frames of the last so many seconds as lines of text, oldest first."""
+        since_ns = time.monotonic_ns() - round(seconds * 1e9)
+        return [line(each) for each in self.readings if (each.t_ns or 0) >= since_ns]
+
+
+def line(reading: Reading) -> str:
+    """A frame in one line: its time, way, kind, and what it says."""
+    arrow = "host -> device" if reading.direction == "to_device" else "device -> host"
+    stamp = "" if reading.t_ns is None else f"{reading.t_ns / 1e9:.6f}"
+    if reading.error is not None:
+        return f"{stamp} {arrow} {reading.kind:9} {reading.error}: {reading.data.hex(' ')[:60]}"
+    said = [reading.message or "", *(f"{key}={value}" for key, value in reading.head.items())]
+    if reading.records:
+        more = f" and {len(reading.records) - 1} more" if len(reading.records) > 1 else ""
+        said += [f"{key}={_short(value)}" for key, value in reading.records[-1].items()]
+        said.append(more)
+    return f"{stamp} {arrow} {reading.kind:9} {' '.join(filter(None, said))}"
+
+
+def _short(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

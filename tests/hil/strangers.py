@@ -1,0 +1,44 @@
+"""Runs pytest as somebody else does: in a folder of their own, with the plugin."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+THREE_LINES = """
+    import firmware_bridge as fb
+
+    def test_alert(edge_link):
+        edge_link.request(fb.Alert(kind=1, level=2, duration_ms=100), timeout=10)
+"""
+
+
+def write(folder: Path, **files: str) -> None:
+    """`test_x="..."` is test_x.py."""
+    for name, text in files.items():
+        (folder / f"{name}.py").write_text(textwrap.dedent(text))
+
+
+def run(
+    folder: Path, *arguments: str, path: tuple[Path, ...] = (), plugin: bool = True, **env: str
+) -> subprocess.CompletedProcess[str]:
+    """`plugin`: whether it is named, as where the package is not installed."""
+    environment = {name: value for name, value in os.environ.items() if name != "EDGE_TARGET"}
+    environment["COLUMNS"] = "400"
+    environment["PYTHONPATH"] = os.pathsep.join(map(str, (*path, ROOT)))
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-rA", "-W", "error"]
+    command += ["-p", "edgecore.testing"] if plugin else []
+    return subprocess.run(
+        [*command, *arguments],
+        cwd=folder,
+        env={**environment, **env},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=110,
+    )

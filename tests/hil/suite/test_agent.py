@@ -1,0 +1,44 @@
+"""The real agent earns its alerts on this device."""
+
+from __future__ import annotations
+
+import pytest
+
+from edgecore.testing.agent import AgentProcess
+from edgecore.testing.camera import Camera
+from edgecore.testing.dut import Dut
+from firmware_bridge.testing.faults import Faults
+
+PATIENT = {"alert": {"deadline_s": 30}}
+
+
+@pytest.mark.edge_req("ALERT-EARNED")
+@pytest.mark.parametrize("profile", ["clean", pytest.param("noisy", marks=pytest.mark.edge_slow)])
+def test_car_that_brakes_ahead_becomes_an_alert_of_the_firmware(
+    edge_dut: Dut,
+    edge_agent: AgentProcess,
+    edge_camera: Camera,
+    edge_faults: Faults,
+    profile: str,
+) -> None:
+    edge_faults.use(profile)
+    shot = edge_camera.road(start_s=4.0)
+    edge_agent.start(shot, settings=PATIENT)
+    alert = edge_agent.wait_for("alert")
+    assert [seen.class_name for seen in shot.truth(alert["label"]) if seen.is_lead] == ["car"]
+    edge_dut.wait_for("status", lambda status: status["alerts"] >= 1)
+    summary = edge_agent.stop()
+    assert summary["alerts_acknowledged"] == summary["alerts"] >= 1
+    assert edge_dut.heard("Alert")[-1]["kind"] == 1
+
+
+def test_pictures_of_an_empty_yard_alert_nobody(
+    edge_dut: Dut, edge_agent: AgentProcess, edge_camera: Camera, edge_faults: Faults
+) -> None:
+    import numpy as np
+
+    shot = edge_camera.pictures([np.full((384, 640, 3), 90, np.uint8)] * 3, truth=[[]] * 3)
+    edge_agent.start(shot)
+    edge_agent.wait_for("run_ended")
+    assert edge_dut.heard("Alert") == []
+    assert len(edge_dut.heard("DetectionSummary")) == 3

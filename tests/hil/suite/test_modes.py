@@ -1,0 +1,74 @@
+"""The firmware obeys while somebody vouches for the application, and is safe when nobody does."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+import firmware_bridge as fb
+from edgecore.testing.agent import AgentProcess
+from edgecore.testing.camera import Camera
+from edgecore.testing.dut import Dut
+from firmware_bridge.testing.faults import Faults
+
+PATIENCE_S = 30.0
+ACTIVE, SAFE = 0, 1
+LED = 0
+REFUSED_SAFE = 0x10
+
+
+def wait_for_state(link: fb.Link, state: int, alive: bool = False) -> None:
+    until_s = time.monotonic() + PATIENCE_S
+    with link.subscribe("status") as batches:
+        for batch in batches:
+            if alive:
+                link.keep_alive()
+            if batch["state"][-1] == state:
+                return
+            assert time.monotonic() < until_s, f"state {state} never came: {batch}"
+
+
+@pytest.mark.edge_req("FAIL-SAFE")
+def test_silent_application_leads_to_the_safe_state_and_a_loud_one_out_of_it(
+    edge_link: fb.Link,
+) -> None:
+    edge_link.keep_alive()
+    wait_for_state(edge_link, ACTIVE, alive=True)
+    edge_link.request(fb.SetOutput(output=LED, value=1), PATIENCE_S)
+    wait_for_state(edge_link, SAFE)
+    with pytest.raises(fb.RefusedError) as refused:
+        edge_link.request(fb.SetOutput(output=LED, value=1), PATIENCE_S)
+    assert refused.value.status == REFUSED_SAFE
+    edge_link.keep_alive()
+    wait_for_state(edge_link, ACTIVE, alive=True)
+
+
+@pytest.mark.edge_req("FAIL-SAFE")
+def test_unplugged_device_goes_to_its_safe_state_by_itself(
+    edge_dut: Dut, edge_link: fb.Link, edge_faults: Faults
+) -> None:
+    edge_link.keep_alive()
+    wait_for_state(edge_link, ACTIVE, alive=True)
+    with edge_link.subscribe("status") as records:
+        edge_faults.unplug(for_s=1.3)  # longer than the lease
+        time.sleep(1.3)
+        while (batch := records.read(timeout=PATIENCE_S)) is not None:
+            if edge_link.state == "open" and batch["state"][-1] == SAFE:
+                return
+    raise AssertionError("it is still active")
+
+
+@pytest.mark.edge_req("FAIL-SAFE")
+@pytest.mark.edge_needs("faults")
+@pytest.mark.parametrize("end", ["freeze", "kill"])
+def test_agent_that_hangs_or_dies_leaves_a_safe_device(
+    edge_dut: Dut, edge_agent: AgentProcess, edge_camera: Camera, end: str
+) -> None:
+    edge_agent.start(edge_camera.road())
+    edge_dut.wait_for("status", lambda status: status["state"] == ACTIVE)
+    getattr(edge_agent, end)()
+    time.sleep(1.5)  # longer than the lease
+    edge_agent.kill()
+    with edge_dut.connect() as link:
+        wait_for_state(link, SAFE)

@@ -1,0 +1,61 @@
+"""The suite of tests/hil/suite on the other targets; pytest itself runs it on `sim`."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.link.pty_firmware import firmware
+from tests.link.targets import MACHINES, need_qemu
+
+ROOT = Path(__file__).resolve().parents[2]
+TARGETS = {
+    **{f"qemu:{machine}": 35 for machine in MACHINES},
+    "serial, direct": 5,
+    "serial, through the bridge": 25,
+}
+"""And how many tests there must be that they can do."""
+
+
+def start(target: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/hil/suite"]
+    return subprocess.Popen(
+        [*command, "--edge-target", target],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+@pytest.fixture(scope="module")
+def runs(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[dict[str, subprocess.Popen[str]]]:
+    """All of them side by side: they wait for their devices most of the time."""
+    need_qemu()
+    with contextlib.ExitStack() as stack:
+        names = {target: target for target in TARGETS}
+        names["serial, direct"] = stack.enter_context(firmware())
+        rig = tmp_path_factory.mktemp("rig") / "rig.toml"
+        rig.write_text(f'port = "{stack.enter_context(firmware())}"\nbridge = true\n')
+        names["serial, through the bridge"] = f"rig:{rig}"
+        started = {target: stack.enter_context(start(name)) for target, name in names.items()}
+        for process in started.values():
+            stack.callback(process.kill)
+        yield started
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_suite_passes(runs: dict[str, subprocess.Popen[str]], target: str) -> None:
+    said, _ = runs[target].communicate()
+    assert runs[target].returncode == 0, said
+    passed = re.search(r"(\d+) passed", said)
+    assert passed is not None
+    assert int(passed[1]) >= TARGETS[target], said

@@ -1,0 +1,295 @@
+"""The plugin as a stranger meets it: an empty folder, a few lines, and what goes wrong there."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import subprocess
+import sys
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import pytest
+
+from edgecore.testing import RigError
+from edgecore.testing.dut import Dut
+from tests.hil.strangers import ROOT, THREE_LINES, run, write
+from tests.link.pty_firmware import firmware
+from tests.link.targets import MACHINES, need_qemu
+
+
+def outcome(said: str) -> str:
+    """The last line without its time."""
+    return re.sub(r" in [\d.]+s.*", "", said.splitlines()[-1]).strip("= ")
+
+
+def test_three_lines_pass_on_sim(tmp_path: Path) -> None:
+    write(tmp_path, test_alert=THREE_LINES)
+    done = run(tmp_path, "--edge-target", "sim")
+    assert outcome(done.stdout) == "1 passed", done.stdout
+    assert "edgecore: --edge-target sim --edge-seed" in done.stdout
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_the_same_lines_pass_on_a_machine(tmp_path: Path, machine: str) -> None:
+    need_qemu()
+    write(tmp_path, test_alert=THREE_LINES)
+    done = run(tmp_path, EDGE_TARGET=f"qemu:{machine}")
+    assert outcome(done.stdout) == "1 passed", done.stdout
+    assert f"edgecore: --edge-target qemu:{machine}" in done.stdout
+
+
+def test_the_same_lines_pass_at_a_serial_port(tmp_path: Path) -> None:
+    write(tmp_path, test_alert=THREE_LINES)
+    with firmware() as port:
+        done = run(tmp_path, "--edge-target", port)
+    assert outcome(done.stdout) == "1 passed", done.stdout
+
+
+def test_the_same_lines_pass_on_a_recording(tmp_path: Path) -> None:
+    write(tmp_path, test_alert=THREE_LINES)
+    write(
+        tmp_path,
+        record="""
+            import firmware_bridge as fb
+            from firmware_bridge.doors import Door
+            from firmware_bridge.recording import Recorder
+            from firmware_bridge.relay import Relay
+
+            with fb.connect("sim:") as link:
+                schema = link.schema
+            with Recorder("drive.pcapng", url="sim:", device={}) as recorder, Door() as door:
+                recorder.table(schema)
+                with Relay("sim:", door, recorder.add) as relay, fb.connect(relay.url) as link:
+                    link.request(fb.Alert(kind=1, level=2), timeout=10)
+        """,
+    )
+    subprocess.run(
+        [sys.executable, "record.py"], cwd=tmp_path, env={"PYTHONPATH": str(ROOT)}, check=True
+    )
+    done = run(tmp_path, "--edge-target", "replay:drive.pcapng")
+    assert outcome(done.stdout) == "1 passed", done.stdout
+
+
+def test_plugin_is_found_where_it_is_installed(tmp_path: Path) -> None:
+    """As it would be by its entry point, and once, though it is also named."""
+    installed = tmp_path / "site"
+    info = installed / "edgecore_rig-1.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: edgecore-rig\nVersion: 1\n")
+    (info / "entry_points.txt").write_text("[pytest11]\nedgecore.testing = edgecore.testing\n")
+    write(tmp_path, test_alert=THREE_LINES)
+    for named in (False, True):
+        done = run(tmp_path, path=(installed,), plugin=named)
+        assert outcome(done.stdout) == "1 passed", done.stdout
+
+
+def test_plugin_loads_nothing_before_a_fixture_asks(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        test_light="""
+            import sys
+
+            def test_nothing_is_loaded():
+                heavy = {"numpy", "firmware_bridge", "serial", "av", "PIL"}
+                assert heavy & set(sys.modules) == set()
+                assert sum(name.startswith("edgecore.") for name in sys.modules) < 12
+        """,
+    )
+    done = run(tmp_path)
+    assert outcome(done.stdout) == "1 passed", done.stdout
+
+
+RIG_TESTS = """
+    import pytest
+    from edgecore.testing import RigError
+
+    def test_that_needs_the_device(edge_link):
+        pass
+
+    def test_of_something_else():
+        assert True
+
+    def test_that_fails():
+        assert False
+"""
+
+
+def test_missing_device_is_an_error_of_the_rig_and_no_failure(tmp_path: Path) -> None:
+    write(tmp_path, test_rig=RIG_TESTS)
+    done = run(tmp_path, "--edge-target", "/dev/ttyNOWHERE", "--junitxml=report.xml")
+    assert outcome(done.stdout) == "1 failed, 1 passed, 1 error", done.stdout
+    assert re.search(r"^ERROR .*RigError: rig: .*ttyNOWHERE: .*No such file", done.stdout, re.M)
+    suite = ElementTree.parse(tmp_path / "report.xml").getroot()[0]
+    assert (suite.get("errors"), suite.get("failures")) == ("1", "1")
+
+
+@pytest.mark.parametrize(
+    ("target", "text"),
+    [
+        ("qemu:vax", r"rig: qemu:vax: qemu: expected a machine of .*, got 'vax'"),
+        ("qemu:?speed=3", r"rig: qemu:\?speed=3: .*expected image only, got speed"),
+        ("rig:none.toml", r"rig: rig:none.toml: .*No such file"),
+        ("rig:bad.toml", r"rig: rig:bad.toml: bad.toml: expected keys of port, .*, got 'prot'"),
+        ("replay:bad.toml", r"rig: replay:bad.toml: bad.toml: no recording"),
+        ("sim:?speed=3", r"rig: sim:\?speed=3: no link: .*the process ended with 2: .*--speed"),
+        ("meteor:7", r"rig: meteor:7: .*expected serial:, unix:"),
+    ],
+)
+def test_target_that_makes_no_sense_is_an_error_of_the_rig(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, target: str, text: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "bad.toml").write_text('prot = "/dev/ttyACM0"\n')
+    with pytest.raises(RigError, match=text), contextlib.closing(Dut(target)) as dut:
+        dut.connect()
+
+
+def test_rig_that_fails_in_a_test_is_an_error_too(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        test_rig="""
+            def test_flash(edge_dut):
+                edge_dut.flash("firmware.bin")
+        """,
+    )
+    done = run(tmp_path, "--junitxml=report.xml")
+    assert outcome(done.stdout) == "1 error", done.stdout
+    assert "rig: sim: this rig cannot flash it; it has freeze, logs, power" in done.stdout
+
+
+def test_failure_tells_of_the_line_and_the_device(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        test_failure="""
+            import firmware_bridge as fb
+
+            def test_it(edge_link, edge_faults):
+                edge_faults.drop()
+                edge_link.request(fb.Alert(kind=1, level=3, duration_ms=100), timeout=10)
+                assert edge_link.info.name == "something else"
+        """,
+    )
+    done = run(tmp_path)
+    assert outcome(done.stdout) == "1 failed", done.stdout
+    assert re.search(r"host -> device REQUEST +Alert .* level=3", done.stdout)
+    assert re.search(r"'fault': 'hit'.*'bytes_dropped'", done.stdout)
+    assert re.search(r'"event": "alert", .*"level": 3', done.stdout)
+
+
+def test_markers_skip_with_a_reason_and_requirements_are_reported(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        test_markers="""
+            import pytest
+
+            @pytest.mark.edge_needs("power", "teleport")
+            def test_teleport(edge_link):
+                pass
+
+            @pytest.mark.edge_slow
+            def test_slow(edge_dut):
+                pass
+
+            @pytest.mark.edge_soak
+            def test_soak(edge_soak_s):
+                assert edge_soak_s == 0.5
+
+            @pytest.mark.edge_req("REQ-7", "REQ-8")
+            def test_requirement():
+                pass
+        """,
+    )
+    done = run(tmp_path, "--strict-markers", "--junitxml=report.xml")
+    assert outcome(done.stdout) == "1 passed, 3 skipped", done.stdout
+    assert "sim lacks teleport; it has faults, freeze, logs, power, reset, vehicle" in done.stdout
+    properties = ElementTree.parse(tmp_path / "report.xml").getroot().iter("property")
+    assert [(p.get("name"), p.get("value")) for p in properties] == [
+        ("requirement", "REQ-7"),
+        ("requirement", "REQ-8"),
+    ]
+    done = run(tmp_path, "--edge-slow", "--edge-soak", "0.5")
+    assert outcome(done.stdout) == "3 passed, 1 skipped", done.stdout
+
+
+def test_device_is_as_it_should_be_after_a_test_that_left_it_otherwise(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        test_order="""
+            import firmware_bridge as fb
+
+            def test_off(edge_dut):
+                edge_dut.stop()
+
+            def test_frozen_and_unplugged(edge_dut, edge_faults):
+                edge_faults.unplug()
+                edge_faults.use("lossy")
+                edge_dut.freeze()
+
+            def test_fails(edge_link):
+                boots.append(edge_link.info.boot_id)
+                assert False
+
+            def test_boots_anew_after_a_failure(edge_link):
+                edge_link.request(fb.Alert(kind=1, level=1, duration_ms=10), timeout=10)
+                assert edge_link.info.boot_id not in boots
+
+            boots = []
+        """,
+    )
+    done = run(tmp_path)
+    assert outcome(done.stdout) == "1 failed, 3 passed", done.stdout
+
+
+def test_seed_repeats_the_faults_of_a_test_by_itself(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        test_seed="""
+            def test_other(edge_dut):
+                pass
+
+            def test_noise(edge_dut):
+                print("noise", edge_dut._bridge._random.random())
+        """,
+    )
+
+    def noise(*arguments: str) -> str:
+        found = re.search(r"noise [\d.]+", run(tmp_path, *arguments).stdout)
+        assert found is not None
+        return found[0]
+
+    alone = noise("--edge-seed", "5", "test_seed.py::test_noise")
+    assert alone == noise("--edge-seed", "5")
+
+
+def test_target_of_somebody_else(tmp_path: Path) -> None:
+    """A package of theirs brings it, by an entry point."""
+    site = tmp_path / "site"
+    info = site / "acme-1.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: acme\nVersion: 1\n")
+    (info / "entry_points.txt").write_text("[edgecore.targets]\nacme = acme_board:Board\n")
+    write(
+        site,
+        acme_board="""
+            from firmware_bridge.testing.targets.sim import SimTarget
+
+            class Board(SimTarget):
+                def __init__(self, spec):
+                    super().__init__()
+                    self.name = spec
+                    self.capabilities |= {"turbo"}
+        """,
+    )
+    write(
+        tmp_path,
+        test_board="""
+            import pytest
+
+            @pytest.mark.edge_needs("turbo")
+            def test_board(edge_dut, edge_link):
+                assert edge_dut.name == "acme:7"
+        """,
+    )
+    done = run(tmp_path, "--edge-target", "acme:7", path=(site,))
+    assert outcome(done.stdout) == "1 passed", done.stdout

@@ -1,0 +1,119 @@
+"""A rig's file: its commands are run, in time, and what they said is kept."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import firmware_bridge as fb
+from edgecore.testing import RigError
+from edgecore.testing.dut import Dut
+from firmware_bridge.testing.targets import TargetError, open_target
+from tests.link.pty_firmware import firmware
+
+
+@pytest.fixture
+def port() -> Iterator[str]:
+    with firmware() as name:
+        yield name
+
+
+def rig(folder: Path, port: str, **entries: str) -> str:
+    path = folder / "rig.toml"
+    lines = [f'port = "{port}"', *(f"{key} = {value}" for key, value in entries.items())]
+    path.write_text("\n".join(lines))
+    return f"rig:{path}"
+
+
+def command(code: str, *arguments: str) -> str:
+    """As it stands in the file."""
+    return f"'''{shlex.join([sys.executable, '-c', code])} {' '.join(arguments)}'''"
+
+
+def test_commands_are_run_and_what_they_said_is_kept(tmp_path: Path, port: str) -> None:
+    spec = rig(
+        tmp_path,
+        port,
+        name='"bench 3"',
+        capabilities='["vehicle"]',
+        power_on=command("print('relay closed')"),
+        power_off=command("print('relay open')"),
+        reset=command("print('reset line low')"),
+        flash=command("import sys; print('writing', sys.argv[1])", "{image}"),
+    )
+    dut = Dut(spec)
+    try:
+        assert dut.name == "bench 3"
+        assert dut.capabilities == {"vehicle", "power", "reset", "flash"}
+        dut.reset()
+        dut.flash("new.bin")
+        dut.stop()
+        dut.start()
+        said = [line for line in dut.logs.splitlines() if not line.startswith("$")]
+        assert said == [
+            "relay closed",
+            "reset line low",
+            "writing new.bin",
+            "relay open",
+            "relay closed",
+        ]
+        with dut.connect() as link:
+            link.request(fb.Alert(kind=1, level=1), timeout=10)
+        with pytest.raises(RigError, match="no fault bridge in its line"):
+            dut.heard("status")
+    finally:
+        dut.close()
+
+
+def test_bridge_stands_in_the_line_where_the_file_says_so(tmp_path: Path, port: str) -> None:
+    dut = Dut(rig(tmp_path, port, bridge="true"))
+    try:
+        assert dut.capabilities == {"faults"}
+        with dut.connect() as link:
+            dut.faults.flip()
+            link.request(fb.Alert(kind=1, level=1), timeout=10)
+        assert dut.faults.counts["bits_flipped"] == 1
+    finally:
+        dut.close()
+
+
+@pytest.mark.parametrize(
+    ("code", "text"),
+    [
+        ("import sys; print('no relay'); sys.exit(3)", r"reset: `.*` ended with 3: no relay"),
+        ("import time; print('wait', flush=True); time.sleep(60)", r"reset: no end of .* 0.5 s"),
+    ],
+)
+def test_command_that_fails_or_hangs_is_an_error_of_the_rig(
+    tmp_path: Path, port: str, code: str, text: str
+) -> None:
+    target = open_target(rig(tmp_path, port, reset=command(code), timeout_s="0.5"))
+    with pytest.raises(TargetError, match=text):
+        target.reset()
+    assert target.logs().splitlines()[-1] in {"no relay", "wait"}
+
+
+def test_missing_program_is_named(tmp_path: Path, port: str) -> None:
+    target = open_target(rig(tmp_path, port, reset='"no-such-program --now"'))
+    with pytest.raises(TargetError, match="reset: no-such-program: No such file"):
+        target.reset()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("port = ", "not valid TOML"),
+        ("power_on = 'x'", "expected a key `port`"),
+        ("port = 7", "port: expected str, got int"),
+        ("port = 'x'\ntimeout_s = true", "timeout_s: expected float, got bool"),
+        ("port = 'x'\nspeed = 3", "expected keys of port, .*, got 'speed'"),
+    ],
+)
+def test_file_that_makes_no_sense_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "rig.toml").write_text(text)
+    with pytest.raises(TargetError, match=message):
+        open_target(f"rig:{tmp_path / 'rig.toml'}")
