@@ -22,7 +22,6 @@ from firmware_bridge.testing.ports import FirmwarePort, machines, sources
 PACKAGES = {
     "qemu-system-arm": "qemu-system-arm",
     "arm-none-eabi-gcc": "gcc-arm-none-eabi libnewlib-arm-none-eabi",
-    "arm-none-eabi-objcopy": "binutils-arm-none-eabi",
     "setpriv": "util-linux",
 }
 """Debian's names for what `qemu:` needs, by program."""
@@ -76,9 +75,11 @@ def build_loaded(port: FirmwarePort, *flags: str) -> Path:
 
 def flash_content(image: Path) -> bytes:
     """The bytes of an image as they lie in memory."""
+    asked = [program("arm-none-eabi-gcc"), "-print-prog-name=objcopy"]
+    objcopy = subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()
     with tempfile.TemporaryDirectory() as folder:
         raw = Path(folder) / "raw"
-        subprocess.run([program("arm-none-eabi-objcopy"), "-O", "binary", image, raw], check=True)
+        subprocess.run([objcopy, "-O", "binary", image, raw], check=True)
         return raw.read_bytes()
 
 
