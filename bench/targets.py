@@ -130,6 +130,7 @@ TARGETS = (*_preprocess(), *_nms(), *_heads())
 TRACKING = "one frame of 100 tracked objects"
 
 _DECODE = "decode 1000 64-byte frames"
+RECOVERY = "next detection after the engine's process was ended, yolov8n int8"
 RING = "3.1 MB frame to another process, from publishing to reading"
 _TRIP, _OVER = "round trip over a pty", "us over os.read"
 AMOUNTS = (
@@ -155,6 +156,8 @@ AMOUNTS = (
         10,
         most=True,
     ),
+    Amount("next detection, killed", RECOVERY, "killed", "worst ms", 500, most=True),
+    Amount("next detection, hung", RECOVERY, "hung", "worst ms", 500, most=True),
     Amount("frame ring", RING, "edgecore ring", "us p50", 60, most=True),
     Amount("tracking of 100 objects", TRACKING, "edgecore", "us a frame", 100, most=True),
 )

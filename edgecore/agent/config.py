@@ -24,7 +24,11 @@ ENGINES = ("auto", "litert", "tflite")
 
 @dataclass(frozen=True)
 class DetectorSettings:
-    """How the model is run: the keywords of `edgecore.Detector.from_file`."""
+    """How the model is run: the keywords of `edgecore.Detector.from_file`.
+
+    Attributes:
+        isolated: in a process of its own, with a spare (`edgecore.isolation`).
+    """
 
     engine: Annotated[str, OneOf(ENGINES)] = "auto"
     accelerator: str = "cpu"
@@ -34,6 +38,7 @@ class DetectorSettings:
     iou_threshold: Annotated[float, Range(0, 1)] = 0.45
     max_detections: Annotated[int, Range(1, 10000)] = 300
     labels: str | None = None
+    isolated: bool = False
 
 
 @dataclass(frozen=True)

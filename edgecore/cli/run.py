@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from edgecore.agent.recording import Recorder
     from edgecore.agent.uplink import Uplink
     from edgecore.detector import Detector
+    from edgecore.isolation import IsolatedDetector
     from edgecore.sources import Source
 
 EXAMPLES = """
@@ -86,6 +87,10 @@ def run(
     engine: Annotated[
         str | None, typer.Option("--engine", help="auto, litert or tflite.", metavar="NAME")
     ] = None,
+    isolated: Annotated[
+        bool | None,
+        typer.Option("--isolated", help="Run the engine in a process of its own, with a spare."),
+    ] = None,
     score_threshold: Annotated[
         float | None,
         typer.Option("--score-threshold", help="Weaker detections are left out.", metavar="0..1"),
@@ -113,6 +118,7 @@ def run(
             "out": out,
             "duration_s": duration,
             "detector.engine": engine,
+            "detector.isolated": isolated,
             "detector.score_threshold": score_threshold,
             "output.annotate": annotate,
         },
@@ -131,15 +137,16 @@ def run_agent(config: AgentConfig) -> int:
     """
     from edgecore.agent import Agent, EventLog
     from edgecore.agent.display import Display, Voice
+    from edgecore.agent.service import ServiceManager
     from edgecore.agent.summary import write_summary
 
     console = Voice()
     with contextlib.ExitStack() as stack:
         # What is likely to be mistyped comes first; nothing is left on disk when it fails.
-        detector = load_detector(config, config.model)
+        detector = load_detector(config, config.model, stack)
         governor = config.governor.make()
         smaller = {
-            step.model: load_detector(config, step.model)
+            step.model: load_detector(config, step.model, stack)
             for step in (governor.steps if governor is not None else ())
             if step.model is not None
         }
@@ -167,8 +174,15 @@ def run_agent(config: AgentConfig) -> int:
         )
         _introduce(console, config, agent, detector, folder)
         display.follow(agent)
+        manager = ServiceManager()
+
+        def tick() -> None:
+            display.tick()
+            manager.tick(agent.tally.frames, agent.stalled)
+
         with stopped_by_signals(agent):
-            summary = agent.run(config.duration_s, display.tick)
+            summary = agent.run(config.duration_s, tick)
+            manager.stopping()
             try:
                 write_summary(folder / "summary.json", summary)
             except ConfigError as error:
@@ -180,22 +194,28 @@ def run_agent(config: AgentConfig) -> int:
     return 0
 
 
-def load_detector(config: AgentConfig, model: str | None) -> Detector:
-    """A model on the configured engine; None is the embedded one."""
+def load_detector(
+    config: AgentConfig, model: str | None, stack: contextlib.ExitStack
+) -> Detector | IsolatedDetector:
+    """A model on the configured engine, which `stack` ends; None is the embedded one."""
+    settings = config.detector
+    options: dict[str, Any] = {
+        "engine": settings.engine,
+        "accelerator": settings.accelerator,
+        "fallback": settings.fallback,
+        "num_threads": settings.num_threads,
+        "score_threshold": settings.score_threshold,
+        "iou_threshold": settings.iou_threshold,
+        "max_detections": settings.max_detections,
+        "labels": settings.labels,
+    }
+    if settings.isolated:
+        from edgecore.isolation import IsolatedDetector
+
+        return stack.enter_context(IsolatedDetector(model, **options))
     from edgecore import Detector
 
-    settings = config.detector
-    return Detector.from_file(
-        model,
-        engine=settings.engine,
-        accelerator=settings.accelerator,
-        fallback=settings.fallback,
-        num_threads=settings.num_threads,
-        score_threshold=settings.score_threshold,
-        iou_threshold=settings.iou_threshold,
-        max_detections=settings.max_detections,
-        labels=settings.labels,
-    )
+    return Detector.from_file(model, **options)
 
 
 def open_source(url: str, epoch_ns: int) -> Source:
@@ -277,13 +297,18 @@ def stopped_by_signals(agent: Agent) -> Iterator[None]:
 
 
 def _introduce(
-    console: Console, config: AgentConfig, agent: Agent, detector: Detector, folder: Path
+    console: Console,
+    config: AgentConfig,
+    agent: Agent,
+    detector: Detector | IsolatedDetector,
+    folder: Path,
 ) -> None:
     height, width = detector.input_size
     model = config.model or "embedded road model"
+    engine = detector.engine if isinstance(detector.engine, str) else detector.engine.name
     rows = [
         ("source", agent.source.description),
-        ("model", f"{model}, {width}x{height}, on {detector.engine.name}"),
+        ("model", f"{model}, {width}x{height}, on {engine}"),
         ("link", config.link if agent.uplink else "none"),
         ("results", str(folder)),
     ]

@@ -1,0 +1,112 @@
+"""The process that runs an engine and may die of it.
+
+python -m edgecore.isolation.child DESCRIPTOR
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import pickle
+import resource
+import signal
+import socket
+import sys
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from edgecore.errors import EdgecoreError
+from edgecore.isolation.wire import (
+    TICKET,
+    Facts,
+    Gone,
+    Kind,
+    Options,
+    facts_message,
+    found_message,
+    receive,
+    send,
+    text_message,
+)
+
+if TYPE_CHECKING:
+    from edgecore.detector import Detector
+    from edgecore.ring import Consumer
+
+FRAME_TIMEOUT_S = 1.0
+_PR_SET_PDEATHSIG = 1
+
+
+def main(descriptor: int) -> None:
+    """Serve one parent until it hangs up."""
+    line = socket.socket(fileno=descriptor)
+    _die_with_the_parent()
+    with contextlib.suppress(Gone):
+        _, body = receive(line, None)
+        options: Options = pickle.loads(body)
+        _confine(options.pop("memory_bytes"))
+        try:
+            detector = _ready(options)
+        except (EdgecoreError, TypeError, ValueError, MemoryError) as error:
+            send(line, Kind.REFUSED, text_message(error))
+            return
+        engine = detector.engine
+        facts = Facts(detector.labels, detector.input_size, engine.name, engine.accelerator)
+        send(line, Kind.READY, facts_message(facts))
+        _serve(line, detector)
+
+
+def _ready(options: Options) -> Detector:
+    """The detector, after a first frame: engines allocate and compile at the first invoke."""
+    from edgecore.detector import Detector
+
+    detector = Detector.from_file(options.pop("path"), **options)
+    height, width = detector.input_size
+    detector.detect(np.full((height, width, 3), 114, np.uint8))
+    detector.reset_state()
+    return detector
+
+
+def _serve(line: socket.socket, detector: Detector) -> None:
+    ring: Consumer | None = None
+    while True:
+        kind, body = receive(line, None)
+        if kind is Kind.RING:
+            from edgecore.ring import Consumer
+
+            if ring is not None:
+                ring.close()
+            ring = Consumer(os.fsdecode(body), reconnect=False)
+            continue
+        (wanted,) = TICKET.unpack(body)
+        assert ring is not None
+        frame = ring.read(FRAME_TIMEOUT_S)
+        try:
+            if frame is None or ring.sequence != wanted:
+                raise ValueError(f"expected frame {wanted} in the ring, got {ring.sequence}")
+            found = detector.detect(frame)
+        except (EdgecoreError, TypeError, ValueError, MemoryError) as error:
+            send(line, Kind.FAILED, text_message(error))
+        else:
+            send(line, Kind.FOUND, found_message(found))
+        del frame
+
+
+def _die_with_the_parent() -> None:
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
+
+
+def _confine(memory_bytes: int | None) -> None:
+    """No core dump; out of memory means this process, not the parent."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if memory_bytes is not None:
+        resource.setrlimit(resource.RLIMIT_DATA, (memory_bytes, memory_bytes))
+    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as score:
+        score.write("1000")
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

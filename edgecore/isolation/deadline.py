@@ -1,0 +1,44 @@
+"""How long an answer may take, from how long answers took."""
+
+from __future__ import annotations
+
+from collections import deque
+
+FACTOR = 3.0
+"""Times the 99th percentile: what even a disturbed machine keeps to."""
+
+FEWEST = 20
+KEPT = 500
+
+
+class Deadline:
+    """A limit that follows what is measured.
+
+    Args:
+        first_s: while fewer than FEWEST answers have come, and never more than this afterwards.
+        least_s: never less than this.
+    """
+
+    def __init__(self, first_s: float, least_s: float) -> None:
+        self._first_s, self._least_s = first_s, least_s
+        self._taken_s: deque[float] = deque(maxlen=KEPT)
+
+    def note(self, taken_s: float) -> None:
+        """An answer came."""
+        self._taken_s.append(taken_s)
+
+    @property
+    def p99_s(self) -> float | None:
+        """99 of 100 answers took no longer; None while too few have come."""
+        if len(self._taken_s) < FEWEST:
+            return None
+        ranked = sorted(self._taken_s)
+        return ranked[min(len(ranked) - 1, len(ranked) * 99 // 100)]
+
+    @property
+    def limit_s(self) -> float:
+        """What takes longer will not come."""
+        p99_s = self.p99_s
+        if p99_s is None:
+            return self._first_s
+        return min(self._first_s, max(self._least_s, FACTOR * p99_s))

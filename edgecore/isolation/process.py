@@ -1,0 +1,141 @@
+"""One child: started, waited for, asked, and ended, with the reason told."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pickle
+import signal
+import socket
+import subprocess
+import sys
+
+from edgecore.errors import EngineError, ModelError
+
+from .wire import (
+    TICKET,
+    Facts,
+    Gone,
+    Kind,
+    Late,
+    Nonsense,
+    Options,
+    facts_of,
+    receive,
+    send,
+    text_of,
+)
+
+CHILD = "edgecore.isolation.child"
+DYING_S = 1.0
+"""A process that hung up is on its way out; it says how within so long."""
+
+
+class Died(Exception):
+    """The child is no more, or as good as that; the text says how."""
+
+
+class Process:
+    """A child that loads a model and then answers one frame at a time.
+
+    Args:
+        options: pickled for it.
+
+    Raises:
+        EngineError: no process can be started.
+    """
+
+    def __init__(self, options: Options) -> None:
+        self._line, theirs = socket.socketpair()
+        where = os.pathsep.join(entry or os.getcwd() for entry in sys.path)
+        try:
+            self._child = subprocess.Popen(
+                [sys.executable, "-m", CHILD, str(theirs.fileno())],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                env={**os.environ, "PYTHONPATH": where},
+            )
+        except OSError as error:
+            self._line.close()
+            raise EngineError(f"cannot start a process for the engine: {error}") from error
+        finally:
+            theirs.close()
+        self.facts: Facts | None = None
+        self._ring = ""
+        with contextlib.suppress(Gone):
+            send(self._line, Kind.OPTIONS, pickle.dumps(options))
+
+    @property
+    def pid(self) -> int:
+        """Of the child."""
+        return self._child.pid
+
+    def wait_until_ready(self, timeout_s: float) -> Facts:
+        """Its facts, once its model has run.
+
+        Raises:
+            ModelError: it refused the model.
+            Died: it died or was not ready in time, and was ended.
+        """
+        if self.facts is None:
+            kind, body = self._answer(timeout_s, "loading the model")
+            if kind is Kind.REFUSED:
+                self.end()
+                raise ModelError(text_of(body))
+            if kind is not Kind.READY:
+                raise self._ended(f"said {kind.name} before it was ready")
+            try:
+                self.facts = facts_of(body)
+            except Nonsense as error:
+                raise self._ended(str(error)) from None
+        return self.facts
+
+    def ask(self, ring: str, sequence: int, timeout_s: float) -> tuple[Kind, bytes]:
+        """Its answer on the frame of that number in the ring at that path: FOUND or FAILED.
+
+        Raises:
+            Died: it died, hung or talked nonsense, and was ended.
+        """
+        try:
+            if ring != self._ring:
+                send(self._line, Kind.RING, os.fsencode(ring))
+                self._ring = ring
+            send(self._line, Kind.FRAME, TICKET.pack(sequence))
+        except Gone:
+            raise self._ended(None) from None
+        kind, body = self._answer(timeout_s, "on a frame")
+        if kind not in (Kind.FOUND, Kind.FAILED):
+            raise self._ended(f"said {kind.name} where an answer was due")
+        return kind, body
+
+    def end(self) -> None:
+        """Kill it, if it lives, and let go of what it held; a second call does nothing."""
+        self._line.close()
+        self._child.kill()
+        self._child.wait()
+
+    def _answer(self, timeout_s: float, doing: str) -> tuple[Kind, bytes]:
+        try:
+            return receive(self._line, timeout_s)
+        except Late:
+            raise self._ended(f"hung {doing} for {timeout_s * 1000:.0f} ms") from None
+        except Gone:
+            raise self._ended(None) from None
+        except Nonsense as error:
+            raise self._ended(str(error)) from None
+
+    def _ended(self, why: str | None) -> Died:
+        """What to raise; `why` None: it ended by itself, and its status says how."""
+        if why is None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                status = self._child.wait(DYING_S)
+                why = f"ended with status {status}" if status >= 0 else _signal_name(-status)
+        self.end()
+        return Died(why or "hung up and lived on")
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return f"killed by {signal.Signals(number).name}"
+    except ValueError:
+        return f"killed by signal {number}"
