@@ -33,7 +33,9 @@ def flags(*own: str, optimization: str = "-O2") -> list[str]:
 
 
 def link_flags() -> list[str]:
-    return ["-fsanitize=address,undefined"] if switched("EDGECORE_SANITIZE") else []
+    """A build id says which program log lines are of."""
+    sanitizers = ["-fsanitize=address,undefined"] if switched("EDGECORE_SANITIZE") else []
+    return ["-Wl,--build-id=sha1", *sanitizers]
 
 
 def files(*patterns: str) -> list[str]:

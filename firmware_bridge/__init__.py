@@ -1,6 +1,6 @@
 """The link between a host and its device's firmware, over serial or local IPC."""
 
-from firmware_bridge import codec, update
+from firmware_bridge import codec, logs, update
 from firmware_bridge.clock import Clock
 from firmware_bridge.errors import (
     AuthenticationError,
@@ -19,6 +19,8 @@ from firmware_bridge.errors import (
 from firmware_bridge.events import Status
 from firmware_bridge.facts import LinkInfo, LinkStats, StateChange
 from firmware_bridge.link import Link, connect
+from firmware_bridge.log_table import LogTable
+from firmware_bridge.logs import LogRecord, Logs
 from firmware_bridge.manifest import Manifest, load_manifest, make_manifest, signer, verifier
 from firmware_bridge.messages import Alert, DetectionSummary, Message, SetOutput
 from firmware_bridge.requests import Result
@@ -40,6 +42,9 @@ __all__ = [
     "LinkClosedError",
     "LinkInfo",
     "LinkStats",
+    "LogRecord",
+    "LogTable",
+    "Logs",
     "Manifest",
     "Message",
     "MessageInfo",
@@ -60,6 +65,7 @@ __all__ = [
     "codec",
     "connect",
     "load_manifest",
+    "logs",
     "make_manifest",
     "signer",
     "update",

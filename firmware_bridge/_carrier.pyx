@@ -21,6 +21,7 @@ import secrets
 import numpy as np
 
 UNENDED = EC_BATCH_UNENDED
+LOGS = EC_INBOX_LOGS
 
 # Between looks at signals while a caller waits, us.
 cdef enum:
@@ -355,10 +356,18 @@ cdef class Inbox:
             ec_inbox_destroy(&self.inbox)
 
     def bind(self, int type, uint32_t epoch):
-        """Takes frames of `type` from now on, -1: none; `take` gives `epoch` back with them."""
+        """Takes frames of `type` from now on, LOGS: of the log channel, -1: none; `take` gives
+        `epoch` back with them."""
         pthread_mutex_lock(&self.carrier.carrier.lock)
         self.inbox.type = type
         self.inbox.epoch = epoch
+        pthread_mutex_unlock(&self.carrier.carrier.lock)
+
+    def hand_over(self, size_t frames, bint notes):
+        """To a reader for whom so many frames are kept, and who is told by mail that there are."""
+        pthread_mutex_lock(&self.carrier.carrier.lock)
+        self.inbox.frames_max = frames
+        self.inbox.wants_note = notes
         pthread_mutex_unlock(&self.carrier.carrier.lock)
 
     def ready_by(self, int fd):
@@ -402,7 +411,7 @@ cdef class Inbox:
             PyErr_CheckSignals()
 
     def take(self):
-        """All frames, as runs of one epoch: [(epoch, bodies, lengths, t_us), ...].
+        """All frames, as runs of one epoch and type: [(epoch, type, bodies, lengths, t_us), ...].
 
         bodies: bytes, one frame's after the other; lengths: (n,) uint16; t_us: (n,) int64 arrival.
         """
@@ -421,13 +430,14 @@ cdef class Inbox:
 
 
 cdef tuple run_of(const uint8_t *kept, size_t *head, size_t tail):
-    """The frames from `head` on that share an epoch; moves `head` behind them."""
+    """The frames from `head` on that share epoch and type; moves `head` behind them."""
     cdef ec_inbox_entry entry
     cdef size_t at = head[0], total = 0, count = 0, i
     cdef uint32_t epoch
+    cdef uint8_t type
     memcpy(&entry, kept + at, sizeof(entry))
-    epoch = entry.epoch
-    while at < tail and entry.epoch == epoch:
+    epoch, type = entry.epoch, entry.type
+    while at < tail and entry.epoch == epoch and entry.type == type:
         count += 1
         total += entry.length
         at += sizeof(entry) + entry.length
@@ -448,4 +458,4 @@ cdef tuple run_of(const uint8_t *kept, size_t *head, size_t tail):
         body += entry.length
         at += sizeof(entry) + entry.length
     head[0] = at
-    return epoch, bodies, lengths, times
+    return epoch, type, bodies, lengths, times

@@ -196,6 +196,7 @@ cdef class Firmware:
         """Off and on again: a new boot id (0: the next), all state lost, the line empty."""
         if self.flash is not None:
             self.flash.power_on()
+        self.board.boots = 0
         self._reset(boot_id)
 
     def line_lost(self):

@@ -28,9 +28,10 @@ cdef extern from "host/inbox.h" nogil:
         uint64_t t_us
         uint32_t epoch
         uint16_t length
+        uint8_t type
 
     ctypedef struct ec_inbox:
-        size_t frames
+        size_t frames, frames_max
         uint64_t dropped
         uint32_t epoch
         uint32_t number
@@ -39,6 +40,9 @@ cdef extern from "host/inbox.h" nogil:
         bint closed
         int ready_fd
         pthread_cond_t changed
+
+    enum:
+        EC_INBOX_LOGS
 
     void ec_inbox_init(ec_inbox *inbox, size_t frames_max)
     void ec_inbox_destroy(ec_inbox *inbox)

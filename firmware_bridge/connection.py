@@ -36,7 +36,7 @@ from firmware_bridge.line_speed import LineSpeed
 from firmware_bridge.requests import Requests
 from firmware_bridge.schema import COMPILED, Schema
 from firmware_bridge.serial_port import UsbIdentity
-from firmware_bridge.subscription import Subscriptions
+from firmware_bridge.subscriptions import Subscriptions
 from firmware_bridge.transfer import Transfers
 from firmware_bridge.transport import Port, open_port
 

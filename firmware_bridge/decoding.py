@@ -12,6 +12,8 @@ from firmware_bridge._link import CHANNELS
 from firmware_bridge.codec import Decoder, Frame
 from firmware_bridge.errors import ProtocolError
 from firmware_bridge.events import Status
+from firmware_bridge.log_line import LOG_CHANNEL, LOG_LINE, LogLine
+from firmware_bridge.log_table import LogTables
 from firmware_bridge.recording import Direction, Piece, Recording, Splitter
 from firmware_bridge.schema import MessageInfo, Schema
 from firmware_bridge.sealing import KEYED, NONCE_BYTES, PROOF_BYTES, PROVEN, Seal, Seals
@@ -106,9 +108,24 @@ class Interpreter:
         schema: the messages as last known.
     """
 
-    def __init__(self, schema: Schema, *, key: bytes | None = None, sealed: bool = False) -> None:
-        """`key`: to verify seals by; `sealed`: an authenticated session is under way."""
+    def __init__(
+        self,
+        schema: Schema,
+        tables: LogTables | None = None,
+        *,
+        key: bytes | None = None,
+        sealed: bool = False,
+    ) -> None:
+        """Begins.
+
+        Args:
+            schema: the messages.
+            tables: the words of log lines; None: those of firmware that this package has.
+            key: to verify seals by.
+            sealed: an authenticated session is under way.
+        """
         self.schema = schema
+        self._tables = LogTables() if tables is None else tables
         self._seals = Seals(key, sealed=sealed)
         self._said_hash = 0
         self._overheard = _Overheard()
@@ -160,6 +177,8 @@ class Interpreter:
             if forged:
                 return reading
         self._notice(frame, head, payload)
+        if (frame.kind, frame.channel, frame.type) == (DATA, LOG_CHANNEL, LOG_LINE):
+            return self._logged(reading, payload)
         if frame.kind not in (DATA, REQUEST, RESULT):
             return reading
         info = self._message(frame.type)
@@ -173,6 +192,15 @@ class Interpreter:
             return replace(reading, records=records(info, payload, batch=frame.kind == DATA))
         except ValueError as error:
             return replace(reading, error=str(error))
+
+    def _logged(self, reading: Reading, payload: bytes) -> Reading:
+        try:
+            line = LogLine.parse(payload)
+        except ValueError as error:
+            return replace(reading, message="log_line", error=str(error))
+        said = line.read(self._tables)
+        record = {"t_us": line.t_us, "number": line.number, "level": line.level, **said._asdict()}
+        return replace(reading, message="log_line", records=[record], units={"t_us": "us"})
 
     def _notice(self, frame: Frame, head: dict[str, Any], payload: bytes) -> None:
         """Follows which table is in force."""
@@ -241,7 +269,9 @@ class _Overheard:
 
 def readings(recording: Recording, key: bytes | None = None) -> Iterator[Reading]:
     """What each piece of a recording says, by the tables in it; `key`: to verify seals by."""
-    interpreter = Interpreter(recording.schema, key=key, sealed=recording.sealed)
+    interpreter = Interpreter(
+        recording.schema, recording.log_tables, key=key, sealed=recording.sealed
+    )
     schema = recording.schema
     for piece in recording:
         if recording.schema is not schema:

@@ -100,11 +100,12 @@ READERS.u2, READERS.u4 = READERS.u1, READERS.u1
 READERS.i2, READERS.i4 = READERS.i1, READERS.i1
 READERS.f8 = READERS.f4
 
--- Adds a field of a record, or what its absence means; returns false when it is required and absent.
+-- Adds a field of a record, or what its absence means, if anything; returns false when it is required
+-- and absent.
 local function add_field(tree, record, each)
   local stop = each.offset + each.size * each.count
   if record == nil or stop > record:len() then
-    if each.default == nil then return false end
+    if each.default == nil then return each.optional == true end
     tree:add(each.field, each.default):set_generated():append_text(each.unit)
     return true
   end

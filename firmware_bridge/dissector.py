@@ -7,6 +7,7 @@ from importlib.resources import files
 
 from firmware_bridge._link import CHANNELS
 from firmware_bridge.decoding import HELLO, KINDS, LAYOUTS
+from firmware_bridge.log_line import LOG_ARGUMENTS_MAX, LOG_HEAD, LOG_LINE
 from firmware_bridge.schema import FieldInfo, Schema
 from firmware_bridge.sealing import (
     ACCEPTED,
@@ -53,9 +54,23 @@ def lua(schema: Schema, *, sealed: bool = False) -> str:
             parts.append(f"  [{message.type}] = {{{head}, fields = {{")
             parts += [_field(field) for field in message.fields]
             parts.append("  }},")
-    parts.append("}")
+    parts += [*_log_line(), "}"]
     body = (files("firmware_bridge") / "dissector.lua").read_text(encoding="utf-8")
     return "\n".join(parts) + "\n" + body
+
+
+def _log_line() -> list[str]:
+    """The link's own message on the log channel; its words are in no table of messages."""
+    size = LOG_HEAD.size + 4 * LOG_ARGUMENTS_MAX
+    parts = [f'  [{LOG_LINE}] = {{name = "log_line", size = {size}, fields = {{']
+    at = 0
+    for name, unit in (("build", ""), ("number", ""), ("t_us", "us"), ("token", "")):
+        code = "u8" if unit else "u4"
+        parts.append(_row(name, code, at, int(code[1]), 1, unit, 1))
+        at += int(code[1])
+    for number in range(LOG_ARGUMENTS_MAX):
+        parts.append(_row(f"argument{number}", "u4", at + 4 * number, 4, 1, "", 1, optional=True))
+    return [*parts, "  }},"]
 
 
 def _list(name: str, values: dict[int, str]) -> str:
@@ -87,6 +102,8 @@ def _row(
     unit: str,
     scale: float,
     default: float | str | None = None,
+    *,
+    optional: bool = False,
 ) -> str:
     facts = {
         "name": _text(name),
@@ -99,6 +116,8 @@ def _row(
     }
     if default is not None:
         facts["default"] = _text(default) if isinstance(default, str) else repr(default)
+    if optional:
+        facts["optional"] = "true"
     return f"    {{{', '.join(f'{key} = {value}' for key, value in facts.items())}}},"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -18,6 +18,8 @@ from firmware_bridge.connection import Connection
 from firmware_bridge.errors import BridgeConnectionError, BridgeTimeoutError, LinkClosedError
 from firmware_bridge.facts import LinkInfo, LinkStats, State, StateChange
 from firmware_bridge.key import Key, read_key
+from firmware_bridge.log_table import LogTable, LogTables
+from firmware_bridge.logs import LogRecord, Logs
 from firmware_bridge.manifest import Manifest
 from firmware_bridge.messages import Message, message_class
 from firmware_bridge.requests import Outcomes, Result
@@ -277,6 +279,32 @@ class Link:
             raise ValueError(f"{name} has no fields, so there are no records of it")
         return self._connection.subscriptions.add(name, frames, self._connection.schema, callback)
 
+    def logs(
+        self,
+        tables: Iterable[LogTable | str | os.PathLike[str]] = (),
+        *,
+        frames: int = 4096,
+        callback: Callable[[LogRecord], object] | None = None,
+    ) -> Logs:
+        """What the firmware logs, line by line; the first call also gets what came before it.
+
+        Args:
+            tables: where the words are: the firmware's own program file (ELF), or what
+                `edgecore link log-table` made of it, of as many firmwares as may come. Those of
+                `sim:` and `qemu:` are known.
+            frames: how many lines are kept for a reader that is late.
+            callback: called with every line in the link's thread, until the reader is closed; it
+                must not block. `logs.to_logging` hands them to Python's logging. None: the lines
+                are read, or iterated over.
+
+        Raises:
+            OSError, ValueError: a table cannot be read.
+        """
+        self._here()
+        return self._connection.subscriptions.add_logs(
+            frames, LogTables(tables), self._connection.schema, callback
+        )
+
     def ping(self, size: int = 32, timeout: float = 1.0) -> int:
         """Round trip of a frame with a body of `size` bytes, ns: until the whole answer came.
 
@@ -382,7 +410,9 @@ def connect(
             what became of either; a USB device is found again wherever it is plugged in), a path
             under /dev, unix:///run/fw.sock, tcp://host:port, exec:COMMAND (its standard input and
             output), sim: (the firmware as a process of its own), qemu:[machine] (on an emulated
-            microcontroller; the first use compiles it), or any pyserial URL.
+            microcontroller; the first use compiles it), or any pyserial URL. sim: and
+            qemu:mps2-an386 take ?flash=FILE, which outlives them, and &public_key=PEM of who may
+            sign images for it.
         timeout: how long to wait for the device, s.
         on_state: called with every change of state, in the link's thread; it must not block.
         reconnect: False ends the link with its first line.

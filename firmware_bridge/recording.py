@@ -4,7 +4,7 @@ A recording is a pcapng file (draft-ietf-opsawg-pcapng), so Wireshark opens it a
 on the wire is an Enhanced Packet Block of link type DLT_USER0 with its delimiter, exactly the bytes
 that were there, damaged ones too; its flags say `inbound` for what the device sent. Two blocks of
 our own, of types reserved for local use, come before them: facts as JSON, and the served table of
-messages.
+messages. A third holds the words of a firmware's log lines, where they are known.
 
 Blocks are written whole or not at all, so a file that was cut is good up to the cut.
 """
@@ -23,12 +23,14 @@ from pathlib import Path
 from typing import Any, BinaryIO, Literal, NamedTuple
 
 from firmware_bridge.errors import ProtocolError, RecordingError
+from firmware_bridge.log_table import LogTable, LogTables
 from firmware_bridge.schema import Schema
 
 Direction = Literal["from_device", "to_device"]
 
 _SECTION, _INTERFACE, _PACKET = 0x0A0D0D0A, 1, 6
-_FACTS, _TABLE = 0x80EC0001, 0x80EC0002
+_FACTS, _TABLE, _LOG_TABLE = 0x80EC0001, 0x80EC0002, 0x80EC0003
+_TEXTS = (_FACTS, _LOG_TABLE)
 _BYTE_ORDER = 0x1A2B3C4D
 _USER0 = 147
 _FLAGS: dict[Direction, int] = {"from_device": 1, "to_device": 2}
@@ -127,6 +129,11 @@ class Recorder:
         with self._lock:
             self._write(_TABLE, struct.pack("<I", len(schema.blob)) + schema.blob)
 
+    def log_table(self, table: LogTable) -> None:
+        """Log lines of this program may come."""
+        with self._lock:
+            self._write(_LOG_TABLE, table.dump())
+
     def add(self, direction: Direction, t_ns: int, data: bytes) -> None:
         """Bytes as they came off the line, at CLOCK_MONOTONIC t_ns."""
         with self._lock:
@@ -144,7 +151,7 @@ class Recorder:
     def _write(self, kind: int, body: bytes) -> None:
         if self._fd < 0:
             raise RecordingError(f"{self.path}: the recording is closed")
-        body = _padded(body, b" " if kind == _FACTS else b"\0")
+        body = _padded(body, b" " if kind in _TEXTS else b"\0")
         length = struct.pack("<I", len(body) + 12)
         block = struct.pack("<I", kind) + length + body + length
         try:
@@ -200,6 +207,7 @@ class Recording:
         url: where it was recorded.
         device: what the device said of itself: name, version, boot_id.
         schema: its messages; iterating follows a change of them.
+        log_tables: by which its log lines are read; more may be added.
         cut: where the file ends in the middle of a block, bytes; None: it is whole, as far as the
             last pass saw.
     """
@@ -212,6 +220,7 @@ class Recording:
         """
         self.path = path
         self.cut: int | None = None
+        self.log_tables = LogTables()
         facts: dict[str, Any] = {}
         schema = None
         for kind, body in self._blocks():
@@ -219,6 +228,8 @@ class Recording:
                 facts = _facts(body)
             elif kind == _TABLE:
                 schema = _table(body)
+            elif kind == _LOG_TABLE:
+                self._know(body)
             elif kind == _PACKET and facts:
                 break
         if facts.get("recording") != 1 or schema is None:
@@ -227,6 +238,10 @@ class Recording:
         self.device: dict[str, Any] = facts["device"]
         self.schema = schema
         self._wall_ns = int(facts["wall_ns"])
+
+    def _know(self, body: bytes) -> None:
+        with contextlib.suppress(ValueError):
+            self.log_tables.add(LogTable.parse(body))
 
     @property
     def sealed(self) -> bool:

@@ -118,7 +118,7 @@ cdef extern from "firmware/port/host/board.h" nogil:
         uint64_t now_us
         int64_t scene_us
         uint64_t random
-        uint32_t boot_id
+        uint32_t boot_id, boots
         bint led, buzzer
         ec_queue to_device, from_device
         uint32_t traces_lost, watchdog_kicks

@@ -215,7 +215,7 @@ def _hear(sender: Sender, reports: Inbox) -> None:
     due_us = sender.due_us
     if due_us is None or not reports.wait(min(_LOOK_EVERY_S, (due_us - _now_us()) / 1e6)):
         return
-    for _, bodies, lengths, _ in reports.take():
+    for _, _, bodies, lengths, _ in reports.take():
         at = 0
         for length in lengths.tolist():
             sender.report(_now_us(), bodies[at : at + length])

@@ -14,6 +14,7 @@ import termios
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -82,8 +83,7 @@ def open_port(url: str, *, timeout_s: float, usb: UsbIdentity | None = None) -> 
         if scheme == "exec":
             return _open_program(url)
         if scheme == "qemu":
-            _reject(url, options)
-            return _open_qemu(path)
+            return _open_qemu(path, options)
         return _open_pyserial(url)
     except BridgeConnectionError:
         raise
@@ -170,6 +170,7 @@ def _open_tcp(url: str, host: str | None, number: int, timeout_s: float) -> Port
 _SIM_OPTIONS = {"epoch_ns": range(2**63), "seed": range(2**64), "boot_id": range(1, 2**32)}
 
 _SIM_FILES = ("flash", "public_key", "key_file")
+_QEMU_FILES = ("flash", "public_key")
 
 
 def _open_sim(options: dict[str, str]) -> Port:
@@ -211,10 +212,13 @@ def _open_sim(options: dict[str, str]) -> Port:
     )
 
 
-def _open_qemu(machine: str) -> Port:
+def _open_qemu(machine: str, options: dict[str, str]) -> Port:
     from firmware_bridge.testing.qemu import open_machine  # for tests and rigs: seldom needed
 
-    return open_machine(machine)
+    files = {name: Path(options.pop(name)) for name in _QEMU_FILES if name in options}
+    if options:
+        raise ValueError(f"qemu: expected {', '.join(_QEMU_FILES)}; got {', '.join(options)}")
+    return open_machine(machine, **files)
 
 
 def _open_program(url: str) -> Port:

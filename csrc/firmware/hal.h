@@ -64,6 +64,11 @@ typedef struct {
     uint64_t (*now_us)(void* port);
     /* A number unlikely to be that of the boot before. */
     uint32_t (*boot_id)(void* port);
+    /* Boots since power came on, this one included. */
+    uint32_t (*boots)(void* port);
+    /* Which program this is, by the linker's --build-id: its first 4 bytes. NULL: not known, and
+     * hosts cannot read the log lines. */
+    const uint8_t* build_id;
 
     /* Takes up to `capacity` received bytes; returns how many: fewer only if no more have come. */
     size_t (*receive)(void* port, uint8_t* data, size_t capacity);

@@ -16,6 +16,9 @@ const ec_mailbox* ec_carrier_mail(ec_carrier* c, uint64_t timeout_us, int* broke
     }
     c->mail = &c->mailboxes[c->mail == &c->mailboxes[0]];
     c->mail->count = c->mail->used = 0;
+    for (ec_inbox* inbox = c->inboxes; inbox != NULL; inbox = inbox->next) {
+        ec_carrier_note(c, inbox);
+    }
     c->woken = false;
     *broken = c->broken;
     pthread_mutex_unlock(&c->lock);

@@ -40,6 +40,10 @@ void ec_carrier_call_thread(ec_carrier* carrier);
 /* Gives the session's events to those they are for. */
 void ec_carrier_collect(ec_carrier* carrier, uint64_t now_us);
 
+/* Mails that an inbox has frames, unless that was said. Into a full mailbox goes nothing; who
+ * empties it asks again. */
+void ec_carrier_note(ec_carrier* carrier, ec_inbox* inbox);
+
 /* Exchanges of stamps for the clock: starts one when it is due and returns when the next is; begins
  * anew with a session; takes one. */
 uint64_t ec_carrier_keep_time(ec_carrier* carrier, uint64_t now_us);

@@ -65,22 +65,28 @@ static void mail(ec_carrier* c, const ec_event* event) {
     pthread_cond_broadcast(&c->mail_came);
 }
 
-static void to_inboxes(ec_carrier* c, uint64_t now, const ec_event* event) {
-    if (c->table_hash != ec_session_peer(&c->session)->schema_hash) {
-        return;
+void ec_carrier_note(ec_carrier* c, ec_inbox* inbox) {
+    if (inbox->wants_note && !inbox->noted && inbox->frames != 0 && !ec_mailbox_full(c->mail)) {
+        ec_event note = {.kind = EC_EVENT_READY, .token = inbox->number};
+        inbox->noted = true;
+        mail(c, &note);
     }
+}
+
+static void to_inboxes(ec_carrier* c, uint64_t now, const ec_event* event) {
+    /* What the link's own types mean, no table says. */
+    bool known = c->table_hash == ec_session_peer(&c->session)->schema_hash;
+    bool log = event->channel == EC_CHANNEL_LOG && (known || event->type >= EC_TYPE_LINK);
     for (ec_inbox* inbox = c->inboxes; inbox != NULL; inbox = inbox->next) {
-        if (inbox->type != event->type || inbox->closed) {
+        bool logs = inbox->type == EC_INBOX_LOGS;
+        bool wanted = logs ? log : known && inbox->type == event->type;
+        if (!wanted || inbox->closed) {
             continue;
         }
         uint64_t dropped = inbox->dropped;
-        ec_inbox_put(inbox, now, event->body, event->length);
-        c->undelivered += inbox->dropped - dropped;
-        if (inbox->wants_note && !inbox->noted) {
-            ec_event note = {.kind = EC_EVENT_READY, .token = inbox->number};
-            inbox->noted = true;
-            mail(c, &note);
-        }
+        ec_inbox_put(inbox, now, event->type, event->body, event->length);
+        c->undelivered += logs ? 0 : inbox->dropped - dropped;
+        ec_carrier_note(c, inbox);
     }
 }
 

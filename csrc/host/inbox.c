@@ -55,9 +55,10 @@ static bool make_room(ec_inbox* inbox, size_t needed) {
     return true;
 }
 
-void ec_inbox_put(ec_inbox* inbox, uint64_t now_us, const uint8_t* body, uint16_t length) {
-    ec_inbox_entry entry = {now_us, inbox->epoch, length};
-    if (inbox->frames == inbox->frames_max) {
+void ec_inbox_put(ec_inbox* inbox, uint64_t now_us, uint8_t type, const uint8_t* body,
+                  uint16_t length) {
+    ec_inbox_entry entry = {now_us, inbox->epoch, length, type};
+    while (inbox->frames >= inbox->frames_max) {
         drop_oldest(inbox);
     }
     if (!make_room(inbox, sizeof entry + length)) {

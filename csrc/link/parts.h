@@ -71,7 +71,9 @@ static inline uint64_t ec_get_u64(const uint8_t* bytes) {
     return (uint64_t)ec_get_u32(bytes) | (uint64_t)ec_get_u32(bytes + 4) << 32;
 }
 
-/* ring.c: a byte ring of best-effort frames. */
+/* ring.c: a byte ring of best-effort frames. An entry: length (2, little-endian), sequence, type,
+ * payload. */
+#define EC_RING_ENTRY_BYTES 4u
 void ec_ring_init(ec_ring* ring, uint8_t* bytes, size_t capacity);
 void ec_ring_clear(ec_ring* ring);
 

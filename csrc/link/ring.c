@@ -2,9 +2,6 @@
 
 #include <string.h>
 
-/* An entry: length (2, little-endian), sequence, type, payload. */
-#define ENTRY_BYTES 4u
-
 void ec_ring_init(ec_ring* ring, uint8_t* bytes, size_t capacity) {
     ring->bytes = bytes;
     ring->capacity = bytes != NULL ? capacity : 0;
@@ -39,7 +36,7 @@ static void copy_out(ec_ring* ring, uint8_t* to, size_t length) {
 }
 
 static void drop_oldest(ec_ring* ring) {
-    uint8_t entry[ENTRY_BYTES];
+    uint8_t entry[EC_RING_ENTRY_BYTES];
     copy_out(ring, entry, sizeof entry);
     size_t length = ec_get_u16(entry);
     ring->head = (ring->head + length) % ring->capacity;
@@ -48,7 +45,7 @@ static void drop_oldest(ec_ring* ring) {
 
 int ec_ring_push(ec_ring* ring, uint8_t sequence, uint8_t type, const uint8_t* payload,
                  uint16_t length) {
-    size_t needed = ENTRY_BYTES + (size_t)length;
+    size_t needed = EC_RING_ENTRY_BYTES + (size_t)length;
     if (needed > ring->capacity) {
         return -1;
     }
@@ -57,7 +54,7 @@ int ec_ring_push(ec_ring* ring, uint8_t sequence, uint8_t type, const uint8_t* p
         drop_oldest(ring);
         dropped++;
     }
-    uint8_t entry[ENTRY_BYTES] = {0, 0, sequence, type};
+    uint8_t entry[EC_RING_ENTRY_BYTES] = {0, 0, sequence, type};
     ec_put_u16(entry, length);
     copy_in(ring, entry, sizeof entry);
     if (length != 0) {
@@ -70,7 +67,7 @@ bool ec_ring_pop(ec_ring* ring, ec_frame* frame, uint8_t* body) {
     if (ring->used == 0) {
         return false;
     }
-    uint8_t entry[ENTRY_BYTES];
+    uint8_t entry[EC_RING_ENTRY_BYTES];
     copy_out(ring, entry, sizeof entry);
     frame->length = ec_get_u16(entry);
     frame->sequence = entry[2];

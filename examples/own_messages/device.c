@@ -3,11 +3,13 @@
  *     make -C examples/own_messages
  *     build/own_messages/pump                      prints /dev/pts/3, say; then, elsewhere
  *     python examples/own_messages/host.py /dev/pts/3
- *     edgecore link monitor /dev/pts/3
+ *     edgecore link monitor /dev/pts/3 --logs build/own_messages/pump
  *
  * On a microcontroller, what is below "The line" becomes the UART's driver; the rest stays. */
 
+#include "firmware/port/host/build.h"
 #include "link/command.h"
+#include "link/log.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -21,32 +23,30 @@
 #define PERIOD_US 20000u
 #define FULL_MM 900
 
-EC_STORAGE(storage, 8, 64, 1024, 256, 0);
+EC_STORAGE(storage, 8, 64, 1024, EC_LOG_RING_BYTES, 0);
 
 typedef struct {
     ec_session session;
     storage memory;
+    ec_logger log;
+    uint8_t log_bytes[256];
     uint16_t target_rpm, ramp_ds; /* ramp in tenths of a second */
     float speed_rpm, level_mm;
 } pump;
 
 /* The pump. */
 
-static void say(pump* p, uint64_t now_us, const char* text) {
-    ec_log record = {.t_us = now_us, .level = 1};
-    memcpy(record.text, text, strlen(text));
-    ec_session_publish(&p->session, EC_CHANNEL_LOG, EC_TYPE_LOG, (uint8_t*)&record, sizeof record);
-}
-
 /* The record is whole and within its bounds, whatever the host's age. */
 static uint8_t set_pump(void* context, uint64_t now_us, const void* record) {
     pump* p = context;
     const ec_set_pump* command = record;
-    if (command->speed > 0 && p->level_mm >= FULL_MM)
+    if (command->speed > 0 && p->level_mm >= FULL_MM) {
+        EC_LOG_WARNING(&p->log, now_us, "the tank is full: %.1f mm", p->level_mm);
         return EC_STATUS_BUSY;
+    }
     p->target_rpm = command->speed;
     p->ramp_ds = command->ramp;
-    say(p, now_us, command->speed > 0 ? "pump on" : "pump off");
+    EC_LOG_INFO(&p->log, now_us, "to %u rpm in %.1f s", command->speed, command->ramp * 0.1f);
     return EC_STATUS_DONE;
 }
 
@@ -70,7 +70,8 @@ static void handle(pump* p, uint64_t now_us, const ec_event* event) {
                                             now_us, event->type, event->body, event->length);
         ec_session_result(&p->session, event->handle, status, NULL, 0);
     } else if (event->kind == EC_EVENT_LEASE_LOST) {
-        p->target_rpm = 0; /* nobody is there to watch it */
+        EC_LOG_WARNING(&p->log, now_us, "nobody is there to watch it: off");
+        p->target_rpm = 0;
     }
 }
 
@@ -119,6 +120,8 @@ int main(void) {
                         .schema = &ec_messages};
     if (line < 0 || !ec_session_init(&p.session, &config, &memory, next_us))
         return 1;
+    ec_logger_init(&p.log, p.log_bytes, sizeof p.log_bytes, ec_build_id());
+    EC_LOG_INFO(&p.log, next_us, "ready, full at %u mm", FULL_MM);
     printf("%s\n", ptsname(line));
     fflush(stdout);
     for (;;) {
@@ -130,6 +133,7 @@ int main(void) {
         receive(&p, now_us, bytes, length > 0 ? (size_t)length : 0);
         for (; next_us <= now_us; next_us += PERIOD_US)
             turn(&p, now_us);
+        ec_logger_step(&p.log, &p.session, now_us);
         size_t out;
         while ((out = ec_session_output(&p.session, now_us, bytes, sizeof bytes)) > 0)
             if (write(line, bytes, out) != (ssize_t)out)

@@ -1,7 +1,7 @@
-"""Runs the pump of device.c until the tank has risen by 5 mm: python host.py /dev/pts/3.
+"""Runs the pump of device.c until the tank has risen by 5 mm: python host.py /dev/pts/3 [PROGRAM].
 
 Nothing here was built with the pump's messages: names, fields, units and scales come from the
-device when the link opens.
+device when the link opens. The words of what it logs are in its program file.
 """
 
 import sys
@@ -22,3 +22,7 @@ with fb.connect(sys.argv[1], timeout=20) as link:
             if (batch["level"][-1] - start) * level >= 5:
                 break
         link.request(SetPump(speed=0, ramp=1))
+    with link.logs(sys.argv[2:]) as logs:
+        for _ in range(3):
+            record = logs.read(timeout=5)
+            print(record.level, record.text)

@@ -29,7 +29,7 @@ PACKAGES = {
 _FLAGS = [
     *("-std=c99", "-Os", "-ffreestanding", "-mthumb", "-Wall", "-Wextra", "-Werror"),
     *("-ffunction-sections", "-fdata-sections", "-nostartfiles"),
-    *("-Wl,--gc-sections", "-Wl,--fatal-warnings"),
+    *("-Wl,--gc-sections", "-Wl,--fatal-warnings", "-Wl,--build-id=sha1"),
 ]
 
 
@@ -47,12 +47,16 @@ def program(name: str) -> str:
     return found
 
 
-def build(port: FirmwarePort, root: Path | None = None) -> Path:
+def build(
+    port: FirmwarePort, root: Path | None = None, *flags: str, memory: str = "memory.ld"
+) -> Path:
     """The port's image, from the cache if it was built before.
 
     Args:
         port: for which machine.
         root: the C sources; None: those of this package.
+        flags: more of the compiler's.
+        memory: the port's linker script.
 
     Raises:
         BridgeConnectionError: there is no compiler, or it failed; the text holds what it said.
@@ -61,18 +65,39 @@ def build(port: FirmwarePort, root: Path | None = None) -> Path:
     folders = [root / "link", root / "firmware" / "core"]
     folders += [root / "firmware" / "port" / part for part in port.parts]
     units = sorted(path for folder in folders for path in folder.glob("*.c"))
-    return link(port, units, ["--specs=nano.specs"], root)
+    return link(port, units, ["--specs=nano.specs", *flags], root, memory=memory)
+
+
+def build_loaded(port: FirmwarePort, *flags: str) -> Path:
+    """An image for a slot of the port's flash; what is sent is its `flash_content`."""
+    return build(port, None, "-DEC_MPS2_IS_LOADED", *flags, memory="memory_loaded.ld")
+
+
+def flash_content(image: Path) -> bytes:
+    """The bytes of an image as they lie in memory."""
+    asked = [program("arm-none-eabi-gcc"), "-print-prog-name=objcopy"]
+    objcopy = subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()
+    with tempfile.TemporaryDirectory() as folder:
+        raw = Path(folder) / "raw"
+        subprocess.run([objcopy, "-O", "binary", image, raw], check=True)
+        return raw.read_bytes()
 
 
 def link(
-    port: FirmwarePort, units: Sequence[Path], flags: Sequence[str], root: Path | None = None
+    port: FirmwarePort,
+    units: Sequence[Path],
+    flags: Sequence[str],
+    root: Path | None = None,
+    *,
+    memory: str = "memory.ld",
 ) -> Path:
     """An image of these files for the port's machine; as `build`, which see."""
     compiler = program("arm-none-eabi-gcc")
     root = root or sources()
     all_ports = root / "firmware" / "port"
-    script = ["-T", str(all_ports / port.name / "memory.ld"), "-L", str(all_ports / "cortexm")]
-    arguments = [*_FLAGS, *port.flags, *flags, *script]
+    script = ["-T", str(all_ports / port.name / memory), "-L", str(all_ports / "cortexm")]
+    names = f"-fmacro-prefix-map={root}/="  # of files, in log lines: wherever they lie
+    arguments = [*_FLAGS, *port.flags, *flags, names, *script]
     image = _cache() / f"{port.machine}-{_key(compiler, arguments, units, root)}.elf"
     if image.exists():
         return image

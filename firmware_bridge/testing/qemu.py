@@ -19,6 +19,9 @@ from types import TracebackType
 from typing import Any
 
 from firmware_bridge.errors import BridgeConnectionError
+from firmware_bridge.log_table import offer
+from firmware_bridge.manifest import Verify, verifier
+from firmware_bridge.testing.element import serve
 from firmware_bridge.testing.image import build, program
 from firmware_bridge.testing.ports import FirmwarePort, machines
 from firmware_bridge.testing.qmp import Monitor
@@ -27,6 +30,10 @@ from firmware_bridge.transport import Port
 DEFAULT = "mps2-an386"
 _BOOT_SEED = 0x20000000
 """Where cortexm/boot.c expects a number that differs from power-on to power-on."""
+_ELEMENT, _PRESENT = 0x20000004, 0x4D454C45
+"""Where it expects to be told of a part that checks signatures, and how."""
+_PSRAM_BYTES, _FLASH_BYTES = 16 << 20, 258 * 4096
+"""Of mps2: what QEMU backs by the file, and what of it is flash."""
 
 
 def machine_port(machine: str) -> FirmwarePort:
@@ -55,36 +62,66 @@ class Machine:
     """
 
     def __init__(
-        self, machine: str = "", *, image: Path | None = None, options: tuple[str, ...] = ()
+        self,
+        machine: str = "",
+        *,
+        image: Path | None = None,
+        flash: Path | None = None,
+        verify: Verify | None = None,
+        options: tuple[str, ...] = (),
     ) -> None:
+        """Switches it on.
+
+        Args:
+            machine: as QEMU calls it; empty: the default.
+            image: what runs; None: the port's own, built when need be.
+            flash: the file that is its flash, made when it is not there; None: it forgets.
+            verify: checks signatures of images, in place of a part that the board lacks; for
+                development. None: it takes none.
+            options: more of QEMU's own.
+        """
         self.port = machine_port(machine)
+        if (flash is not None or verify is not None) and "update" not in self.port.capabilities:
+            raise ValueError(f"qemu: {self.port.machine} has no flash that can be written")
+        memory = () if flash is None else ("-object", _flash_object(flash))
         chosen = image or build(self.port)
+        offer(chosen)
         command = [program("setpriv"), "--pdeathsig", "KILL", program("qemu-system-arm")]
         self._folder = Path(tempfile.mkdtemp(prefix="edgecore-qemu-"))
         uart = self._folder / "uart"
         self.url = f"unix://{uart}"
         ours, theirs = socket.socketpair()
+        outer, inner = socket.socketpair()
         command += [
-            *("-machine", self.port.machine, "-kernel", str(chosen), "-S"),
+            *("-machine", self.port.machine + ("" if flash is None else ",memory-backend=flash")),
+            *memory,
+            *("-kernel", str(chosen), "-S"),
             *("-nodefaults", "-display", "none"),
             *("-chardev", f"socket,id=uart,path={uart},server=on,wait=off"),
             *("-serial", "chardev:uart"),
+            *(("-chardev", f"socket,id=element,fd={inner.fileno()}") if verify else ()),
+            *(("-serial", "chardev:element") if verify else ()),
+            *_strap(_ELEMENT, _PRESENT if verify else 0),
             *("-chardev", f"socket,id=qmp,fd={theirs.fileno()}"),
             *("-mon", "chardev=qmp,mode=control"),
-            *("-device", f"loader,addr={_BOOT_SEED},data={secrets.randbits(32)},data-len=4"),
+            *_strap(_BOOT_SEED, secrets.randbits(32)),
             *options,
         ]
         self._line = ours
         try:
-            with theirs:
-                self._process = self._start(command, theirs.fileno())
+            with theirs, inner:
+                self._process = self._start(command, theirs.fileno(), inner.fileno())
+            if verify is not None:
+                serve(outer, verify)
+            else:
+                outer.close()
             self.pid = self._process.pid
             self._monitor = self._greeting()
         except BaseException:
             self.close()
             raise
 
-    def _start(self, command: list[str], fd: int) -> subprocess.Popen[bytes]:
+    def _start(self, command: list[str], *fds: int) -> subprocess.Popen[bytes]:
         """The signal that ends QEMU comes when the *thread* ends that started it, so that one
         waits for QEMU."""
         started: Future[subprocess.Popen[bytes]] = Future()
@@ -97,7 +134,7 @@ class Machine:
                         stdin=subprocess.DEVNULL,
                         stdout=said,
                         stderr=said,
-                        pass_fds=[fd],
+                        pass_fds=fds,
                         start_new_session=True,  # Ctrl-C in the terminal is for this program
                     )
             except BaseException as error:
@@ -159,9 +196,28 @@ class Machine:
         self.close()
 
 
-def open_machine(name: str) -> Port:
+def _strap(address: int, value: int) -> tuple[str, str]:
+    """A word that lies in memory when the machine is switched on."""
+    return "-device", f"loader,addr={address},data={value},data-len=4"
+
+
+def _flash_object(path: Path) -> str:
+    """The file, made when it is not there, as memory of QEMU's."""
+    if not path.exists():
+        with path.open("wb") as file:  # sparse behind what is used
+            file.write(b"\xff" * _FLASH_BYTES)
+            file.truncate(_PSRAM_BYTES)
+    size = path.stat().st_size
+    if size != _PSRAM_BYTES:
+        raise ValueError(f"{path}: expected a flash of {_PSRAM_BYTES} bytes, got {size}")
+    name = str(path).replace(",", ",,")
+    return f"memory-backend-file,id=flash,size={_PSRAM_BYTES},share=on,mem-path={name}"
+
+
+def open_machine(name: str, *, flash: Path | None = None, public_key: Path | None = None) -> Port:
     """The line to a machine of its own, which is switched off when the line is closed."""
-    machine = Machine(name)
+    verify = None if public_key is None else verifier(public_key)
+    machine = Machine(name, flash=flash, verify=verify)
     try:
         line = socket.socket(socket.AF_UNIX)
         # What QEMU has not taken yet stays with the session, which knows what to send first.

@@ -1,6 +1,6 @@
 #include "fuzz/link_targets.h"
 
-enum { SLOT_BYTES = 32, RING_BYTES = 96 };
+enum { SLOT_BYTES = 32, RING_BYTES = 96, LOG_BYTES = 100 };
 
 void end_open(end* self, ec_role role, uint8_t window, bool keyed) {
     static const uint8_t open_types[] = {0x70};
@@ -29,12 +29,15 @@ void end_open(end* self, ec_role role, uint8_t window, bool keyed) {
                            .required = true,
                            .open_types = open_types,
                            .open_count = sizeof open_types};
+    self->log_bytes = malloc(LOG_BYTES);
+    ec_logger_init(&self->log, self->log_bytes, LOG_BYTES, NULL);
     check(ec_session_init(&self->session, &config, &memory, 0), "the session opens");
 }
 
 void end_close(end* self) {
     free(self->outbound);
     free(self->inbound);
+    free(self->log_bytes);
     for (size_t i = 0; i < 5; i++) {
         free(self->block[i]);
     }
@@ -60,6 +63,12 @@ void end_act(end* self, bytes* in, uint64_t now) {
         break;
     }
     case 2:
+        if (what & 128) { /* no channel has such a number */
+            const uint32_t words[EC_LOG_ARGUMENTS] = {length};
+            ec_logger_write(&self->log, now, what >> 5 & 3, NULL,
+                            (uint8_t)(length % (EC_LOG_ARGUMENTS + 1u)), words);
+            break;
+        }
         ec_session_publish(&self->session, (uint8_t)(what >> 4), what, payload, length);
         break;
     case 3:
@@ -123,6 +132,8 @@ void end_hear(end* self, uint64_t now, const uint8_t* data, size_t length) {
 
 uint8_t* end_say(end* self, uint64_t now, size_t capacity, size_t* length) {
     uint8_t* block = malloc(capacity);
+    uint64_t log_due = ec_logger_step(&self->log, &self->session, now);
+    check(log_due == EC_NEVER || log_due > now, "a log that is due was handed over");
     *length = ec_session_output(&self->session, now, block, capacity);
     check(*length <= capacity, "no more is said than fits");
     return block;

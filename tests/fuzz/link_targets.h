@@ -2,6 +2,7 @@
 #define EC_TESTS_FUZZ_LINK_TARGETS_H
 
 #include "fuzz/bytes.h"
+#include "link/log.h"
 #include "link/session.h"
 
 /* Bytes to the decoder in pieces: as when they come at once, all counted, the next frame whole. */
@@ -18,9 +19,10 @@ void fuzz_conversation(bytes* in, bool keyed);
 enum { END_TOKENS = 256 };
 typedef struct {
     ec_session session;
+    ec_logger log;
     ec_auth auth;
     ec_slot *outbound, *inbound;
-    uint8_t* block[5];
+    uint8_t *block[5], *log_bytes;
     uint32_t asked, ended, executed;
     bool peer_is_end;                /* whose requests are those of end_act */
     uint8_t outcomes[END_TOKENS];    /* how often a token's request ended */

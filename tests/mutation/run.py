@@ -45,6 +45,7 @@ NEAREST = {
     "csrc/link/crc32c.c": ("core",),
     "csrc/link/schema.c": ("schema", "session", "core", "firmware"),
     "csrc/link/command.c": ("firmware", "core"),
+    "csrc/link/log.c": ("logs", "log_reader"),
     "csrc/link/auth.c": ("hmac", "auth", "core", "session"),
     "csrc/link/h[km]*.c": ("hmac", "auth"),
     "csrc/link/handshake.c": (*PROTOCOL, "auth"),
@@ -64,6 +65,7 @@ EXTENSIONS = {
     "csrc/link/cobs.c": ("_codec", "_link", "_sim"),
     "csrc/link/frame.c": ("_codec", "_link", "_sim"),
     "csrc/link/crc32c.c": (),  # hosts have a quicker one
+    "csrc/link/log.c": ("_sim",),
     "csrc/link/*.c": ("_link", "_sim"),
     "csrc/host/*.c": ("_carrier",),
     "csrc/firmware/core/*.c": ("_sim",),

@@ -24,7 +24,7 @@ from firmware_bridge.decoding import readings
 from firmware_bridge.recording import Recording
 from tests.link import drive
 from tests.link import test_evolution as evolving
-from tests.link.compiling import program, tool
+from tests.link.compiling import ROOT, program, tool
 from tests.link.device import Device
 from tests.link.patience import wait_until
 from tests.link.test_evolution import VECTORS
@@ -177,6 +177,63 @@ def test_monitor_shows_log_lines_with_their_level_and_changes_of_state(tmp_path:
         device.die()
         while not line.startswith("state lost: "):
             line = process.stdout.readline()
+
+
+@pytest.fixture(scope="module")
+def pump(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A firmware that this package does not know, with its words in its file."""
+    example = ROOT / "examples" / "own_messages"
+    to = tmp_path_factory.mktemp("pump")
+    subprocess.run([tool("make"), "-s", "-C", example, f"OUT={to}"], check=True)
+    return to / "pump"
+
+
+@contextmanager
+def pumping(pump: Path) -> Iterator[str]:
+    with subprocess.Popen([pump], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            yield process.stdout.readline().strip()
+        finally:
+            process.terminate()
+
+
+def test_words_of_log_lines_come_from_the_program_or_its_table(pump: Path, tmp_path: Path) -> None:
+    table = tmp_path / "pump.json"
+    table.write_text(edgecore(tmp_path, "link", "log-table", pump).stdout)
+    with pumping(pump) as port:
+        shown = edgecore(tmp_path, "link", "monitor", port, "--logs", table, "-d", 1).stdout
+    assert "info: ready, full at 900 mm  [device.c:" in shown
+    drive = tmp_path / "drive.pcapng"
+    door = ("--listen", f"unix:{tmp_path}/door", "--logs", pump)
+    with pumping(pump) as port, started(tmp_path, "record", port, drive, *door) as recorder:
+        assert recorder.stdout is not None
+        with (
+            fb.connect(recorder.stdout.readline().strip(), timeout=20) as link,
+            link.logs() as logs,
+        ):
+            link.request(link.message("SetPump")(speed=900), timeout=20)
+            assert logs.read(timeout=20) is not None
+    decoded = edgecore(tmp_path, "link", "decode", drive, "--json").stdout
+    said = [json.loads(line) for line in decoded.splitlines()]
+    (line, *_) = [reading for reading in said if reading["message"] == "log_line"]
+    assert line["records"][0]["text"] == "to 900 rpm in 2.0 s"
+    raw = edgecore(tmp_path, "link", "decode", "--hex", line["bytes"]).stdout
+    assert "0x00000384 0x40000000 (no table of build " in raw
+    read = edgecore(tmp_path, "link", "decode", "--hex", line["bytes"], "--logs", table).stdout
+    assert '"to 900 rpm in 2.0 s"' in read
+
+
+@pytest.mark.parametrize("arguments", [("log-table",), ("monitor", "sim:", "--logs")])
+def test_files_without_log_lines_are_refused(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    nothing = tmp_path / "nothing.elf"
+    done = edgecore(tmp_path, "link", *arguments, nothing)
+    assert done.returncode == 1
+    assert f"{nothing}: No such file or directory" in "".join(complaints(done))
+    nothing.write_bytes(b"\x7fELF")
+    done = edgecore(tmp_path, "link", *arguments, nothing)
+    assert done.returncode == 1
+    assert "expected a little-endian ELF file" in "".join(complaints(done))
 
 
 def test_monitor_draws_a_table_in_a_terminal(tmp_path: Path) -> None:

@@ -3,7 +3,9 @@
 #include <string.h>
 
 #define FIRMWARE_NAME "edgecore-reference"
-#define FIRMWARE_VERSION "0.1.0"
+#ifndef EC_FIRMWARE_VERSION
+#    define EC_FIRMWARE_VERSION "0.1.0"
+#endif
 #define RECEIVE_CHUNK 256u
 #define RECEIVE_CHUNKS_A_STEP 64u
 
@@ -13,25 +15,17 @@ void ec_firmware_trace(const ec_firmware* firmware, uint64_t now_us, ec_trace_ki
     firmware->hal->trace(firmware->hal->port, &trace);
 }
 
-static void log_line(ec_firmware* firmware, uint64_t now_us, uint8_t level, const char* text) {
-    ec_log record;
-    memset(&record, 0, sizeof record);
-    record.t_us = now_us;
-    record.level = level;
-    size_t length = strlen(text);
-    memcpy(record.text, text, length < sizeof record.text ? length : sizeof record.text);
-    (void)ec_session_publish(&firmware->session, EC_CHANNEL_LOG, EC_TYPE_LOG,
-                             (const uint8_t*)&record, sizeof record);
-}
-
 static void set_safe(ec_firmware* firmware, uint64_t now_us, bool safe) {
     if (safe == firmware->safe)
         return;
     firmware->safe = safe;
     ec_indicator_warn(&firmware->indicator, safe, now_us);
     ec_firmware_trace(firmware, now_us, safe ? EC_TRACE_SAFE : EC_TRACE_ACTIVE, 0, 0, 0);
-    log_line(firmware, now_us, safe ? 2 : 1,
-             safe ? "safe state: the application fell silent" : "active");
+    if (safe)
+        EC_LOG_WARNING(&firmware->log, now_us,
+                       "safe state: no application vouches for the outputs");
+    else
+        EC_LOG_INFO(&firmware->log, now_us, "active: the application lives");
 }
 
 static void drive_lamps(ec_firmware* firmware, uint64_t now_us) {
@@ -64,18 +58,29 @@ static bool give_key(ec_firmware* firmware, ec_config* config) {
 
 #endif
 
+static void log_boot(ec_firmware* firmware, uint64_t now_us) {
+    const ec_hal* hal = firmware->hal;
+    uint32_t boots = hal->boots(hal->port);
+    if (boots == 1)
+        EC_LOG_INFO(&firmware->log, now_us, "boot %08x: power came on", firmware->boot_id);
+    else
+        EC_LOG_WARNING(&firmware->log, now_us, "boot %08x: reset, boot %u of this power-on",
+                       firmware->boot_id, boots);
+}
+
 bool ec_firmware_init(ec_firmware* firmware, const ec_hal* hal) {
     uint64_t now_us = hal->now_us(hal->port);
     memset(firmware, 0, sizeof *firmware);
     firmware->hal = hal;
     firmware->boot_id = hal->boot_id(hal->port);
+    ec_logger_init(&firmware->log, firmware->log_bytes, sizeof firmware->log_bytes, hal->build_id);
 
     ec_config config;
     memset(&config, 0, sizeof config);
     config.role = EC_DEVICE;
     config.boot_id = firmware->boot_id;
     config.name = FIRMWARE_NAME;
-    config.version = FIRMWARE_VERSION;
+    config.version = EC_FIRMWARE_VERSION;
     config.schema = &ec_messages;
     config.lease_max_ms = EC_FIRMWARE_LEASE_MS;
 #ifndef EC_NO_AUTH
@@ -88,8 +93,10 @@ bool ec_firmware_init(ec_firmware* firmware, const ec_hal* hal) {
 
     ec_indicator_init(&firmware->indicator);
     ec_telemetry_init(&firmware->telemetry, now_us);
-    ec_update_init(&firmware->update, hal);
-    ec_line_speed_init(&firmware->line_speed, hal);
+    log_boot(firmware, now_us);
+    ec_update_init(&firmware->update, hal, &firmware->log, now_us);
+    ec_line_speed_init(&firmware->line_speed, hal, &firmware->log);
+    ec_line_health_init(&firmware->line_health, now_us);
     hal->set_led(hal->port, false);
     hal->set_buzzer(hal->port, false);
     ec_firmware_trace(firmware, now_us, EC_TRACE_BOOT, firmware->boot_id, 0, 0);
@@ -220,9 +227,11 @@ uint64_t ec_firmware_step(ec_firmware* firmware) {
     drive_lamps(firmware, now_us);
     report(firmware, now_us);
     uint64_t update_us = ec_update_step(&firmware->update, &firmware->session, now_us);
+    ec_line_health_step(&firmware->line_health, &firmware->session, &firmware->log, now_us);
+    uint64_t log_us = ec_logger_step(&firmware->log, &firmware->session, now_us);
     uint64_t due_us = earlier(ec_telemetry_next_us(&firmware->telemetry),
                               ec_indicator_next_us(&firmware->indicator, now_us));
-    due_us = earlier(due_us, update_us);
+    due_us = earlier(earlier(due_us, update_us), log_us);
     if (transmit(firmware)) { /* a full line calls the port back by itself */
         ec_line_speed_sent(&firmware->line_speed, &firmware->session, now_us);
         due_us = earlier(due_us, ec_session_due(&firmware->session, now_us));

@@ -6,10 +6,12 @@
  * fills an ec_hal and calls ec_firmware_step in its main loop; nothing here blocks or allocates. */
 
 #include "firmware/core/indicator.h"
+#include "firmware/core/line_health.h"
 #include "firmware/core/line_speed.h"
 #include "firmware/core/telemetry.h"
 #include "firmware/core/update.h"
 #include "firmware/hal.h"
+#include "link/log.h"
 #include "link/session.h"
 
 /* How long the safe state stays away after the last heartbeat. */
@@ -23,11 +25,16 @@
 #ifndef EC_FIRMWARE_SLOT_BYTES
 #    define EC_FIRMWARE_SLOT_BYTES 64
 #endif
+/* Log lines that wait for a host, 20 to 44 bytes each. */
+#ifndef EC_FIRMWARE_LOG_BYTES
+#    define EC_FIRMWARE_LOG_BYTES 448
+#endif
 
 /* RESULT status of ours: SetOutput in the safe state, where nobody would be there to undo it. */
 #define EC_STATUS_SAFE_STATE 0x10u
 
-EC_STORAGE(ec_firmware_storage, EC_FIRMWARE_WINDOW, EC_FIRMWARE_SLOT_BYTES, 2048, 512, 128);
+EC_STORAGE(ec_firmware_storage, EC_FIRMWARE_WINDOW, EC_FIRMWARE_SLOT_BYTES, 2048, EC_LOG_RING_BYTES,
+           128);
 
 typedef struct {
     uint32_t commands;  /* executed, whatever their RESULT */
@@ -40,10 +47,13 @@ typedef struct {
     const ec_hal* hal;
     ec_session session;
     ec_firmware_storage storage;
+    ec_logger log;
+    uint8_t log_bytes[EC_FIRMWARE_LOG_BYTES];
     ec_indicator indicator;
     ec_telemetry telemetry;
     ec_update update;
     ec_line_speed line_speed;
+    ec_line_health line_health;
     ec_firmware_records records;
     ec_lamps lamps;
     bool safe;

@@ -2,9 +2,10 @@
 
 #include <string.h>
 
-void ec_line_speed_init(ec_line_speed* speed, const ec_hal* hal) {
+void ec_line_speed_init(ec_line_speed* speed, const ec_hal* hal, ec_logger* log) {
     memset(speed, 0, sizeof *speed);
     speed->hal = hal;
+    speed->log = log;
 }
 
 uint8_t ec_line_speed_execute(ec_line_speed* speed, const ec_event* event, uint8_t* answer,
@@ -30,6 +31,7 @@ void ec_line_speed_sent(ec_line_speed* speed, const ec_session* session, uint64_
     speed->hal->set_line_speed(speed->hal->port, speed->asked);
     speed->current = speed->asked;
     speed->asked = 0;
+    EC_LOG_INFO(speed->log, now_us, "line: %u baud", speed->current);
     speed->heard_us = now_us;
     speed->frames = ec_session_decoder(session)->frames;
 }
@@ -51,6 +53,8 @@ bool ec_line_speed_given_up(ec_line_speed* speed, const ec_session* session, uin
     }
     if (now_us - speed->heard_us < EC_LINE_SPEED_SILENCE_US)
         return false;
+    EC_LOG_WARNING(speed->log, now_us, "line: nothing heard at %u baud, back to the first speed",
+                   speed->current);
     go_back(speed);
     return true;
 }

@@ -5,6 +5,7 @@
  * nothing any more goes back to the speed that the line began with. */
 
 #include "firmware/hal.h"
+#include "link/log.h"
 #include "link/session.h"
 
 /* Request on EC_CHANNEL_BULK: baud u32. Answered by the same, at the old speed. */
@@ -15,12 +16,13 @@
 
 typedef struct {
     const ec_hal* hal;
+    ec_logger* log;
     uint64_t heard_us;
     uint32_t asked, current; /* baud; 0: none, the first one */
     uint32_t frames;         /* of the decoder when it was last looked at */
 } ec_line_speed;
 
-void ec_line_speed_init(ec_line_speed* speed, const ec_hal* hal);
+void ec_line_speed_init(ec_line_speed* speed, const ec_hal* hal, ec_logger* log);
 
 /* Executes the request and returns the status of its RESULT; `answer` holds 4 bytes. */
 uint8_t ec_line_speed_execute(ec_line_speed* speed, const ec_event* event, uint8_t* answer,

@@ -30,13 +30,19 @@ static void fail(ec_update* u, ec_bulk_status reason) {
     enter(u, EC_UPDATE_ENDED, reason);
 }
 
-void ec_update_init(ec_update* u, const ec_hal* hal) {
+void ec_update_init(ec_update* u, const ec_hal* hal, ec_logger* log, uint64_t now_us) {
     memset(u, 0, sizeof *u);
     u->hal = hal;
+    u->log = log;
     u->reset_us = UINT64_MAX;
     ec_receiver_init(&u->receiver, u->window, sizeof u->window);
     if (hal->flash != NULL)
         ec_boot_read(hal->flash, hal->port, &u->boot);
+    if (u->boot.state == EC_BOOT_TRIAL)
+        EC_LOG_INFO(log, now_us, "update: slot %u runs on trial", ec_boot_running(&u->boot));
+    else if (u->boot.state == EC_BOOT_REVERTED)
+        EC_LOG_WARNING(log, now_us, "update: slot %u was tried and never confirmed",
+                       ec_boot_other(&u->boot));
 }
 
 /* Why this image is not taken, or EC_BULK_RECEIVING. */
@@ -116,6 +122,12 @@ static void take_offer(ec_update* u, uint64_t now_us, const uint8_t* body, size_
     else
         open_slot(u, transfer);
     trace(u, now_us, EC_TRACE_OFFERED, u->status, u->receiver.stored);
+    if (u->status < EC_BULK_BAD_MANIFEST)
+        EC_LOG_INFO(u->log, now_us, "update: version %u offered, %u of %u bytes are here",
+                    u->manifest.version, u->receiver.stored, u->manifest.length);
+    else
+        EC_LOG_WARNING(u->log, now_us, "update: version %u refused, status %u", u->manifest.version,
+                       u->status);
 }
 
 void ec_update_data(ec_update* u, uint64_t now_us, const ec_event* event) {
@@ -164,6 +176,8 @@ static uint8_t activate(ec_update* u, uint64_t now_us, uint16_t transfer) {
         u->phase = EC_UPDATE_ENDED;
         u->reset_us = now_us + RESET_AFTER_US;
         trace(u, now_us, EC_TRACE_ACTIVATED, 0, 0);
+        EC_LOG_INFO(u->log, now_us, "update: version %u is tried after a reset",
+                    u->manifest.version);
     }
     return status;
 }
@@ -184,6 +198,7 @@ static uint8_t confirm(ec_update* u, uint64_t now_us, uint32_t version) {
     if (status == EC_STATUS_DONE) {
         u->manifest = manifest;
         trace(u, now_us, EC_TRACE_CONFIRMED, 0, 0);
+        EC_LOG_INFO(u->log, now_us, "update: version %u is confirmed", version);
     }
     return status;
 }
@@ -268,6 +283,11 @@ static void hash(ec_update* u, uint64_t now_us) {
         fail(u, EC_BULK_BAD_DIGEST);
     }
     trace(u, now_us, EC_TRACE_STORED, u->status, 0);
+    if (u->status == EC_BULK_DONE)
+        EC_LOG_INFO(u->log, now_us, "update: version %u is stored and whole", u->manifest.version);
+    else
+        EC_LOG_ERROR(u->log, now_us, "update: version %u is not what its manifest says",
+                     u->manifest.version);
 }
 
 static void work(ec_update* u, uint64_t now_us) {

@@ -8,6 +8,7 @@
 #include "firmware/core/boot.h"
 #include "firmware/core/slot.h"
 #include "link/bulk_receiver.h"
+#include "link/log.h"
 #include "link/session.h"
 
 /* Window of a transfer: a multiple of 256, at most EC_BULK_WINDOW_MAX. */
@@ -40,6 +41,7 @@ typedef enum {
 
 typedef struct {
     const ec_hal* hal;
+    ec_logger* log;
     ec_boot boot;
     ec_manifest manifest;
     ec_receiver receiver;
@@ -53,8 +55,8 @@ typedef struct {
     uint8_t window[EC_UPDATE_WINDOW];
 } ec_update;
 
-/* `hal` outlives it. After ec_boot_select has done its work. */
-void ec_update_init(ec_update* update, const ec_hal* hal);
+/* `hal` and `log` outlive it. After ec_boot_select has done its work. */
+void ec_update_init(ec_update* update, const ec_hal* hal, ec_logger* log, uint64_t now_us);
 
 /* Data of EC_CHANNEL_BULK arrived. */
 void ec_update_data(ec_update* update, uint64_t now_us, const ec_event* event);

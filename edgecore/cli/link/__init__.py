@@ -5,6 +5,7 @@ import typer
 from . import compare as comparing
 from . import decode as decoding
 from . import dissector as dissection
+from . import log_table as tabling
 from . import monitor as monitoring
 from . import ports as listing
 from . import record as recording
@@ -21,6 +22,7 @@ app.command(epilog=recording.EXAMPLES)(recording.record)
 app.command(epilog=replaying.EXAMPLES)(replaying.replay)
 app.command(epilog=decoding.EXAMPLES)(decoding.decode)
 app.command(epilog=comparing.EXAMPLES)(comparing.compare)
+app.command("log-table", epilog=tabling.EXAMPLES)(tabling.log_table)
 app.command(epilog=listing.EXAMPLES)(listing.ports)
 app.command(epilog=dissection.EXAMPLES)(dissection.dissector)
 app.command(epilog=updating.UPDATE_EXAMPLES)(updating.update)

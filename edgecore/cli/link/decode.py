@@ -14,10 +14,12 @@ import typer
 from edgecore.cli.key import KeyFile, key_in
 from edgecore.errors import ConfigError
 
+from .log_table import LogFiles, log_tables
 from .wording import reading_text
 
 if TYPE_CHECKING:
     from firmware_bridge.decoding import Reading
+    from firmware_bridge.log_table import LogTables
     from firmware_bridge.sealing import Seal
 
 EXAMPLES = """
@@ -45,6 +47,7 @@ def decode(
     hex: Annotated[
         str | None, typer.Option("--hex", help="The bytes themselves.", metavar="BYTES")
     ] = None,
+    logs: LogFiles = None,
     json: Annotated[
         bool, typer.Option("--json", help="One JSON object a frame, a line each, on stdout.")
     ] = False,
@@ -62,7 +65,9 @@ def decode(
         raise ConfigError("decode: expected a FILE or --hex BYTES, one of them")
     key = key_in(key_file)
     begin_ns: int | None = None
-    for reading in _of_hex(hex, key) if hex is not None else _of_file(file or "-", key):
+    tables = log_tables(logs)
+    read = _of_hex(hex, tables, key) if hex is not None else _of_file(file or "-", tables, key)
+    for reading in read:
         if begin_ns is None:
             begin_ns = reading.t_ns
         if json:
@@ -71,37 +76,37 @@ def decode(
             print(reading_text(reading, begin_ns))
 
 
-def _of_hex(text: str, key: bytes | None) -> Iterator[Reading]:
+def _of_hex(text: str, tables: LogTables, key: bytes | None) -> Iterator[Reading]:
     try:
         data = bytes.fromhex(text)
     except ValueError as error:
         raise ConfigError(f"--hex: expected bytes such as '06 01 00', got {error}") from None
-    return _of_stream(iter([data]), key)
+    return _of_stream(iter([data]), tables, key)
 
 
-def _of_stream(chunks: Iterator[bytes], key: bytes | None) -> Iterator[Reading]:
+def _of_stream(chunks: Iterator[bytes], tables: LogTables, key: bytes | None) -> Iterator[Reading]:
     from firmware_bridge.decoding import Interpreter
     from firmware_bridge.schema import COMPILED
 
-    return Interpreter(COMPILED, key=key).stream(chunks)
+    return Interpreter(COMPILED, tables, key=key).stream(chunks)
 
 
-def _of_file(name: str, key: bytes | None) -> Iterator[Reading]:
+def _of_file(name: str, tables: LogTables, key: bytes | None) -> Iterator[Reading]:
     from firmware_bridge.recording import is_recording
 
     if name == "-":
-        yield from _of_stream(_chunks(sys.stdin.buffer), key)
+        yield from _of_stream(_chunks(sys.stdin.buffer), tables, key)
         return
     path = Path(name)
     try:
         with path.open("rb") as file:
             if not is_recording(file.read(4)):
                 file.seek(0)
-                yield from _of_stream(_chunks(file), key)
+                yield from _of_stream(_chunks(file), tables, key)
                 return
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}") from None
-    yield from _of_recording(path, key)
+    yield from _of_recording(path, tables, key)
 
 
 def _chunks(file: BinaryIO) -> Iterator[bytes]:
@@ -109,11 +114,12 @@ def _chunks(file: BinaryIO) -> Iterator[bytes]:
         yield chunk
 
 
-def _of_recording(path: Path, key: bytes | None) -> Iterator[Reading]:
+def _of_recording(path: Path, tables: LogTables, key: bytes | None) -> Iterator[Reading]:
     from firmware_bridge.decoding import readings
     from firmware_bridge.recording import Recording
 
     recording = Recording(path)
+    recording.log_tables.include(tables)
     yield from readings(recording, key)
     if recording.cut is not None:
         print(

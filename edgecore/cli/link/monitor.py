@@ -11,12 +11,14 @@ import typer
 from edgecore.cli.key import KeyFile, connected
 
 from .interruption import interruption
+from .log_table import LogFiles, log_tables
 from .wording import fields_text
 
 if TYPE_CHECKING:
     from rich.console import Group
 
-    from firmware_bridge import Link, MessageInfo, StateChange, Subscription
+    from firmware_bridge import Link, LogRecord, MessageInfo, StateChange, Subscription
+    from firmware_bridge.log_table import LogTables
 
 EXAMPLES = """
 [bold]Examples[/]
@@ -33,9 +35,9 @@ Away from a terminal it prints lines: every change of state, every log line, and
 the state of the link and one line for each message.
 """
 _DATA_CHANNELS = {2, 3}
+_LOG_CHANNEL = 3
 _LOOK_S = 0.1
 _LOG_LINES = 8
-_LEVELS = ("debug", "info", "warning", "error")
 
 
 def monitor(
@@ -47,6 +49,7 @@ def monitor(
         float,
         typer.Option(min=0.1, max=60, help="Between lines, or over which rates are.", metavar="S"),
     ] = 1.0,
+    logs: LogFiles = None,
     key_file: KeyFile = None,
 ) -> None:
     """Watch a link: its state and counters, each message's rate and last values, log lines.
@@ -56,9 +59,10 @@ def monitor(
     from rich.console import Console
 
     console = Console()
+    tables = log_tables(logs)
     changes: deque[StateChange] = deque()
     with connected(url, key_file, on_state=changes.append) as link, interruption() as came:
-        watch = Watch(link)
+        watch = Watch(link, tables)
         view = _Live(console) if console.is_terminal else _Lines()
         with view:
             begin = last = time.monotonic()
@@ -89,34 +93,27 @@ class Message:
         self.units = {field.name: field.unit for field in info.fields if field.unit}
         self._before = 0
 
-    def collect(self) -> list[dict[str, Any]]:
-        """New records, their fields in units."""
+    def collect(self) -> None:
+        """Takes new records, and keeps the last one's fields in units."""
         batch = self.subscription.read()
         if batch is None:
-            return []
+            return
         self.count += len(batch)
         fields = [field for field in self.info.fields if field.name in (batch.dtype.names or ())]
-        wanted = batch if self.is_log else batch[-1:]
-        taken = [{f.name: f.physical(one[f.name].tolist()) for f in fields} for one in wanted]
-        self.last = taken[-1]
-        return taken
+        self.last = {field.name: field.physical(batch[-1][field.name].tolist()) for field in fields}
 
     def tick(self, seconds: float) -> None:
         """Ends an interval: records per second in it."""
         self.rate = (self.count - self._before) / seconds
         self._before = self.count
 
-    @property
-    def is_log(self) -> bool:
-        """Whether its records are lines of text."""
-        return any(field.name == "text" for field in self.info.fields)
-
 
 class Watch:
     """All messages of a device; a device that comes back with another table is followed."""
 
-    def __init__(self, link: Link) -> None:
+    def __init__(self, link: Link, tables: LogTables) -> None:
         self.link = link
+        self.logs = link.logs(tables)
         self.messages: list[Message] = []
         self._hash: int | None = None
 
@@ -130,13 +127,13 @@ class Watch:
             self.messages = [
                 Message(info, self.link.subscribe(info.name))
                 for info in schema.messages
-                if info.channel in _DATA_CHANNELS and info.size
+                if info.channel in _DATA_CHANNELS and info.size and not _is_log(info)
             ]
-        lines = []
         for message in self.messages:
-            records = message.collect()
-            if message.is_log:
-                lines += [_log_text(message, record) for record in records]
+            message.collect()
+        lines = []
+        while (record := self.logs.read()) is not None:
+            lines.append(_log_text(record))
         return lines
 
     def tick(self, seconds: float) -> None:
@@ -170,11 +167,16 @@ class Watch:
         return "; ".join(words)
 
 
-def _log_text(message: Message, record: dict[str, Any]) -> str:
-    level = record.get("level")
-    name = _LEVELS[level] if isinstance(level, int) and level < len(_LEVELS) else str(level)
-    when = f"{record['t_us'] / 1e6:.3f} " if "t_us" in record else ""
-    return f"{message.info.name} {when}{name}: {record['text']}"
+def _is_log(info: MessageInfo) -> bool:
+    """Whether its records are log lines."""
+    return info.channel == _LOG_CHANNEL and any(field.name == "text" for field in info.fields)
+
+
+def _log_text(record: LogRecord) -> str:
+    where = f"  [{record.file}:{record.line}]" if record.file is not None else ""
+    lost = f"  ({record.missing} lines missing before)" if record.missing else ""
+    when = f"{record.t_us / 1e6:.3f} " if record.t_us is not None else ""
+    return f"log {when}{record.level}: {record.text}{where}{lost}"
 
 
 class _Lines:
@@ -195,9 +197,8 @@ class _Lines:
     def show(self, watch: Watch) -> None:
         print(f"link {watch.state}")
         for message in watch.heard:
-            if not message.is_log:
-                values = fields_text(message.last, message.units)
-                print(f"{message.info.name} {message.rate:.1f}/s  {values}", flush=True)
+            values = fields_text(message.last, message.units)
+            print(f"{message.info.name} {message.rate:.1f}/s  {values}", flush=True)
 
 
 class _Live:

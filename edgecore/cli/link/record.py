@@ -16,6 +16,7 @@ from edgecore.cli.key import KeyFile, connected, key_in
 from edgecore.errors import ConfigError
 
 from .interruption import interruption
+from .log_table import LogFiles, log_tables
 
 if TYPE_CHECKING:
     from firmware_bridge import Link, LinkInfo, Schema, StateChange
@@ -52,6 +53,7 @@ def record(
         str | None,
         typer.Option(help="The same at unix:PATH or tcp:HOST:PORT.", metavar="ADDRESS"),
     ] = None,
+    logs: LogFiles = None,
     key_file: KeyFile = None,
 ) -> None:
     """Record a link until Ctrl-C or the given time.
@@ -59,12 +61,14 @@ def record(
     The device's table of messages is asked for first, over a session of its own, so the file
     explains itself. A key is used to speak with the device and is not written into the file.
     """
+    from firmware_bridge.log_table import offered
     from firmware_bridge.recording import Recorder
     from firmware_bridge.relay import Relay
 
     if pty_link is not None and listen is not None:
         raise ConfigError("record: expected --pty-link or --listen, got both")
     between = pty_link is not None or listen is not None
+    tables = log_tables(logs)
     with ExitStack() as stack:
         came = stack.enter_context(interruption())
         door = _door(stack, pty_link, listen)
@@ -76,6 +80,8 @@ def record(
         }
         recorder = stack.enter_context(Recorder(file, url=url, device=device))
         recorder.table(schema)
+        for table in (*offered(), *tables):
+            recorder.log_table(table)
         relay = stack.enter_context(Relay(url, door, recorder.add))
         if between:
             print(door.url, flush=True)

@@ -2,9 +2,10 @@
 
 /* Survives every reset but the loss of power; sections.ld puts it at the start of RAM. */
 static volatile struct {
-    uint32_t seed, marked, boots;
+    uint32_t seed, element, marked, boots;
 } kept __attribute__((section(".kept")));
 
+#define ELEMENT 0x4D454C45u
 #define MARK 0x424F4F54u /* after power-on RAM holds this with a chance of 1 in 2^32 */
 
 uint32_t ec_boot_id(void) {
@@ -20,4 +21,12 @@ uint32_t ec_boot_id(void) {
     id = (id ^ id >> 13) * 0xC2B2AE35u;
     id ^= id >> 16;
     return id != 0 ? id : 1;
+}
+
+uint32_t ec_boots(void) {
+    return kept.boots;
+}
+
+bool ec_board_has_element(void) {
+    return kept.element == ELEMENT;
 }

@@ -35,6 +35,14 @@ static inline void ec_sleep(void) {
     __asm__ volatile("dsb\n\twfi" ::: "memory");
 }
 
+/* Enters the program whose vectors these are, as a reset would enter one. */
+__attribute__((noreturn)) static inline void ec_enter(const uint32_t* vectors) {
+    EC_REGISTER(0xE000ED08) = (uint32_t)(uintptr_t)vectors; /* VTOR */
+    __asm__ volatile("dsb\n\tisb\n\tmsr msp, %0\n\tbx %1" ::"r"(vectors[0]), "r"(vectors[1])
+                     : "memory");
+    __builtin_unreachable();
+}
+
 /* Starts the whole chip anew, as its reset pin would: SYSRESETREQ. */
 __attribute__((noreturn)) static inline void ec_reset(void) {
     __asm__ volatile("dsb" ::: "memory");

@@ -35,6 +35,10 @@ void ec_machine_set_buzzer(bool on);
 /* The loop turns; after a few seconds without, the chip resets. */
 void ec_machine_kick_watchdog(void);
 
+/* Chooses the image to boot, as a bootloader does (core/boot.h), and enters it if that is another.
+ * Returns the flash, as of ec_hal; NULL from a machine that has none. Called before all else. */
+const ec_flash* ec_machine_boot(void);
+
 /* As ec_hal's; false from a machine that has no such sensor. */
 bool ec_machine_read_imu(ec_imu_sample* sample);
 bool ec_machine_read_speed(float* speed_mps);

@@ -19,6 +19,11 @@ static uint32_t boot_id(void* port) {
     return ec_boot_id();
 }
 
+static uint32_t boots(void* port) {
+    (void)port;
+    return ec_boots();
+}
+
 static size_t receive(void* port, uint8_t* data, size_t capacity) {
     (void)port;
     /* A full FIFO left bytes in the UART, whose interrupt will not come again for them. */
@@ -72,9 +77,15 @@ static void trace(void* port, const ec_trace* event) {
     (void)event;
 }
 
-static const ec_hal hal = {
+/* The linker's note of its build id: a header of 16 bytes, then the id. */
+extern const uint8_t ec_build_note[];
+#define BUILD_ID_AT 16u
+
+static const ec_hal without_flash = {
     .now_us = now_us,
     .boot_id = boot_id,
+    .boots = boots,
+    .build_id = ec_build_note + BUILD_ID_AT,
     .receive = receive,
     .transmit = transmit,
     .set_led = set_led,
@@ -99,6 +110,8 @@ static void sleep_until(uint64_t due_us) {
 }
 
 int main(void) {
+    ec_hal hal = without_flash;
+    hal.flash = ec_machine_boot();
     ec_machine_init();
     if (!ec_firmware_init(&firmware, &hal))
         return 1;

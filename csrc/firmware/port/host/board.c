@@ -1,6 +1,7 @@
 #include "firmware/port/host/board.h"
 
 #include "firmware/core/boot.h"
+#include "firmware/port/host/build.h"
 #include "firmware/port/vehicle/drive.h"
 
 #include <string.h>
@@ -15,6 +16,10 @@ static uint64_t now_us(void* port) {
 
 static uint32_t boot_id(void* port) {
     return ((const ec_board*)port)->boot_id;
+}
+
+static uint32_t boots(void* port) {
+    return ((const ec_board*)port)->boots;
 }
 
 static size_t receive(void* port, uint8_t* data, size_t capacity) {
@@ -86,6 +91,7 @@ void ec_board_init(ec_board* board, uint32_t boot, uint64_t seed, int64_t scene_
     ec_flash_sim* flash = board->flash;
     void* owner = board->owner;
     const uint8_t* link_key = board->link_key;
+    uint32_t boots = board->boots;
     memset(board, 0, sizeof *board);
     board->flash = flash;
     board->owner = owner;
@@ -102,6 +108,7 @@ void ec_board_init(ec_board* board, uint32_t boot, uint64_t seed, int64_t scene_
         board->flash_hal = hal;
     }
     board->boot_id = boot;
+    board->boots = boots + 1u;
     board->random = seed;
     board->scene_us = scene_us;
     board->fifo_bytes = EC_QUEUE_BYTES;
@@ -111,6 +118,8 @@ ec_hal ec_board_hal(ec_board* board) {
     ec_hal hal = {.port = board,
                   .now_us = now_us,
                   .boot_id = boot_id,
+                  .boots = boots,
+                  .build_id = ec_build_id(),
                   .receive = receive,
                   .transmit = transmit,
                   .set_led = set_led,

@@ -23,10 +23,10 @@ size_t ec_queue_front(const ec_queue* queue, const uint8_t** data);
 void ec_queue_drop(ec_queue* queue, size_t length);
 
 typedef struct {
-    uint64_t now_us;  /* since boot; the owner moves it forward */
-    int64_t scene_us; /* scene time at boot; the scene stands still before its time zero */
-    uint64_t random;  /* state of the sensors' noise */
-    uint32_t boot_id;
+    uint64_t now_us;         /* since boot; the owner moves it forward */
+    int64_t scene_us;        /* scene time at boot; the scene stands still before its time zero */
+    uint64_t random;         /* state of the sensors' noise */
+    uint32_t boot_id, boots; /* boots: since power came on; zeroed by an owner that cuts it */
     bool led, buzzer;
     uint32_t fifo_bytes; /* so many wait in from_device at most, as in a UART; EC_QUEUE_BYTES */
     ec_queue to_device, from_device;
@@ -40,8 +40,8 @@ typedef struct {
     bool reset_wanted;       /* by the firmware; its owner starts it anew */
 } ec_board;
 
-/* A board switched off for long: empty line, clock at 0. Flash, owner and key stay what they were;
- * all zero before the first call. */
+/* A board that boots: empty line, clock at 0. Flash, owner, key and the number of boots stay what
+ * they were; all zero before the first call. */
 void ec_board_init(ec_board* board, uint32_t boot_id, uint64_t seed, int64_t scene_us);
 
 /* What a bootloader does before the firmware begins. */

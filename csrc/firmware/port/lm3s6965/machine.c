@@ -117,6 +117,10 @@ void ec_machine_kick_watchdog(void) {
     ec_watchdog_kick(WATCHDOG);
 }
 
+const ec_flash* ec_machine_boot(void) {
+    return NULL; /* QEMU models none that can be written */
+}
+
 bool ec_machine_read_imu(ec_imu_sample* sample) {
     (void)sample;
     return false;

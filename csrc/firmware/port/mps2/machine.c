@@ -2,8 +2,12 @@
 
 #include "firmware/port/cortexm/machine.h"
 
+#include "firmware/core/boot.h"
 #include "firmware/port/cortexm/cpu.h"
 #include "firmware/port/cortexm/watchdog.h"
+#include "firmware/port/mps2/element.h"
+#include "firmware/port/mps2/flash.h"
+#include "firmware/port/mps2/loader.h"
 #include "firmware/port/vehicle/drive.h"
 
 #define CPU_HZ 25000000u
@@ -87,6 +91,32 @@ void ec_machine_set_buzzer(bool on) {
 
 void ec_machine_kick_watchdog(void) {
     ec_watchdog_kick(WATCHDOG);
+}
+
+static void reset(void* port) {
+    (void)port;
+    ec_reset();
+}
+
+#define FLASH(verifier)                                                                            \
+    {EC_MPS2_FLASH_SECTOR,                                                                         \
+     EC_MPS2_FLASH_UNIT,                                                                           \
+     EC_MPS2_FLASH_SECTORS,                                                                        \
+     ec_mps2_flash_read,                                                                           \
+     ec_mps2_flash_erase,                                                                          \
+     ec_mps2_flash_program,                                                                        \
+     verifier,                                                                                     \
+     reset}
+static const ec_flash trusting = FLASH(ec_element_verify), refusing = FLASH(NULL);
+
+const ec_flash* ec_machine_boot(void) {
+    const ec_flash* flash = ec_element_present() ? &trusting : &refusing;
+#ifndef EC_MPS2_IS_LOADED
+    uint8_t slot = ec_boot_select(flash, NULL);
+    ec_watchdog_start(WATCHDOG, WATCHDOG_ROUND_S * CPU_HZ); /* also for an image that hangs */
+    ec_mps2_load(flash, slot);
+#endif
+    return flash;
 }
 
 /* The vehicle sets off at every boot. */
