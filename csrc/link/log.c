@@ -46,7 +46,7 @@ uint64_t ec_logger_step(ec_logger* log, ec_session* session, uint64_t now_us) {
         return log->next_us;
     }
     log->next_us = now_us + EC_LOG_INTERVAL_US;
-    if (session->rings[EC_CHANNEL_LOG - EC_CHANNEL_TELEMETRY].used ==
+    if (session->rings[EC_DATA_PLACE(EC_CHANNEL_LOG)].used ==
         0) { /* else the line has no room for logs now */
         (void)ec_ring_pop(&log->queue, &line, body + BUILD_BYTES);
         ec_put_u32(body, log->build);

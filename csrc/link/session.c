@@ -423,7 +423,7 @@ ec_accepted ec_session_publish(ec_session* s, uint8_t channel, uint8_t type, con
     if (!s->open || channel < EC_CHANNEL_TELEMETRY) {
         return EC_FULL;
     }
-    unsigned ring = (unsigned)channel - EC_CHANNEL_TELEMETRY;
+    unsigned ring = EC_DATA_PLACE(channel);
     int dropped =
         ec_ring_push(&s->rings[ring], s->data_sequence[ring], type, payload, (uint16_t)length);
     if (dropped < 0) {

@@ -132,8 +132,9 @@ typedef struct {
     size_t telemetry_bytes, log_bytes, bulk_bytes;
 } ec_memory;
 
-/* Channels of best-effort data, from EC_CHANNEL_TELEMETRY on. */
+/* Channels of best-effort data, from EC_CHANNEL_TELEMETRY on, and where one is among them. */
 #define EC_DATA_CHANNELS (EC_CHANNELS - EC_CHANNEL_TELEMETRY)
+#define EC_DATA_PLACE(channel) ((unsigned)(channel) - EC_CHANNEL_TELEMETRY)
 
 /* Declares a struct type that holds an ec_memory's worth of storage; EC_STORAGE_MEMORY makes the
  * ec_memory of an object of it.

@@ -7,7 +7,8 @@ void ec_line_health_init(ec_line_health* health, uint64_t now_us) {
 
 void ec_line_health_step(ec_line_health* health, const ec_session* session, ec_logger* log,
                          uint64_t now_us) {
-    uint32_t damaged = 0, dropped = ec_session_stats(session)->dropped[EC_CHANNEL_TELEMETRY];
+    uint32_t damaged = 0,
+             dropped = ec_session_stats(session)->dropped[EC_DATA_PLACE(EC_CHANNEL_TELEMETRY)];
     if (now_us < health->next_us)
         return;
     health->next_us = now_us + EC_LINE_HEALTH_PERIOD_US;
