@@ -132,6 +132,7 @@ TRACKING = "one frame of 100 tracked objects"
 _DECODE = "decode 1000 64-byte frames"
 RECOVERY = "next detection after the engine's process was ended, yolov8n int8"
 RING = "3.1 MB frame to another process, from publishing to reading"
+_QEMU_BOUND = "bound of the clock's error under QEMU"
 _TRIP, _OVER = "round trip over a pty", "us over os.read"
 AMOUNTS = (
     Amount("encode", "encode 1000 64-byte frames, one by one", "edgecore", "M frames/s", 4),
@@ -160,4 +161,16 @@ AMOUNTS = (
     Amount("next detection, hung", RECOVERY, "hung", "worst ms", 500, most=True),
     Amount("frame ring", RING, "edgecore ring", "us p50", 60, most=True),
     Amount("tracking of 100 objects", TRACKING, "edgecore", "us a frame", 100, most=True),
+    Amount(
+        "clock, bound on sim",
+        "bound of the clock's error, the simulated device behind a pty",
+        "edgecore",
+        "p99 us",
+        200,
+        most=True,
+    ),
+    *(
+        Amount(f"clock, bound on {machine}", _QEMU_BOUND, machine, "p99 us", 200, most=True)
+        for machine in ("mps2-an386", "lm3s6965evb")
+    ),
 )

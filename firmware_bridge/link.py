@@ -16,7 +16,6 @@ from firmware_bridge._codec import BODY_MAX
 from firmware_bridge._link import PAYLOAD_MAX
 from firmware_bridge.connection import Connection
 from firmware_bridge.errors import BridgeConnectionError, BridgeTimeoutError, LinkClosedError
-from firmware_bridge.events import Stamps
 from firmware_bridge.facts import LinkInfo, LinkStats, State, StateChange
 from firmware_bridge.key import Key, read_key
 from firmware_bridge.manifest import Manifest
@@ -279,7 +278,7 @@ class Link:
         return self._connection.subscriptions.add(name, frames, self._connection.schema, callback)
 
     def ping(self, size: int = 32, timeout: float = 1.0) -> int:
-        """Round trip of a frame with a body of `size` bytes, without the device's own time, ns.
+        """Round trip of a frame with a body of `size` bytes, ns: until the whole answer came.
 
         Raises:
             ValueError: size outside 24..512.
@@ -294,9 +293,7 @@ class Link:
             raise LinkClosedError(f"{self.url}: the link was closed")
         if answered is None:
             raise BridgeTimeoutError(f"ping: no answer within {timeout} s", may_run=False)
-        stamps, _ = answered
-        assert isinstance(stamps, Stamps)
-        return max(0, (stamps.t4 - stamps.t1) - (stamps.t3 - stamps.t2)) * 1000
+        return answered[1]
 
     def transfer(
         self,

@@ -101,7 +101,7 @@ static void take_back(ec_carrier* c) {
 }
 
 static bool may_be_left(const ec_carrier* c) {
-    return c->unanswered == 0 && !c->blocked && c->fd >= 0 && c->broken == 0;
+    return c->unanswered == 0 && c->burst_left == 0 && !c->blocked && c->fd >= 0 && c->broken == 0;
 }
 
 void* ec_carrier_run(void* argument) {

@@ -69,6 +69,11 @@ void ec_decoder_init(ec_decoder* decoder, uint8_t* buffer, uint16_t capacity);
 /* Forgets the frame in progress; counters stay. */
 void ec_decoder_reset(ec_decoder* decoder);
 
+/* Whether the next byte but a delimiter begins a frame. */
+static inline bool ec_decoder_between(const ec_decoder* decoder) {
+    return decoder->cobs.code == 0;
+}
+
 /* Uses bytes of data[0..length) up to and including the first delimiter that ends something, and
  * stores in *used how many. On EC_DECODED_FRAME, *frame's body points into the decoder's buffer
  * until the next call; on EC_DECODED_CORRUPT, *reason is set and counted. Lone delimiters are idle

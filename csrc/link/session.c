@@ -74,18 +74,18 @@ static void take_heartbeat(ec_session* s, uint64_t now, const ec_frame* frame) {
     }
 }
 
-static void take_ping(ec_session* s, uint64_t now, const ec_frame* frame) {
+static void take_ping(ec_session* s, const ec_frame* frame) {
     if (frame->length < PING_MIN) {
         s->stats.ignored++;
         return;
     }
     s->pong_bytes = frame->length;
     s->pong_t1_us = ec_get_u64(frame->body);
-    s->pong_t2_us = now;
+    s->pong_t2_us = s->frame_us;
     s->pending |= EC_PENDING_PONG;
 }
 
-static void take_pong(ec_session* s, uint64_t now, const ec_frame* frame) {
+static void take_pong(ec_session* s, const ec_frame* frame) {
     if (frame->length < PING_MIN || s->ping_us == 0 || ec_get_u64(frame->body) != s->ping_us) {
         s->stats.ignored++;
         return;
@@ -93,7 +93,7 @@ static void take_pong(ec_session* s, uint64_t now, const ec_frame* frame) {
     for (unsigned i = 0; i < 3; i++) {
         s->stamps[i] = ec_get_u64(frame->body + 8u * i);
     }
-    s->stamps[3] = now;
+    s->stamps[3] = s->frame_us;
     s->ping_us = 0;
     s->pending |= EC_PENDING_PONG_EVENT;
 }
@@ -161,10 +161,10 @@ static void take_frame(ec_session* s, uint64_t now, ec_frame* frame) {
         ec_handshake_hello(s, now, frame);
         break;
     case EC_KIND_PING:
-        take_ping(s, now, frame);
+        take_ping(s, frame);
         break;
     case EC_KIND_PONG:
-        take_pong(s, now, frame);
+        take_pong(s, frame);
         break;
     default:
         s->stats.ignored++;
@@ -182,6 +182,9 @@ size_t ec_session_input(ec_session* s, uint64_t now, const uint8_t* data, size_t
         size_t used = 0;
         ec_frame frame;
         ec_corrupt reason;
+        if (ec_decoder_between(&s->decoder)) {
+            s->frame_us = now;
+        }
         if (ec_decoder_feed(&s->decoder, data + at, length - at, &used, &frame, &reason) ==
             EC_DECODED_FRAME) {
             take_frame(s, now, &frame);

@@ -98,7 +98,8 @@ typedef struct {
                                 answer EC_STATUS_LATE instead of executing */
     uint8_t gap;             /* DATA: frames missing on this channel just before this one */
     bool reset;              /* OPEN */
-    uint64_t t1, t2, t3, t4; /* PONG, us: ours sent, peer received, peer sent, ours received */
+    uint64_t t1, t2, t3, t4; /* PONG, us: ours sent, peer received, peer sent, ours received; each
+                                of the frame's first byte */
 } ec_event;
 
 /* One request in flight; fields are the session's. */
@@ -197,6 +198,7 @@ typedef struct {
     ec_auth_state auth;
 #endif
 
+    uint64_t frame_us; /* its first byte came */
     uint64_t heard_us, hello_due_us, heartbeat_due_us, peer_lease_until_us;
     uint64_t ack_due_us;                    /* while an ACK is pending */
     uint64_t lease_until_us, told_until_us; /* own lease; as the last heartbeat gave it */

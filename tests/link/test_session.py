@@ -451,6 +451,19 @@ def test_clock_exchange_has_four_stamps_in_order():
     assert stamps.t4 - stamps.t1 == pytest.approx(5000, abs=1500)
 
 
+def test_exchange_stamps_the_first_byte_that_comes():
+    pair = Pair().open()
+    pair.run(0.1)
+    pair.host.ping(100)
+    sent_us, ping = pair.now_us, pair.host.output(pair.now_us)
+    assert not pair.device.input(sent_us + 1000, ping[:20])
+    assert not pair.device.input(sent_us + 9000, ping[20:])
+    answered_us, pong = sent_us + 9500, pair.device.output(sent_us + 9500)
+    assert not pair.host.input(answered_us + 2000, pong[:50])
+    (stamps,) = pair.host.input(answered_us + 8000, pong[50:])
+    assert stamps == Stamps(sent_us, sent_us + 1000, answered_us, answered_us + 2000)
+
+
 def test_peer_of_another_protocol_is_reported_once_a_line():
     host = Session(device=False, boot_id=7)
     host.output(0)

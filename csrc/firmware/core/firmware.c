@@ -172,14 +172,15 @@ static void receive(ec_firmware* firmware, uint64_t now_us) {
 }
 
 /* Returns false when the line takes no more for now. */
-static bool transmit(ec_firmware* firmware, uint64_t now_us) {
+static bool transmit(ec_firmware* firmware) {
     const ec_hal* hal = firmware->hal;
     for (;;) {
         size_t left = (size_t)(firmware->output_length - firmware->output_at);
         if (left == 0) {
             firmware->output_at = 0;
-            firmware->output_length = (uint16_t)ec_session_output(
-                &firmware->session, now_us, firmware->output, sizeof firmware->output);
+            firmware->output_length =
+                (uint16_t)ec_session_output(&firmware->session, hal->now_us(hal->port),
+                                            firmware->output, sizeof firmware->output);
             if (firmware->output_length == 0)
                 return true;
             continue;
@@ -222,7 +223,7 @@ uint64_t ec_firmware_step(ec_firmware* firmware) {
     uint64_t due_us = earlier(ec_telemetry_next_us(&firmware->telemetry),
                               ec_indicator_next_us(&firmware->indicator, now_us));
     due_us = earlier(due_us, update_us);
-    if (transmit(firmware, now_us)) { /* a full line calls the port back by itself */
+    if (transmit(firmware)) { /* a full line calls the port back by itself */
         ec_line_speed_sent(&firmware->line_speed, &firmware->session, now_us);
         due_us = earlier(due_us, ec_session_due(&firmware->session, now_us));
     }

@@ -44,6 +44,12 @@ static bool would_block(void) {
     return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
 }
 
+static uint64_t now_us(void* port) {
+    ec_process* process = ((ec_board*)port)->owner;
+    process->board.now_us = (monotonic_ns() - process->start_ns) / 1000u;
+    return process->board.now_us;
+}
+
 static size_t receive(void* port, uint8_t* data, size_t capacity) {
     ec_process* process = ((ec_board*)port)->owner;
     if (process->client < 0 || process->lost)
@@ -162,6 +168,7 @@ static bool boot(ec_process* process, uint32_t boot_id) {
                   ((int64_t)process->start_ns - (int64_t)process->options.epoch_ns) / 1000);
     ec_board_boot(&process->board);
     process->hal = ec_board_hal(&process->board);
+    process->hal.now_us = now_us;
     process->hal.receive = receive;
     process->hal.transmit = transmit;
     process->hal.entropy = entropy;
@@ -183,7 +190,6 @@ static bool turn(ec_process* process, const sigset_t* signals) {
     if (process->client < 0 && process->options.line == EC_LINE_PTY &&
         !hung_up(process->options.fd))
         welcome(process, process->options.fd);
-    process->board.now_us = (monotonic_ns() - process->start_ns) / 1000u;
     uint64_t due_us = ec_firmware_step(&process->firmware);
     if (process->lost && process->client >= 0) {
         part(process);
