@@ -48,6 +48,7 @@ cdef extern from "link/frame.h" nogil:
 
 cdef extern from "link/schema.h" nogil:
     enum:
+        EC_CHANNEL_TELEMETRY
         EC_CHANNELS
 
     ctypedef struct ec_schema:
@@ -130,19 +131,22 @@ cdef extern from "link/session.h" nogil:
     ctypedef struct ec_slot:
         pass
 
-    ctypedef struct ec_memory:
+    ctypedef struct ec_slots:
         ec_slot *outbound
         ec_slot *inbound
         uint8_t *outbound_bytes
         uint8_t *inbound_bytes
+        uint16_t slot_bytes
+        uint8_t window
+
+    ctypedef struct ec_memory:
+        ec_slots slots
         uint8_t *telemetry
         uint8_t *log
         uint8_t *bulk
         size_t telemetry_bytes
         size_t log_bytes
         size_t bulk_bytes
-        uint16_t slot_bytes
-        uint8_t window
 
     ctypedef struct ec_config:
         ec_role role

@@ -16,8 +16,8 @@ cdef const uint8_t *bytes_of(const uint8_t[::1] view):
 
 
 cdef object too_long(const ec_session *session, const ec_memory *memory, size_t length):
-    cdef uint16_t limit = ec_session_peer(session).slot_bytes or memory.slot_bytes
-    return ValueError(f"a request holds at most {min(limit, memory.slot_bytes)} bytes here, "
+    cdef uint16_t limit = ec_session_peer(session).slot_bytes or memory.slots.slot_bytes
+    return ValueError(f"a request holds at most {min(limit, memory.slots.slot_bytes)} bytes here, "
                       f"got {length}")
 
 
@@ -70,8 +70,8 @@ cdef dict stats_of(const ec_session *session):
         "duplicates": stats.duplicates,
         "data_sent": stats.data_sent,
         "data_received": stats.data_received,
-        "gaps": {name: stats.gaps[i] for i, name in enumerate(CHANNELS)},
-        "dropped": {name: stats.dropped[i] for i, name in enumerate(CHANNELS)},
+        "gaps": {name: stats.gaps[i] for i, name in enumerate(CHANNELS[EC_CHANNEL_TELEMETRY:])},
+        "dropped": {name: stats.dropped[i] for i, name in enumerate(CHANNELS[EC_CHANNEL_TELEMETRY:])},
         "ignored": stats.ignored,
         "opens": stats.opens,
         "srtt_us": stats.srtt_us,
@@ -80,28 +80,28 @@ cdef dict stats_of(const ec_session *session):
 
 
 cdef bint allocate(ec_memory *memory, uint8_t window, uint16_t slot_bytes, size_t ring_bytes):
-    memory.outbound = <ec_slot *>calloc(window, sizeof(ec_slot))
-    memory.inbound = <ec_slot *>calloc(window, sizeof(ec_slot))
-    memory.outbound_bytes = <uint8_t *>calloc(window, slot_bytes)
-    memory.inbound_bytes = <uint8_t *>calloc(window, slot_bytes)
+    memory.slots.outbound = <ec_slot *>calloc(window, sizeof(ec_slot))
+    memory.slots.inbound = <ec_slot *>calloc(window, sizeof(ec_slot))
+    memory.slots.outbound_bytes = <uint8_t *>calloc(window, slot_bytes)
+    memory.slots.inbound_bytes = <uint8_t *>calloc(window, slot_bytes)
     memory.telemetry = <uint8_t *>calloc(1, ring_bytes)
     memory.log = <uint8_t *>calloc(1, ring_bytes)
     memory.bulk = <uint8_t *>calloc(1, ring_bytes)
     memory.telemetry_bytes = ring_bytes
     memory.log_bytes = ring_bytes
     memory.bulk_bytes = ring_bytes
-    memory.slot_bytes = slot_bytes
-    memory.window = window
-    return (memory.outbound != NULL and memory.inbound != NULL and memory.outbound_bytes != NULL
-            and memory.inbound_bytes != NULL and memory.telemetry != NULL and memory.log != NULL
+    memory.slots.slot_bytes = slot_bytes
+    memory.slots.window = window
+    return (memory.slots.outbound != NULL and memory.slots.inbound != NULL and memory.slots.outbound_bytes != NULL
+            and memory.slots.inbound_bytes != NULL and memory.telemetry != NULL and memory.log != NULL
             and memory.bulk != NULL)
 
 
 cdef void release(ec_memory *memory):
-    free(memory.outbound)
-    free(memory.inbound)
-    free(memory.outbound_bytes)
-    free(memory.inbound_bytes)
+    free(memory.slots.outbound)
+    free(memory.slots.inbound)
+    free(memory.slots.outbound_bytes)
+    free(memory.slots.inbound_bytes)
     free(memory.telemetry)
     free(memory.log)
     free(memory.bulk)

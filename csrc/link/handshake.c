@@ -86,8 +86,8 @@ static void opened(ec_session* s) {
     s->stats.opens++;
     s->data_known = 0;
     s->pending |= EC_PENDING_OPEN;
-    for (unsigned c = 0; c < EC_CHANNELS; c++) {
-        ec_ring_clear(&s->rings[c]);
+    for (unsigned ring = 0; ring < EC_DATA_CHANNELS; ring++) {
+        ec_ring_clear(&s->rings[ring]);
     }
 }
 

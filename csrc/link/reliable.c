@@ -157,8 +157,12 @@ static uint16_t time_left(const ec_slot* slot, uint64_t now) {
     if (slot->reported || slot->deadline_us <= now) {
         return 0;
     }
-    uint64_t left = (slot->deadline_us - now) / 1000u;
-    return left == 0 ? 1 : left < EC_WIRE_NO_DEADLINE ? (uint16_t)left : EC_WIRE_NO_DEADLINE - 1u;
+    uint64_t left_us = slot->deadline_us - now;
+    if (left_us >= EC_WIRE_NO_DEADLINE * 1000u) {
+        return EC_WIRE_NO_DEADLINE - 1u;
+    }
+    uint32_t left = (uint32_t)left_us / 1000u; /* a division of 64 bits is 700 bytes of code */
+    return left == 0 ? 1 : (uint16_t)left;
 }
 
 static bool may_send(const ec_session* s, const ec_slot* slot, uint64_t now) {

@@ -17,10 +17,10 @@ static bool power_of_two(uint8_t value) {
 bool ec_session_init(ec_session* s, const ec_config* config, const ec_memory* memory,
                      uint64_t now) {
     memset(s, 0, sizeof *s);
-    if (config->boot_id == 0 || !power_of_two(memory->window) || memory->window > EC_WINDOW_MAX ||
-        memory->slot_bytes < 32 || memory->slot_bytes > EC_PAYLOAD_MAX ||
-        memory->outbound == NULL || memory->inbound == NULL || memory->outbound_bytes == NULL ||
-        memory->inbound_bytes == NULL) {
+    const ec_slots* slots = &memory->slots;
+    if (config->boot_id == 0 || !power_of_two(slots->window) || slots->window > EC_WINDOW_MAX ||
+        slots->slot_bytes < 32 || slots->slot_bytes > EC_PAYLOAD_MAX || slots->outbound == NULL ||
+        slots->inbound == NULL || slots->outbound_bytes == NULL || slots->inbound_bytes == NULL) {
         return false;
     }
     s->config = *config;
@@ -28,12 +28,12 @@ bool ec_session_init(ec_session* s, const ec_config* config, const ec_memory* me
     s->config.silence_ms = or_default(config->silence_ms, 1000);
     s->config.lease_max_ms = or_default(config->lease_max_ms, 1000);
     s->config.heartbeat_ms = or_default(config->heartbeat_ms, 200);
-    s->memory = *memory;
-    memset(memory->outbound, 0, memory->window * sizeof *memory->outbound);
-    memset(memory->inbound, 0, memory->window * sizeof *memory->inbound);
-    ec_ring_init(&s->rings[EC_CHANNEL_TELEMETRY], memory->telemetry, memory->telemetry_bytes);
-    ec_ring_init(&s->rings[EC_CHANNEL_LOG], memory->log, memory->log_bytes);
-    ec_ring_init(&s->rings[EC_CHANNEL_BULK], memory->bulk, memory->bulk_bytes);
+    s->memory = *slots;
+    memset(slots->outbound, 0, slots->window * sizeof *slots->outbound);
+    memset(slots->inbound, 0, slots->window * sizeof *slots->inbound);
+    ec_ring_init(&s->rings[0], memory->telemetry, memory->telemetry_bytes);
+    ec_ring_init(&s->rings[1], memory->log, memory->log_bytes);
+    ec_ring_init(&s->rings[2], memory->bulk, memory->bulk_bytes);
     ec_decoder_init(&s->decoder, s->receive, sizeof s->receive);
     s->session =
         (uint16_t)config->boot_id; /* hosts that follow one another differ from the start */
@@ -107,6 +107,7 @@ static void take_data(ec_session* s, const ec_frame* frame) {
         s->stats.ignored++;
         return;
     }
+    c = (uint8_t)(c - EC_CHANNEL_TELEMETRY);
     uint8_t gap = (uint8_t)(frame->sequence - s->data_expected[c]);
     if ((s->data_known >> c & 1u) == 0) {
         gap = 0;
@@ -251,7 +252,7 @@ static uint16_t lease_left_ms(const ec_session* s, uint64_t now) {
     if (s->lease_until_us <= now) {
         return 0;
     }
-    return (uint16_t)((s->lease_until_us - now + 999u) / 1000u);
+    return (uint16_t)(((uint32_t)(s->lease_until_us - now) + 999u) / 1000u); /* set in 16 bits */
 }
 
 /* A device sends them so that its host hears it; a host only for the application. */
@@ -317,16 +318,17 @@ static bool next_frame(ec_session* s, uint64_t now, ec_frame* frame) {
     if (!s->open) {
         return false;
     }
-    uint8_t c = EC_CHANNEL_TELEMETRY;
-    while (c < EC_CHANNELS && s->rings[c].used == 0) {
-        c++;
+    unsigned ring = 0;
+    while (ring < EC_DATA_CHANNELS && s->rings[ring].used == 0) {
+        ring++;
     }
-    /* Requests go before data of the same channel. */
-    bool found = ec_reliable_next(s, now, c < EC_CHANNELS ? c : EC_CHANNELS - 1, frame);
-    if (!found && c < EC_CHANNELS) {
-        frame->channel = c;
+    /* Requests go before data of the same channel; without data, those of any channel. */
+    uint8_t channel = (uint8_t)(EC_CHANNEL_TELEMETRY + ring);
+    bool found = ec_reliable_next(s, now, channel, frame);
+    if (!found && ring < EC_DATA_CHANNELS) {
+        frame->channel = channel;
         s->stats.data_sent++;
-        found = ec_ring_pop(&s->rings[c], frame, s->body);
+        found = ec_ring_pop(&s->rings[ring], frame, s->body);
     }
     if (found) {
         s->ack_due_us = now; /* a waiting ACK goes with it */
@@ -383,8 +385,8 @@ uint64_t ec_session_due(const ec_session* s, uint64_t now) {
     if (s->lease_held) {
         due = earlier(due, s->peer_lease_until_us);
     }
-    for (unsigned c = 0; s->open && c < EC_CHANNELS; c++) {
-        if (s->rings[c].used != 0) {
+    for (unsigned ring = 0; s->open && ring < EC_DATA_CHANNELS; ring++) {
+        if (s->rings[ring].used != 0) {
             return now;
         }
     }
@@ -418,16 +420,17 @@ ec_accepted ec_session_publish(ec_session* s, uint8_t channel, uint8_t type, con
     if (length > ec_auth_body_max(s) || channel >= EC_CHANNELS) {
         return EC_TOO_LONG;
     }
-    if (!s->open) {
+    if (!s->open || channel < EC_CHANNEL_TELEMETRY) {
         return EC_FULL;
     }
-    int dropped = ec_ring_push(&s->rings[channel], s->data_sequence[channel], type, payload,
-                               (uint16_t)length);
+    unsigned ring = (unsigned)channel - EC_CHANNEL_TELEMETRY;
+    int dropped =
+        ec_ring_push(&s->rings[ring], s->data_sequence[ring], type, payload, (uint16_t)length);
     if (dropped < 0) {
         return EC_FULL;
     }
-    s->data_sequence[channel]++;
-    s->stats.dropped[channel] += (uint32_t)dropped;
+    s->data_sequence[ring]++;
+    s->stats.dropped[ring] += (uint32_t)dropped;
     return EC_ACCEPTED;
 }
 

@@ -117,15 +117,23 @@ typedef struct {
     size_t capacity, head, used;
 } ec_ring;
 
-/* What one session needs, besides sizeof(ec_session). A NULL ring refuses data on its channel. */
+/* Memory for requests. */
 typedef struct {
     ec_slot *outbound, *inbound;             /* `window` each */
     uint8_t *outbound_bytes, *inbound_bytes; /* window * slot_bytes each */
-    uint8_t *telemetry, *log, *bulk;         /* rings */
-    size_t telemetry_bytes, log_bytes, bulk_bytes;
     uint16_t slot_bytes; /* largest payload of a request or result, 32 .. EC_PAYLOAD_MAX */
     uint8_t window;      /* requests in flight each way: a power of two, 1 .. EC_WINDOW_MAX */
+} ec_slots;
+
+/* What one session needs, besides sizeof(ec_session). A NULL ring refuses data on its channel. */
+typedef struct {
+    ec_slots slots;
+    uint8_t *telemetry, *log, *bulk; /* rings */
+    size_t telemetry_bytes, log_bytes, bulk_bytes;
 } ec_memory;
+
+/* Channels of best-effort data, from EC_CHANNEL_TELEMETRY on. */
+#define EC_DATA_CHANNELS (EC_CHANNELS - EC_CHANNEL_TELEMETRY)
 
 /* Declares a struct type that holds an ec_memory's worth of storage; EC_STORAGE_MEMORY makes the
  * ec_memory of an object of it.
@@ -140,18 +148,15 @@ typedef struct {
         uint8_t telemetry[(telemetry_) + 1], log[(log_) + 1], bulk[(bulk_) + 1];                   \
     } name
 #define EC_STORAGE_MEMORY(object)                                                                  \
-    {(object).outbound,                                                                            \
-     (object).inbound,                                                                             \
-     (object).outbound_bytes[0],                                                                   \
-     (object).inbound_bytes[0],                                                                    \
+    {{(object).outbound, (object).inbound, (object).outbound_bytes[0], (object).inbound_bytes[0],  \
+      (uint16_t)sizeof((object).inbound_bytes[0]),                                                 \
+      (uint8_t)(sizeof((object).inbound) / sizeof((object).inbound[0]))},                          \
      (object).telemetry,                                                                           \
      (object).log,                                                                                 \
      (object).bulk,                                                                                \
      sizeof((object).telemetry) - 1,                                                               \
      sizeof((object).log) - 1,                                                                     \
-     sizeof((object).bulk) - 1,                                                                    \
-     (uint16_t)sizeof((object).inbound_bytes[0]),                                                  \
-     (uint8_t)(sizeof((object).inbound) / sizeof((object).inbound[0]))}
+     sizeof((object).bulk) - 1}
 
 typedef struct {
     ec_role role;
@@ -179,8 +184,8 @@ typedef struct {
     uint32_t requests_sent, requests_received, results_sent, results_received;
     uint32_t retransmits, duplicates; /* reliable frames sent again; received again */
     uint32_t data_sent, data_received;
-    uint32_t gaps[EC_CHANNELS];          /* data frames of the peer's that never came */
-    uint32_t dropped[EC_CHANNELS];       /* own data frames dropped for lack of room */
+    uint32_t gaps[EC_DATA_CHANNELS];     /* data frames of the peer's that never came */
+    uint32_t dropped[EC_DATA_CHANNELS];  /* own data frames dropped for lack of room */
     uint32_t ignored;                    /* well-formed frames that made no sense here */
     uint32_t opens;                      /* sessions opened */
     uint32_t srtt_us, rttvar_us, rto_us; /* of request to ACK */
@@ -189,8 +194,8 @@ typedef struct {
 /* Its fields are the session's own. */
 typedef struct {
     ec_config config;
-    ec_memory memory;
-    ec_ring rings[EC_CHANNELS];
+    ec_slots memory;
+    ec_ring rings[EC_DATA_CHANNELS];
     ec_decoder decoder;
     ec_peer peer;
     ec_stats stats;
@@ -211,7 +216,7 @@ typedef struct {
     uint16_t in_next, in_deliver; /* the peer's: next id expected, next to report */
     uint16_t session, hello_session, generation;
     uint16_t wire_length, wire_at, ping_bytes, pong_bytes;
-    uint8_t data_sequence[EC_CHANNELS], data_expected[EC_CHANNELS];
+    uint8_t data_sequence[EC_DATA_CHANNELS], data_expected[EC_DATA_CHANNELS];
     uint8_t data_known; /* bit per channel: data_expected holds */
     uint8_t data_gap, resolved, hello_flags;
     uint8_t doublings; /* of the time-out, since the last sample of it */

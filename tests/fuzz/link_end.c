@@ -10,9 +10,15 @@ void end_open(end* self, ec_role role, uint8_t window, bool keyed) {
     for (size_t i = 0; i < 5; i++) {
         self->block[i] = malloc(i < 2 ? (size_t)window * SLOT_BYTES : RING_BYTES);
     }
-    ec_memory memory = {self->outbound, self->inbound,  self->block[0], self->block[1],
-                        self->block[2], self->block[3], self->block[4], RING_BYTES,
-                        RING_BYTES,     RING_BYTES,     SLOT_BYTES,     window};
+    ec_slots slots = {self->outbound, self->inbound, self->block[0],
+                      self->block[1], SLOT_BYTES,    window};
+    ec_memory memory = {.slots = slots,
+                        .telemetry = self->block[2],
+                        .log = self->block[3],
+                        .bulk = self->block[4],
+                        .telemetry_bytes = RING_BYTES,
+                        .log_bytes = RING_BYTES,
+                        .bulk_bytes = RING_BYTES};
     ec_config config = {.role = role,
                         .boot_id = role == EC_HOST ? 0x1111u : 0x2222u,
                         .name = "end",
