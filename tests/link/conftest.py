@@ -2,6 +2,7 @@ import contextlib
 
 import pytest
 
+import firmware_bridge as fb
 from tests.link.device import Device
 
 
@@ -11,3 +12,9 @@ def device(tmp_path):
     yield made
     with contextlib.suppress(FileNotFoundError):
         made.die()
+
+
+@pytest.fixture
+def link(device):
+    with fb.connect(device.url) as made:
+        yield made

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+import struct
+from collections.abc import Callable, Iterable
 
+from firmware_bridge import codec
 from firmware_bridge._link import Session
 from firmware_bridge.events import Event, Opened, Requested, Resolved
 
 STEP_US = 500
+
+
+def number(payload: bytes) -> int:
+    return int.from_bytes(payload, "little")
+
+
+def kinds(events: Iterable[Event]) -> list[type]:
+    return [type(event) for event in events]
 
 
 class Wire:
@@ -123,3 +133,16 @@ class Pair:
 
     def opens(self) -> list[Opened]:
         return [event for event in self.host_events if isinstance(event, Opened)]
+
+
+def disturb(pair: Pair, flip: float = 0.0, drop: float = 0.0, duplicate: float = 0.0) -> None:
+    for wire in (pair.down, pair.up):
+        wire.flip, wire.drop, wire.duplicate = flip, drop, duplicate
+
+
+def session_of(pair: Pair) -> int:
+    """The number of the last session that the host knocked for."""
+    hellos = [f.payload for f in codec.Decoder().feed(bytes(pair.down.written)) if f.kind == 4]
+    (session,) = struct.unpack_from("<H", hellos[-1], 4)
+    assert isinstance(session, int)
+    return session

@@ -13,7 +13,7 @@ from firmware_bridge.events import Received
 from firmware_bridge.key import read_key
 from firmware_bridge.transfer import OFFER
 from tests.link.device import Device
-from tests.link.test_link import wait_until
+from tests.link.patience import wait_until
 from tests.link.test_transfer_process import Author
 
 KEY = bytes(range(32))

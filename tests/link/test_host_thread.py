@@ -14,12 +14,6 @@ from firmware_bridge.events import Outcome, Requested
 ALERT = fb.Alert(kind=1, level=1, duration_ms=1)
 
 
-@pytest.fixture
-def link(device):
-    with fb.connect(device.url) as made:
-        yield made
-
-
 @pytest.fixture(scope="module")
 def sim():
     with fb.connect("sim:") as made:

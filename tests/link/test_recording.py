@@ -18,7 +18,7 @@ from firmware_bridge.relay import Relay
 from firmware_bridge.schema import COMPILED
 from tests.link import drive
 from tests.link.compiling import ROOT
-from tests.link.test_link import wait_until
+from tests.link.patience import wait_until
 
 
 @pytest.fixture(scope="module")

@@ -24,8 +24,8 @@ import firmware_bridge as fb  # noqa: E402
 from firmware_bridge.smp import SmpTransport  # noqa: E402
 from tests.link.compiling import ROOT  # noqa: E402
 from tests.link.device import Device  # noqa: E402
+from tests.link.patience import wait_until  # noqa: E402
 from tests.link.smp_server import BUFFER_BYTES, SmpServer  # noqa: E402
-from tests.link.test_link import wait_until  # noqa: E402
 
 IMAGE = b"2.0.0" + random.Random(3).randbytes(9000)
 KEY = bytes(range(32))

@@ -26,8 +26,8 @@ from tests.link import drive
 from tests.link import test_evolution as evolving
 from tests.link.compiling import program, tool
 from tests.link.device import Device
+from tests.link.patience import wait_until
 from tests.link.test_evolution import VECTORS
-from tests.link.test_link import wait_until
 from tests.runtime.test_cli import command, complaints, edgecore, environment
 
 ALERT = "06 01 01 01 01 07 02 01 0b f4 01 01 02 dc 05 79 9a bd 14 00"
