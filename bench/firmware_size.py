@@ -2,7 +2,8 @@
 
 Flash is `arm-none-eabi-size`'s text of each object (code, constants, tables). RAM is the size of an
 ec_session as `arm-none-eabi-nm` has it, less the three buffers for one frame each; the slots and
-rings that the user chooses come on top. The images of all ports follow, whole.
+rings that the user chooses come on top. What a linker leaves of it all in the smallest device, that
+device's loop and the C library's part included, is the next line; the images of all ports follow.
 """
 
 from __future__ import annotations
@@ -19,6 +20,11 @@ from firmware_bridge.testing.ports import machines, sources
 
 FLAGS = ["-std=c99", "-Os", "-ffreestanding", "-mthumb", "-mcpu=cortex-m4", "-DEC_BYTEWISE"]
 WITHOUT_KEY = "-DEC_NO_AUTH"
+SMALLEST = Path(__file__).with_name("smallest_device.c")
+LINKED = [
+    *("-flto", "-ffunction-sections", "-fdata-sections", "-nostartfiles", "--specs=nano.specs"),
+    *("-Wl,--gc-sections", "-Wl,--entry=reset_handler", "-Wl,--fatal-warnings"),
+]
 CODEC = ("cobs", "crc32c", "frame")
 BUFFERS = ("body", "receive", "wire")
 RAM_PROBE = f"""
@@ -51,6 +57,15 @@ def compiled(source: Path, folder: Path, *flags: str) -> Path:
     chosen = [*FLAGS, *(flags or (WITHOUT_KEY,))]
     command = [program("arm-none-eabi-gcc"), *chosen, "-I", sources(), "-c", source, "-o", made]
     subprocess.run(command, check=True)
+    return made
+
+
+def smallest(folder: Path) -> Path:
+    """The smallest device, linked with what it uses of csrc/link."""
+    made = folder / "smallest.elf"
+    units = [SMALLEST, *sorted((sources() / "link").glob("*.c"))]
+    command = [program("arm-none-eabi-gcc"), *FLAGS, WITHOUT_KEY, *LINKED, "-I", sources()]
+    subprocess.run([*command, *units, "-o", made], check=True)
     return made
 
 
@@ -97,12 +112,14 @@ def figures() -> list[Figure]:
         keyed_ram = symbols(compiled(probe, folder, *FLAGS))
         keyed = [compiled(source, folder, *FLAGS) for source in files]
         keyed_flash = sum(sections(path).text for path in keyed)
+        device = sections(smallest(folder))
     found = [Figure("codec, flash", sum(flash[part] for part in CODEC), 600)]
     found += [Figure(f"  {part}.c", flash[part]) for part in CODEC]
     found += [Figure("link, flash, codec included", sum(flash.values()), 4096)]
     found += [Figure(f"  {part}.c", size) for part, size in flash.items() if part not in CODEC]
     found += [
         Figure("  of all this, tables and texts", tables),
+        Figure("smallest device, linked with -flto, flash", device.text + device.data),
         Figure("session, RAM without buffers", ram["session"] - ram["buffers"], 512),
         Figure("  its buffers for three frames", ram["buffers"]),
         Figure("  a request each way in flight, without payloads", ram["slots"]),
