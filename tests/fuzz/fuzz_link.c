@@ -2,7 +2,7 @@
  *
  * The first byte chooses: the decoder alone; a host or a device alone, fed with raw bytes and with
  * frames that pass every check; or both, on a line that loses, damages and repeats. Its upper half
- * gives the sessions a key (invariants 14 to 16): the lone side begins in a session with an honest
+ * gives the sessions a key (invariant 14): the lone side begins in a session with an honest
  * peer, whose seals it goes on to see; on the line, somebody without the key makes frames up. */
 
 #include "fuzz/bytes.h"
