@@ -127,7 +127,10 @@ class SmpTransport:
             raise
         length, answer = _taken(payload)
         step = len(answer)
-        rest = [self._link.submit(_Piece(at, 0)) for at in range(step, length, max(1, step))]
+        rest = [
+            self._link.submit(_Piece(at, 0), self._timeout)
+            for at in range(step, length, max(1, step))
+        ]
         for future in rest:
             total, piece = _taken((await asyncio.wrap_future(future)).payload)
             if total != length:

@@ -160,6 +160,9 @@ def test_reset_before_the_answer_is_an_unknown_outcome(tmp_path: Path) -> None:
         wait_until(lambda: link.state == "open")
         device.die()
         wait_until(lambda: link.state == "lost")
+        with pytest.raises(fb.BridgeTimeoutError, match="it will not run") as raised:
+            asyncio.run(SmpTransport(link, timeout=0.2).send_and_receive(b"too late"))
+        assert not raised.value.may_run
         with pytest.raises(fb.BridgeConnectionError, match="expected an open link"):
             asyncio.run(SmpTransport(link).connect(link.url, 0.1))
 
