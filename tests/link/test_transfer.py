@@ -397,8 +397,9 @@ def test_report_is_taken_by_its_length_only_if_it_may_have_it(length: int) -> No
     assert sender.report(1000, report[:length]) == (16 <= length <= most)
 
 
-def test_whole_transfer_on_a_clean_line_takes_one_offer() -> None:
-    host = bench(bytes_per_s=92_160)
+@pytest.mark.parametrize("bytes_per_s", [92_160, 0])
+def test_whole_transfer_on_a_clean_line_takes_one_offer(bytes_per_s: int) -> None:
+    host = bench(bytes_per_s=bytes_per_s)
     image = image_of(30_000)
     offers = []
     publish = host.host.publish
