@@ -45,7 +45,7 @@ NEAREST = {
     "csrc/link/crc32c.c": ("core",),
     "csrc/link/schema.c": ("schema", "session", "core", "firmware"),
     "csrc/link/command.c": ("firmware", "core"),
-    "csrc/link/log.c": ("logs", "log_reader"),
+    "csrc/link/log.c": ("logs",),
     "csrc/link/auth.c": ("auth", "core", "session"),
     "csrc/link/h[km]*.c": ("hmac", "auth"),
     "csrc/link/handshake.c": (*PROTOCOL, "auth"),
