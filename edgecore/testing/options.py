@@ -26,7 +26,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--edge-seed",
         type=int,
         metavar="NUMBER",
-        help="of the line's faults; default: one at random, which the header of the run shows",
+        help="of the line's faults; default: one at random, which reports show",
     )
     group.addoption("--edge-slow", action="store_true", help="also run what is marked edge_slow")
     group.addoption(
@@ -60,6 +60,12 @@ def pytest_configure_node(node: Any) -> None:
     node.workerinput[_SEED] = seed(node.config)
 
 
-def pytest_report_header(config: pytest.Config) -> str:
-    """The target and the seed, to repeat the run by."""
-    return f"edgecore: --edge-target {target_spec(config)} --edge-seed {seed(config)}"
+def repeat_by(config: pytest.Config) -> str:
+    """The options that repeat the run."""
+    return f"--edge-target {target_spec(config)} --edge-seed {seed(config)}"
+
+
+def pytest_report_header(config: pytest.Config) -> str | None:
+    """The target and the seed, where a target was asked for: most runs have nothing of ours."""
+    asked = config.getoption("--edge-target") or os.environ.get(TARGET)
+    return f"edgecore: {repeat_by(config)}" if asked else None

@@ -7,6 +7,7 @@ from collections.abc import Generator
 import pytest
 
 from edgecore.testing.errors import RigError
+from edgecore.testing.options import repeat_by
 
 FAILED = pytest.StashKey[bool]()
 
@@ -22,6 +23,7 @@ def pytest_runtest_makereport(
     item.stash[FAILED] = True
     dut = getattr(item, "funcargs", {}).get("edge_dut")
     if dut is not None:
+        report.sections.append(("edgecore, to repeat it", repeat_by(item.config)))
         report.sections.extend(dut.story())
     if call.when == "call" and call.excinfo is not None and call.excinfo.errisinstance(RigError):
         # Reporters tell errors from failures by the phase alone.

@@ -172,6 +172,7 @@ def test_failure_tells_of_the_line_and_the_device(tmp_path: Path) -> None:
     )
     done = run(tmp_path)
     assert outcome(done.stdout) == "1 failed", done.stdout
+    assert re.search(r"^--edge-target sim --edge-seed \d+$", done.stdout, re.M)
     assert re.search(r"host -> device REQUEST +Alert .* level=3", done.stdout)
     assert re.search(r"'fault': 'hit'.*'bytes_dropped'", done.stdout)
     assert re.search(r'"event": "alert", .*"level": 3', done.stdout)

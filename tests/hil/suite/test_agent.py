@@ -23,7 +23,7 @@ def test_car_that_brakes_ahead_becomes_an_alert_of_the_firmware(
     profile: str,
 ) -> None:
     edge_faults.use(profile)
-    shot = edge_camera.road(start_s=4.0)
+    shot = edge_camera.road(start_s=2.0)
     edge_agent.start(shot, settings=PATIENT)
     alert = edge_agent.wait_for("alert")
     assert [seen.class_name for seen in shot.truth(alert["label"]) if seen.is_lead] == ["car"]
