@@ -93,6 +93,7 @@ class Video(Source):
         self._piled_up = paced
         self._timeout_s = timeout_s
         self._clock = StreamClock(camera=container_format == "v4l2")
+        begun_s = time.monotonic()
         try:
             self._container: Any = av.open(
                 url,
@@ -101,7 +102,10 @@ class Video(Source):
                 timeout=timeout_s if live else None,
             )
         except (av.error.FFmpegError, OSError, ValueError) as error:
-            raise SourceError(f"{url}: {self._reason(error)}") from None
+            # A sender that says nothing may end in the same error as one that talks nonsense.
+            silent = live and time.monotonic() - begun_s >= timeout_s
+            why = self._silence() if silent else self._reason(error)
+            raise SourceError(f"{url}: {why}") from None
         if not self._container.streams.video:
             self._container.close()
             raise SourceError(f"{url}: expected a video, found none in this file")
@@ -223,8 +227,11 @@ class Video(Source):
 
     def _reason(self, error: BaseException) -> str:
         if isinstance(error, av.error.ExitError | av.error.TimeoutError):
-            return f"no data for {self._timeout_s:g} s"
+            return self._silence()
         return reason(error)
+
+    def _silence(self) -> str:
+        return f"no data for {self._timeout_s:g} s"
 
     def close(self) -> None:
         """Close the file or stream."""

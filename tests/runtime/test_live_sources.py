@@ -108,11 +108,18 @@ def test_rtsp_stream_that_ends_was_lost_as_a_camera_has_no_end(camera: Camera) -
 
 
 def test_rtsp_camera_that_falls_silent_is_lost_after_the_timeout(camera: Camera) -> None:
-    with Video(camera.url, live=True, timeout_s=1.0) as source:
+    with Video(camera.url, live=True, timeout_s=3.0) as source:
         next(source)
         camera.freeze()
-        with pytest.raises(SourceError, match=r"lost after frame \d+: no data for 1 s"):
+        with pytest.raises(SourceError, match=r"lost after frame \d+: no data for 3 s"):
             list(source)
+
+
+def test_rtsp_camera_that_never_answers_is_one_clear_line(camera: Camera) -> None:
+    camera.freeze()
+    with pytest.raises(SourceError, match="no data for 1 s") as caught:
+        Video(camera.url, live=True, timeout_s=1.0)
+    assert camera.url in str(caught.value)
 
 
 def test_what_piled_up_while_the_stream_was_opened_is_left_out(camera: Camera) -> None:

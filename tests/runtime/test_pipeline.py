@@ -22,7 +22,7 @@ from edgecore.pipeline import Dropped, Governor, Pipeline, PipelineEvent, Result
 from edgecore.pipeline.feed import Captured, Feed
 from edgecore.pipeline.schedule import Lane, Schedule
 
-from .pipeline_parts import Adder, Camera, Failing, File, Reader, StagedReader, frame_of
+from .pipeline_parts import Adder, Camera, Failing, File, Reader, StagedReader, frame_of, number_of
 
 HOT = [Rule("heat", above=80, below=60, hold_s=0.0)]
 TINY = Governor(HOT, [Step(model="tiny")], readings={"heat": lambda: None})
@@ -502,6 +502,32 @@ def test_governor_lowers_the_rate_then_the_model_and_lets_go_again() -> None:
     assert events[2] == "level 1, at most 50 frames/s: heat 50.0 below 60 for 0 s"
     assert events[3].startswith("level 0, no restriction: ")
     assert [model for model, _ in itertools.groupby(models)] == [None, "small", None]
+
+
+def test_recurrent_state_begins_anew_with_each_change_of_model() -> None:
+    heat, changes = [90.0], [0]
+    governor = Governor(
+        HOT, [Step(model="small")], readings={"heat": lambda: heat[0]}, period_s=0.02
+    )
+
+    def told(event: PipelineEvent) -> None:
+        changes[0] += event.kind == "governor"
+        heat[0] = 50.0 if changes[0] % 2 else 90.0
+
+    seen: list[str | None] = []
+    total = 0
+    with Pipeline(
+        File(10**6), Adder(), models={"small": Adder()}, governor=governor, on_event=told
+    ) as pipeline:
+        for result in pipeline:
+            if seen[-1:] != [result.model]:
+                seen.append(result.model)
+                total = 0
+            total += number_of(result.frame)
+            assert int(result.detections.xyxy[0, 0]) == total
+            if len(seen) == 4:
+                break
+    assert seen == [None, "small", None, "small"]
 
 
 def test_frames_held_back_by_the_governor_are_counted_as_such() -> None:
