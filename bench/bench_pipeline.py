@@ -23,7 +23,7 @@ from bench.harness import Row
 from edgecore.synthetic import rgb_to_nv12
 
 FRAMES = 3
-ROUNDS = 15
+ROUNDS = 30
 PEERS = ("opencv_numpy", "ultralytics_tflite")
 MODELS = {
     "yolov8n int8 640": "yolov8n_full_integer_quant.tflite",
