@@ -11,12 +11,11 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-static int map(int fd, uint64_t bytes, bool writable, void** at) {
+static int map(int fd, uint64_t bytes, int protection, int flags, void** at) {
     if (bytes > SIZE_MAX) {
         return ENOMEM;
     }
-    int protection = writable ? PROT_READ | PROT_WRITE : PROT_READ;
-    void* mapped = mmap(NULL, (size_t)bytes, protection, MAP_SHARED | MAP_POPULATE, fd, 0);
+    void* mapped = mmap(NULL, (size_t)bytes, protection, MAP_SHARED | flags, fd, 0);
     if (mapped == MAP_FAILED) {
         return errno;
     }
@@ -29,7 +28,7 @@ static int fill(int fd, uint64_t bytes, int seals, void** at) {
     if (ftruncate(fd, (off_t)bytes) != 0 || fallocate(fd, 0, 0, (off_t)bytes) != 0) {
         return errno;
     }
-    int number = map(fd, bytes, true, at);
+    int number = map(fd, bytes, PROT_READ | PROT_WRITE, MAP_POPULATE, at);
     if (number == 0 && fcntl(fd, F_ADD_SEALS, seals) != 0) {
         number = errno;
         ec_memory_unmap(*at, bytes);
@@ -64,7 +63,8 @@ int ec_memory_map(int fd, uint64_t bytes, bool writable, void** at) {
     if (!keeps_its_size(fd) || ec_memory_size(fd) < bytes) {
         return EPERM;
     }
-    return map(fd, bytes, writable, at);
+    /* Not populated: reading a hole makes a page, and a peer may have given many holes. */
+    return map(fd, bytes, writable ? PROT_READ | PROT_WRITE : PROT_READ, 0, at);
 }
 
 void ec_memory_unmap(void* at, uint64_t bytes) {

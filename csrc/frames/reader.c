@@ -60,4 +60,6 @@ void ec_reader_release(ec_reader* reader, uint32_t slot) {
     atomic_fetch_and(&reader->page->leases, ~BIT(slot));
 }
 
-uint64_t ec_reader_held(const ec_reader* reader) { return atomic_load(&reader->page->leases); }
+uint64_t ec_reader_held(const ec_reader* reader) {
+    return atomic_load(&reader->page->leases);
+}

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.01, 1.0
 SLICE_US = 50_000
+LONGEST_TIMEOUT_S = 3600.0
 
 # What a restart looks like from outside.
 PASSING = frozenset(
@@ -78,6 +79,8 @@ class Consumer(Source):
         super().__init__()
         if max_held < 1:
             raise ValueError(f"max_held must be at least 1, got {max_held}")
+        if not 0 <= timeout_s <= LONGEST_TIMEOUT_S:
+            raise ValueError(f"timeout_s must be 0 to {LONGEST_TIMEOUT_S}, got {timeout_s}")
         self.path = str(path)
         self.description = f"ring {self.path}"
         self.sequence = 0
@@ -179,7 +182,8 @@ class Consumer(Source):
                 return None
             raise
         self.sequence, self._pause_s = 0, FIRST_PAUSE_S
-        self._connection = connection
+        if not self._closed.is_set():  # by another thread, meanwhile
+            self._connection = connection
         return connection
 
     def _next_pause(self, left: float | None) -> float:

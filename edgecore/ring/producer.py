@@ -34,8 +34,8 @@ class Producer:
             waits for the next keeps one or two of them, so readers + 2 never runs out.
         uids: users that may read, beside the one this process runs as; at most 16.
         buffers: descriptors that the frames' pixels shall lie in, one for each slot, such as the
-            dma-bufs of a capture device or sealed memfds; they stay the caller's. None: memory of
-            the ring's own.
+            dma-bufs of a capture device or sealed memfds; they stay the caller's. None of them:
+            memory of the ring's own.
 
     Attributes:
         path: as given.
@@ -56,14 +56,12 @@ class Producer:
         color: ColorSpace = "bt601-limited",
         slots: int = 8,
         uids: Sequence[int] = (),
-        buffers: Sequence[int] | None = None,
+        buffers: Sequence[int] = (),
     ) -> None:
         if not 2 <= slots <= _ring.SLOTS_MAX:
             raise ValueError(f"slots must be 2 to {_ring.SLOTS_MAX}, got {slots}")
         if len(uids) > _ring.UIDS_MAX:
             raise ValueError(f"uids must be at most {_ring.UIDS_MAX}, got {len(uids)}")
-        if buffers is not None and len(buffers) != slots:
-            raise ValueError(f"buffers must be one for each of {slots} slots, got {len(buffers)}")
         self.path = str(path)
         # A frame like those to come, to learn from it where their planes lie; never touched.
         room = bytes_of(packed(format, width, height))
@@ -77,9 +75,7 @@ class Producer:
         planes = planes_in(likeness, memory)
         self._picture = _ring.Picture(width, height, format, color, planes)
         try:
-            self._ring = _ring.Producer(
-                self.path, slots, bytes_of(planes), uids, () if buffers is None else buffers
-            )
+            self._ring = _ring.Producer(self.path, slots, bytes_of(planes), uids, buffers)
         except OSError as error:
             raise SourceError(f"{self.path}: {_reason(error)}") from None
         stopping = os.eventfd(0, os.EFD_CLOEXEC)

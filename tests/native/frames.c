@@ -128,6 +128,27 @@ static uint64_t write_memory(void) {
     return published;
 }
 
+/* Slots that were never claimed, or are none, and descriptions that do not fit. */
+static void misuse(void) {
+    static const int wrong[] = {-1, 0, (int)SLOTS, (int)EC_SLOTS_MAX, 1 << 30};
+    ec_writer writer;
+    ec_picture picture = description(1), too_large = picture;
+    memset(&shared, 0, sizeof shared);
+    ec_writer_init(&writer, (ec_stream*)shared.bytes, SLOTS, WORDS * 8, 0);
+    too_large.plane[0].offset = 8;
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        ec_writer_abandon(&writer, wrong[i]);
+        if (ec_writer_publish(&writer, wrong[i], &picture)) {
+            atomic_fetch_add(&failed, 1);
+        }
+    }
+    int slot = ec_writer_claim(&writer);
+    if (ec_writer_publish(&writer, slot, &too_large) ||
+        !ec_writer_publish(&writer, slot, &picture) || ec_writer_publish(&writer, slot, &picture)) {
+        atomic_fetch_add(&failed, 1);
+    }
+}
+
 /* -- over a socket ---------------------------------------------------------------------------- */
 
 static const char* path;
@@ -213,6 +234,7 @@ int main(void) {
     char folder[] = "/tmp/ring-XXXXXX", name[64];
     uint64_t published = write_memory();
     unsigned in_memory = atomic_load(&taken);
+    misuse();
     if (mkdtemp(folder) == NULL) {
         return 1;
     }

@@ -1,5 +1,6 @@
 """Whatever answers at the socket, a reader gets a clear error or frames, and lives."""
 
+import fcntl
 import os
 import socket
 
@@ -118,6 +119,18 @@ def test_a_stream_of_buffers_without_buffers_is_refused(place):
 def test_a_description_that_cannot_be_is_told(place, fields, told):
     with pytest.raises(SourceError, match=told):
         handed_out(place, stream(described(**fields)))
+
+
+def test_a_stream_of_holes_costs_its_reader_no_memory(place):
+    slot_bytes = 1 << 34
+    content = stream(described(), slot_bytes=slot_bytes)
+    fd = os.memfd_create("holes", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    os.write(fd, content)
+    os.ftruncate(fd, peers.PIXELS + 4 * slot_bytes)
+    fcntl.fcntl(fd, fcntl.F_ADD_SEALS, peers.SEALS)
+    with answering(place, welcome(), [fd, memory(PAGE)]):
+        assert ring.Consumer(place).read(0).planes[0].shape == (8, 8)
+        assert os.fstat(fd).st_blocks * 512 < 1 << 20
 
 
 def test_a_newest_slot_that_is_none_shows_nothing(place):

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import json
 import os
 import subprocess
 import sys
@@ -328,6 +329,8 @@ def test_buffers_that_cannot_serve_are_refused(place):
 def test_wrong_arguments_are_told(place):
     with pytest.raises(ValueError, match="max_held must be at least 1, got 0"):
         ring.Consumer(place, max_held=0)
+    with pytest.raises(ValueError, match=r"timeout_s must be 0 to 3600.0, got -1"):
+        ring.Consumer(place, timeout_s=-1)
     with pytest.raises(ValueError, match="slots must be 2 to 64, got 65"):
         ring.Producer(place, 8, 8, slots=65)
     with pytest.raises(ValueError, match="uids must be at most 16, got 17"):
@@ -372,6 +375,41 @@ def test_the_command_line_takes_a_ring(place):
         assert "car" in first
     process.stdout.close()
     assert process.wait() == 0
+
+
+def test_the_agent_runs_on_a_ring(place, tmp_path):
+    from edgecore.synthetic import Road, rgb_to_nv12
+
+    road = Road(width=640, height=384, fps=20, seed=1)
+    with ring.Producer(place, 640, 384) as producer:
+        process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "edgecore.cli", "run", "--source", f"ring://{place}"),
+                *("--link", "none", "--duration", "1", "--annotate", "none", "--out", tmp_path),
+            ],
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+            stdout=subprocess.DEVNULL,
+        )
+        count = 0
+        while process.poll() is None:
+            rgb, _ = road.render(count / 20)
+            producer.publish(edgecore.Frame(rgb_to_nv12(rgb), 640, 384))
+            count += 1
+        assert process.returncode == 0
+        until(lambda: producer.readers == 0)
+        assert producer.leased == 0
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert 0 < summary["frames"] <= count
+
+
+def test_a_process_that_just_ends_removes_its_socket(place):
+    script = f"from edgecore import ring; producer = ring.Producer({str(place)!r}, 8, 8)"
+    subprocess.run(
+        [sys.executable, "-c", script + "; assert producer.readers == 0"],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        check=True,
+    )
+    assert not place.exists()
 
 
 def test_importing_edgecore_leaves_the_ring_alone():
