@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -30,29 +29,22 @@ if TYPE_CHECKING:
         int, int, PixelFormat, ColorSpace, list[tuple[int, int]] | None, list[int] | None
     ]
 
-FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.01, 1.0
 SLICE_US = 50_000
 LONGEST_TIMEOUT_S = 3600.0
 
-# What a restart looks like from outside.
-PASSING = frozenset(
-    {errno.ENOENT, errno.ECONNREFUSED, errno.EPIPE, errno.EAGAIN, errno.EUSERS, errno.EMFILE}
-)
-
 
 class Consumer(Source):
-    """The newest frame of a ring, again and again.
+    """The newest frame of a ring, again and again, until its producer is gone.
 
     A frame holds its slot: the producer does not write there until the frame and everything made
     from its planes without copying are gone, so what is read never changes. Frames stay readable
-    after `close`, and after the producer's death.
+    after `close`, and after the producer's death. `edgecore.sources.open("ring:PATH")` is the same
+    across the producer's restarts.
 
-    One thread at a time reads; any may close.
+    One thread or task at a time reads; any thread may close.
 
     Args:
         path: of the producer's socket.
-        reconnect: when the producer is gone, wait for the next one at this path; else the source
-            ends with it.
         max_held: slots that frames may hold at a time, so that one who keeps frames does not keep
             the producer from all of them; while that many are held, further frames are copied.
         timeout_s: for the producer to answer.
@@ -63,19 +55,13 @@ class Consumer(Source):
             None; it belongs to the connection: duplicate it to keep it.
 
     Raises:
+        ValueError: an argument out of range.
         SourceError: no producer there, or it does not serve this user, or has no place left.
     """
 
     live = True
 
-    def __init__(
-        self,
-        path: str | Path,
-        *,
-        reconnect: bool = True,
-        max_held: int = 4,
-        timeout_s: float = 5.0,
-    ) -> None:
+    def __init__(self, path: str | Path, *, max_held: int = 4, timeout_s: float = 5.0) -> None:
         super().__init__()
         if max_held < 1:
             raise ValueError(f"max_held must be at least 1, got {max_held}")
@@ -85,66 +71,61 @@ class Consumer(Source):
         self.description = f"ring {self.path}"
         self.sequence = 0
         self.buffer: int | None = None
-        self._reconnects = reconnect
         self._max_held = max_held
-        self._timeout_us = int(timeout_s * 1e6)
-        self._closed = threading.Event()
         self._stop_waiting: Callable[[], object] | None = None
-        self._pause_s = FIRST_PAUSE_S
         self._picture: _ring.Picture | None = None
         self._layout: Layout
         try:
-            self._connection: _ring.Consumer | None = self._connect()
+            self._connection: _ring.Consumer | None = _ring.Consumer(
+                self.path, int(timeout_s * 1e6)
+            )
         except OSError as error:
             raise self._failure(error) from None
+
+    @property
+    def ended(self) -> bool:
+        """Whether the producer is gone, or this was closed: there are no more frames."""
+        return self._connection is None
 
     def read(self, timeout: float | None = None) -> Frame | None:
         """The newest frame that was not handed out yet, after waiting for it up to `timeout` s.
 
-        None: there was none in time, or this was closed, or the producer is gone for good.
+        None: there was none in time, or this has ended.
 
         Raises:
-            SourceError: the producer describes a frame that cannot be, or a new one refuses us.
+            SourceError: the producer describes a frame that cannot be.
         """
         until = None if timeout is None else time.monotonic() + timeout
-        while not self._closed.is_set():
+        while (connection := self._connection) is not None:
             left = None if until is None else max(0.0, until - time.monotonic())
             try:
-                connection = self._connection or self._try_again()
-                if connection is not None:
-                    lease = connection.take_in_time(SLICE_US if left is None else int(left * 1e6))
-                    if lease is not None:
-                        return self._frame(lease, connection.held)
+                lease = connection.take_in_time(SLICE_US if left is None else int(left * 1e6))
             except OSError as error:
-                self._lost(error)
-                continue
+                self._end(error)
+                break
+            if lease is not None:
+                return self._frame(lease, connection.held)
             if left == 0.0:
-                return None
-            if connection is None and self._closed.wait(self._next_pause(left)):
                 break
         return None
 
     async def read_async(self) -> Frame | None:
-        """The same for an event loop: None when this was closed, or the producer is gone for good.
+        """The same for an event loop, however long it takes; None: this has ended.
 
         Raises:
             SourceError: as `read`.
         """
-        while not self._closed.is_set():
+        while (connection := self._connection) is not None:
             try:
-                connection = self._connection or await asyncio.to_thread(self._try_again)
-                if connection is not None:
-                    lease = connection.take()
-                    if lease is not None:
-                        return self._frame(lease, connection.held)
-                    if connection.arm():
-                        await self._readable(connection.fileno())
-                        connection.drain()
-                    continue
+                lease = connection.take()
+                if lease is None and connection.arm():
+                    await self._readable(connection.fileno())
+                    connection.drain()
             except OSError as error:
-                self._lost(error)
-                continue
-            await asyncio.sleep(self._next_pause(None))
+                self._end(error)
+                break
+            if lease is not None:
+                return self._frame(lease, connection.held)
         return None
 
     def __next__(self) -> Frame:
@@ -162,51 +143,29 @@ class Consumer(Source):
             raise StopAsyncIteration
         return frame
 
+    def interrupt(self) -> None:
+        """As `close`."""
+        self.close()
+
     def close(self) -> None:
         """End the iteration, also of a thread or task that waits. Frames keep what they hold."""
-        self._closed.set()
         self._connection = None
         stop = self._stop_waiting
         if stop is not None:
             stop()
 
-    def _connect(self) -> _ring.Consumer:
-        return _ring.Consumer(self.path, self._timeout_us)
-
-    def _try_again(self) -> _ring.Consumer | None:
-        """The next producer, if it is there."""
-        try:
-            connection = self._connect()
-        except OSError as error:
-            if error.errno in PASSING:
-                return None
-            raise
-        self.sequence, self._pause_s = 0, FIRST_PAUSE_S
-        if not self._closed.is_set():  # by another thread, meanwhile
-            self._connection = connection
-        return connection
-
-    def _next_pause(self, left: float | None) -> float:
-        pause, self._pause_s = self._pause_s, min(2 * self._pause_s, LONGEST_PAUSE_S)
-        return pause if left is None else min(pause, left)
-
-    def _lost(self, error: OSError) -> None:
-        """The producer is gone: wait for the next, end, or say what is wrong with it."""
-        self._connection = None
+    def _end(self, error: OSError) -> None:
+        """The producer is gone, which ends the frames, or is not to be believed."""
+        self.close()
         if error.errno != errno.EPIPE:
-            self._closed.set()
             raise self._failure(error) from None
-        if self._reconnects:
-            self.note("the producer of the ring went away, and was waited for")
-        else:
-            self._closed.set()
 
     async def _readable(self, fd: int) -> None:
         loop, woken = asyncio.get_running_loop(), asyncio.Event()
         self._stop_waiting = lambda: loop.call_soon_threadsafe(woken.set)
         loop.add_reader(fd, woken.set)
         try:
-            if not self._closed.is_set():
+            if not self.ended:
                 await woken.wait()
         finally:
             loop.remove_reader(fd)

@@ -103,6 +103,9 @@ class Reconnecting(Source):
     def interrupt(self) -> None:
         """End a pause, and the source with it."""
         self._closed.set()
+        inner = self._inner
+        if inner is not None:
+            inner.interrupt()
 
     def close(self) -> None:
         """Close what is open; a reader in another thread is interrupted before."""

@@ -143,10 +143,17 @@ def _camera(text: str) -> Source:
 def _ring(text: str) -> Source:
     from edgecore.ring import Consumer
 
+    from .reconnecting import Backoff, Reconnecting
+
     path, _, query = text.removeprefix("ring:").removeprefix("//").partition("?")
     if query not in {"", "reconnect=0", "reconnect=1"}:
         raise SourceError(f"{text}: expected ring:PATH or ring:PATH?reconnect=0, got ?{query}")
-    return Consumer(path, reconnect=query != "reconnect=0")
+    consumer = Consumer(path)
+    if query == "reconnect=0":
+        return consumer
+    # A process of this device is back in an instant, and asking for it costs next to nothing.
+    backoff = Backoff(first_s=0.02, most_s=1.0)
+    return Reconnecting(consumer, lambda: Consumer(path), backoff=backoff)
 
 
 def _synthetic(text: str, options: dict[str, object]) -> Source:

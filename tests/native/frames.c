@@ -4,6 +4,7 @@
  * readers that come and go. Every word of a picture is its stamp, before and after a pause; at the
  * end no slot may be leased. */
 
+#include "frames/bell.h"
 #include "frames/consumer.h"
 #include "frames/producer.h"
 
@@ -149,6 +150,35 @@ static void misuse(void) {
     }
 }
 
+static _Atomic uint32_t bell;
+static atomic_bool woken;
+
+static void* sleep_long(void* argument) {
+    (void)argument;
+    while (atomic_load(&bell) == EC_BELL_ASLEEP) {
+        ec_bell_wait(&bell, UINT64_C(3600000000));
+    }
+    atomic_store(&woken, true);
+    return NULL;
+}
+
+/* Whoever sleeps is woken: nothing else would end this sleep within the minute given. */
+static void wake(void) {
+    pthread_t sleeper;
+    atomic_store(&bell, EC_BELL_ASLEEP);
+    pthread_create(&sleeper, NULL, sleep_long, NULL);
+    usleep(50000); /* for it to be asleep; else it has nothing to be woken from */
+    ec_bell_ring(&bell);
+    for (int i = 0; i < 6000 && !atomic_load(&woken); i++) {
+        usleep(10000);
+    }
+    if (!atomic_load(&woken)) {
+        printf("a sleeper was not woken\n");
+        exit(1);
+    }
+    pthread_join(sleeper, NULL);
+}
+
 /* -- over a socket ---------------------------------------------------------------------------- */
 
 static const char* path;
@@ -235,6 +265,7 @@ int main(void) {
     uint64_t published = write_memory();
     unsigned in_memory = atomic_load(&taken);
     misuse();
+    wake();
     if (mkdtemp(folder) == NULL) {
         return 1;
     }

@@ -77,16 +77,17 @@ def produce(board: np.ndarray, path: str, me: int, dice: random.Random) -> None:
 
 def consume(board: np.ndarray, path: str, me: int, dice: random.Random) -> None:
     row = board[me]
-    camera = None
-    while camera is None:
-        with suppress(SourceError):
-            camera = ring.Consumer(path)
+    camera: ring.Consumer | None = None
     held: list[tuple[np.ndarray, np.uint64]] = []
     while True:
         if board[REST, 0] and me > MORTALS:
             held.clear()
             row[BUSY] = 0
             time.sleep(0.001)
+            continue
+        if camera is None or camera.ended:
+            with suppress(SourceError):
+                camera = ring.Consumer(path)
             continue
         frame = camera.read(0.1)
         if frame is None:

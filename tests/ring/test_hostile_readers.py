@@ -147,14 +147,18 @@ def test_the_sixty_fifth_reader_has_no_place_until_one_leaves(producer):
         reader.close()
 
 
-def test_readers_that_come_and_go_leave_no_descriptor_behind(producer):
-    Reader(producer.path).close()
-    until(lambda: producer.readers == 0)
-    before = len(os.listdir("/proc/self/fd"))
+def test_readers_that_come_and_go_leave_no_descriptor_and_no_memory_behind(producer):
+    def left():
+        mapped = Path("/proc/self/maps").read_text().count("edgecore-ring-reader")
+        return mapped, len(os.listdir("/proc/self/fd"))
+
+    before = left()
     for _ in range(300):
-        Reader(producer.path).close()
+        reader = Reader(producer.path)
+        reader.page.close()
+        reader.close()
     until(lambda: producer.readers == 0)
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert left() == before
 
 
 def as_nobody(path):

@@ -209,40 +209,46 @@ def test_an_unused_producer_is_closed_with_its_last_reference(place):
 
 
 def test_a_source_by_url_survives_restarts_of_its_producer_even_with_other_frames(place):
+    changes = []
     producer = ring.Producer(place, 8, 8, "gray")
     with edgecore.sources.open(f"ring://{place}") as source:
+        source.on_change = changes.append
         assert source.live
         for value, (format, width) in enumerate([("gray", 8), ("nv12", 8), ("rgb", 10)]):
             producer.close()
             producer = ring.Producer(place, width, 6, format)
             shown(producer, value)
+            shown(producer, value)
             frame = next(source)
             assert (frame.format, frame.width) == (format, width)
             assert (frame.planes[0] == value).all()
-        assert source.notes == ["the producer of the ring went away, and was waited for"]
+        assert [change.kind for change in changes] == ["source_lost", "source_back"] * 3
     producer.close()
 
 
-def test_without_reconnecting_a_source_ends_with_its_producer(place):
+def test_a_consumer_ends_with_its_producer(place):
     with ring.Producer(place, 8, 8, "gray") as producer:
         source = edgecore.sources.open(f"ring:{place}?reconnect=0")
         shown(producer, 1)
         shown(producer, 2)
+        assert not source.ended
     assert [int(frame.planes[0][0, 0]) for frame in source] == [2], "what was published is there"
-    assert source.notes == []
+    assert source.ended
 
 
-def test_closing_ends_a_thread_that_waits(place):
+def test_closing_or_interrupting_ends_a_thread_that_waits(place):
     with ring.Producer(place, 8, 8, "gray"):
-        source = ring.Consumer(place)
-        waiting = threading.Thread(target=list, args=(source,))
-        waiting.start()
-        source.close()
-        waiting.join()
-        source = ring.Consumer(place)
+        for url in (f"ring:{place}", f"ring:{place}?reconnect=0"):
+            for end in ("close", "interrupt"):
+                source = edgecore.sources.open(url)
+                waiting = threading.Thread(target=list, args=(source,))
+                waiting.start()
+                getattr(source, end)()
+                waiting.join()
+        source = edgecore.sources.open(f"ring:{place}")
     waiting = threading.Thread(target=list, args=(source,))  # now for a producer
     waiting.start()
-    source.close()
+    source.interrupt()
     waiting.join()
 
 
@@ -272,26 +278,20 @@ def test_an_event_loop_reads_while_it_does_other_things(place):
         asyncio.run(main())
 
 
-def test_an_event_loop_survives_a_restart_and_is_released_by_close(place):
+def test_an_event_loop_is_told_of_the_producers_end_and_released_by_close(place):
     async def main():
-        frames = aiter(consumer)
-        shown(producer, 1)
-        assert (await anext(frames)).planes[0][0, 0] == 1
-        coming = asyncio.ensure_future(anext(frames))
-        await asyncio.sleep(0)
+        waiting = asyncio.ensure_future(anext(aiter(closed)))
+        dying = asyncio.ensure_future(anext(aiter(orphan)))
+        await asyncio.sleep(0.01)
+        closed.close()
+        with pytest.raises(StopAsyncIteration):
+            await waiting
         producer.close()
-        await asyncio.sleep(0.03)
-        with ring.Producer(place, 8, 8, "gray") as second:
-            shown(second, 2)
-            assert (await coming).planes[0][0, 0] == 2
-            coming = asyncio.ensure_future(anext(frames))
-            await asyncio.sleep(0.01)
-            consumer.close()
-            with pytest.raises(StopAsyncIteration):
-                await coming
+        with pytest.raises(StopAsyncIteration):
+            await dying
 
     producer = ring.Producer(place, 8, 8, "gray")
-    with ring.Consumer(place) as consumer:
+    with ring.Consumer(place) as closed, ring.Consumer(place) as orphan:
         asyncio.run(main())
 
 
