@@ -166,8 +166,8 @@ int ec_consumer_drain(ec_consumer* consumer) {
         if (length < 0 && errno == EAGAIN) {
             return 0;
         }
-        if (length <= 0) {
-            return EPIPE;
+        if (length <= 0) { /* its last picture first */
+            return ec_reader_has_news(&consumer->reader) ? 0 : EPIPE;
         }
     }
     return 0;

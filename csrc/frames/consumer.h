@@ -40,7 +40,7 @@ int ec_consumer_wait(ec_consumer* consumer, uint64_t timeout_us);
 bool ec_consumer_arm(ec_consumer* consumer);
 int ec_consumer_fd(const ec_consumer* consumer);
 
-/* Takes what made it readable. Returns 0 or EPIPE. */
+/* Takes what made it readable. Returns 0, or EPIPE as ec_consumer_wait does. */
 int ec_consumer_drain(ec_consumer* consumer);
 
 #endif

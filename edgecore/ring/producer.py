@@ -66,7 +66,7 @@ class Producer:
         # A frame like those to come, to learn from it where their planes lie; never touched.
         room = bytes_of(packed(format, width, height))
         if strides is not None:
-            longest = strides if isinstance(strides, int) else max(strides)
+            longest = max(strides, default=0) if isinstance(strides, Sequence) else strides
             room = max(room, longest * 3 * height)
         memory = np.empty(room, np.uint8)
         likeness = Frame(memory, width, height, format, strides, color)
@@ -201,14 +201,16 @@ def _serve(ring: _ring.Producer, stopping: int) -> None:
     poll.register(stopping, select.POLLIN)
     while stopping not in dict(poll.poll()):
         ring.serve()
+    os.close(stopping)
 
 
 def _stop(ring: _ring.Producer, stopping: int, thread: threading.Thread, process: int) -> None:
-    if process == os.getpid():
-        os.eventfd_write(stopping, 1)
+    if process != os.getpid():
+        return
+    os.eventfd_write(stopping, 1)
+    if thread is not threading.current_thread():  # the last reference may go anywhere
         thread.join()
-        ring.close()
-    os.close(stopping)
+    ring.close()
 
 
 def _reason(error: OSError) -> str:

@@ -252,6 +252,13 @@ def test_closing_or_interrupting_ends_a_thread_that_waits(place):
     waiting.join()
 
 
+def test_who_waits_sleeps(place):
+    with ring.Producer(place, 8, 8, "gray"), ring.Consumer(place) as consumer:
+        before = time.thread_time()
+        assert consumer.read(timeout=1.0) is None
+        assert time.thread_time() - before < 0.5, "of that second"
+
+
 def test_an_event_loop_reads_while_it_does_other_things(place):
     async def main():
         turns = 0
@@ -286,9 +293,11 @@ def test_an_event_loop_is_told_of_the_producers_end_and_released_by_close(place)
         closed.close()
         with pytest.raises(StopAsyncIteration):
             await waiting
+        shown(producer, 7)
         producer.close()
+        assert (await dying).planes[0][0, 0] == 7, "what was published is there"
         with pytest.raises(StopAsyncIteration):
-            await dying
+            await anext(aiter(orphan))
 
     producer = ring.Producer(place, 8, 8, "gray")
     with ring.Consumer(place) as closed, ring.Consumer(place) as orphan:
@@ -337,6 +346,8 @@ def test_wrong_arguments_are_told(place):
         ring.Producer(place, 8, 8, uids=range(17))
     with pytest.raises(ValueError, match="format must be one of"):
         ring.Producer(place, 8, 8, "jpeg")
+    with pytest.raises(ValueError, match="strides must have 1 entries, got 0"):
+        ring.Producer(place, 8, 8, "gray", strides=[])
     with pytest.raises(ValueError, match="stride of plane 0 must be at least 8 bytes, got 7"):
         ring.Producer(place, 8, 8, "gray", strides=7)
     with ring.Producer(place, 8, 8, "gray") as producer:
