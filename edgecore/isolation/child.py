@@ -78,7 +78,7 @@ def _serve(line: socket.socket, detector: Detector) -> None:
 
             if ring is not None:
                 ring.close()
-            ring = Consumer(os.fsdecode(body), reconnect=False)
+            ring = Consumer(os.fsdecode(body))
             continue
         (wanted,) = TICKET.unpack(body)
         assert ring is not None
