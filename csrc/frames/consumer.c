@@ -32,17 +32,14 @@ static int map_buffers(ec_consumer* consumer, const ec_welcome* welcome) {
 /* The stream's memory is mapped, and its page. */
 static int believe(ec_consumer* consumer, const ec_welcome* welcome, const ec_stream* stream,
                    ec_page* page) {
-    if (!ec_reader_init(&consumer->reader, stream, consumer->bytes, page)) {
+    consumer->has_buffers = welcome->count > 2;
+    if (!ec_reader_init(&consumer->reader, stream, consumer->bytes, consumer->has_buffers, page)) {
         return EPROTO;
     }
-    consumer->has_buffers = welcome->count > 2;
     if (consumer->has_buffers) {
         return map_buffers(consumer, welcome);
     }
     const ec_reader* reader = &consumer->reader;
-    if (consumer->bytes < ec_stream_bytes(reader->slots, reader->slot_bytes, 0)) {
-        return EPROTO;
-    }
     for (uint32_t i = 0; i < reader->slots; i++) {
         consumer->pixels[i] =
             (const uint8_t*)stream + EC_STREAM_PIXELS + i * ec_stream_step(reader->slot_bytes);

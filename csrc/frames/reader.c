@@ -5,15 +5,16 @@
 /* A producer that overtakes a reader so often in a row is a hostile one. */
 #define TRIES 64
 
-bool ec_reader_init(ec_reader* reader, const ec_stream* stream, uint64_t bytes, ec_page* page) {
+bool ec_reader_init(ec_reader* reader, const ec_stream* stream, uint64_t bytes, uint32_t buffers,
+                    ec_page* page) {
     if (bytes < EC_STREAM_PIXELS || stream->magic != EC_STREAM_MAGIC ||
-        stream->version != EC_STREAM_VERSION) {
+        stream->version != EC_STREAM_VERSION || stream->buffers != buffers) {
         return false;
     }
-    uint32_t slots = stream->slots, buffers = stream->buffers;
+    uint32_t slots = stream->slots;
     uint64_t slot_bytes = stream->slot_bytes;
-    if (slots < 2 || slots > EC_SLOTS_MAX || buffers > 1 || slot_bytes == 0 ||
-        slot_bytes > EC_SLOT_BYTES_MAX || bytes < ec_stream_bytes(slots, slot_bytes, buffers)) {
+    if (slots < 2 || slots > EC_SLOTS_MAX || slot_bytes == 0 || slot_bytes > EC_SLOT_BYTES_MAX ||
+        bytes < ec_stream_bytes(slots, slot_bytes, buffers)) {
         return false;
     }
     *reader = (ec_reader){

@@ -28,8 +28,10 @@ typedef enum {
     EC_UNFIT, /* its description does not fit the slot: this producer is not to be believed */
 } ec_taken;
 
-/* False: this is not the header of a stream that fits into `bytes`. */
-bool ec_reader_init(ec_reader* reader, const ec_stream* stream, uint64_t bytes, ec_page* page);
+/* `buffers` is as in ec_stream. False: this is not the header of such a stream, or one that does
+ * not fit into `bytes`. */
+bool ec_reader_init(ec_reader* reader, const ec_stream* stream, uint64_t bytes, uint32_t buffers,
+                    ec_page* page);
 
 /* Leases the newest picture, if it is newer than the last one. */
 ec_taken ec_reader_take(ec_reader* reader, ec_lease* lease);

@@ -72,7 +72,7 @@ static uint64_t* pixels_of(uint32_t slot) {
 static void* read_memory(void* argument) {
     unsigned seed = (unsigned)(size_t)argument;
     ec_reader reader;
-    if (!ec_reader_init(&reader, (ec_stream*)shared.bytes, sizeof shared, &pages[seed])) {
+    if (!ec_reader_init(&reader, (ec_stream*)shared.bytes, sizeof shared, 0, &pages[seed])) {
         atomic_fetch_add(&failed, 1);
         return NULL;
     }

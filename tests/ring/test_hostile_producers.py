@@ -55,6 +55,7 @@ def test_what_is_no_welcome_is_refused(place, message):
 
 def test_a_welcome_without_descriptors_is_refused(place):
     assert "got something else" in refused(place, welcome(0), [])
+    assert "got something else" in refused(place, welcome(1), [memory(stream())])
 
 
 @pytest.mark.parametrize("unsealed", ["stream", "page"])
@@ -79,7 +80,7 @@ def test_a_page_that_is_too_short_is_not_mapped(place):
         stream(slots=0),
         stream(slots=1),
         stream(slots=5),
-        stream(slots=65),
+        stream(slots=65).ljust(peers.PIXELS + 65 * 4096, b"\0"),
         stream(slots=2**32 - 1),
         stream(slot_bytes=0),
         stream(slot_bytes=2**64 - 1),
@@ -94,6 +95,9 @@ def test_a_header_that_does_not_fit_its_memory_is_refused(place, content):
 def test_a_stream_of_buffers_without_buffers_is_refused(place):
     content = stream(buffers=1)[: peers.PIXELS]
     assert "got something else" in refused(place, welcome(), [memory(content), memory(PAGE)])
+    for count in (3, 5):  # of four
+        fds = [memory(content), memory(PAGE), *(memory(bytes(4096)) for _ in range(count))]
+        assert "got something else" in refused(place, welcome(len(fds)), fds)
 
 
 @pytest.mark.parametrize(
@@ -135,7 +139,8 @@ def test_a_stream_of_holes_costs_its_reader_no_memory(place):
 
 def test_a_newest_slot_that_is_none_shows_nothing(place):
     content = bytearray(stream(described()))
-    content[64] = 63  # of four
+    content[64] |= 63  # of four, though a description is there
+    content[128 * 64 : 128 * 65] = described()
     assert handed_out(place, bytes(content)) is None
 
 

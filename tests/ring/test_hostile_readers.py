@@ -186,6 +186,7 @@ except ring.consumer.SourceError as error:
 def test_other_users_are_served_only_where_they_are_declared(place):
     place.parent.chmod(0o755)
     with ring.Producer(place, 64, 48, "gray"):
+        assert place.stat().st_mode & 0o777 == 0o600
         assert "does not serve this user" in as_nobody(place), "the socket's mode keeps it out"
         place.chmod(0o666)
         assert "does not serve this user" in as_nobody(place), "its credentials do"

@@ -335,6 +335,28 @@ def test_buffers_that_cannot_serve_are_refused(place):
         os.close(fd)
 
 
+def test_consumers_that_come_and_go_leave_no_descriptor_behind(place):
+    buffers = [memory(bytes(64)) for _ in range(2)]
+    for given in ((), buffers):
+        with ring.Producer(place, 8, 8, "gray", slots=2, buffers=given) as producer:
+            before = len(os.listdir("/proc/self/fd"))
+            for _ in range(20):
+                ring.Consumer(place).close()
+            until(lambda: producer.readers == 0)
+            assert len(os.listdir("/proc/self/fd")) == before
+    for fd in buffers:
+        os.close(fd)
+
+
+def test_a_producer_removes_no_socket_but_its_own(place):
+    with ring.Producer(place, 8, 8, "gray"):
+        place.unlink()
+        second = ring.Producer(place, 8, 8, "gray")
+    assert place.exists()
+    second.close()
+    assert not place.exists()
+
+
 def test_wrong_arguments_are_told(place):
     with pytest.raises(ValueError, match="max_held must be at least 1, got 0"):
         ring.Consumer(place, max_held=0)
