@@ -34,7 +34,7 @@ class DrivingSettings:
     """
 
     braking: Annotated[float, Range(0.5, 50)] = 3.5
-    acceleration: Annotated[float, Range(0.5, 50)] = 3.0
+    acceleration: Annotated[float, Range(0.5, 50)] = 3.5
     cornering: Annotated[float, Range(0.5, 50)] = 3.5
     release: Annotated[float, Range(0, 1)] = 0.7
     on_s: Annotated[float, Range(0, 60)] = 0.3

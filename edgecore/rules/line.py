@@ -11,6 +11,8 @@ from edgecore.errors import ConfigError
 from edgecore.rules.moment import AlertRequest, Event, Moment
 from edgecore.rules.zone import Anchor, Point
 
+LINE = 6
+
 
 @dataclass(frozen=True)
 class LineSettings:

@@ -13,10 +13,10 @@ from edgecore.errors import ConfigError
 from edgecore.rules.collision import FORWARD_COLLISION, CollisionRule, CollisionSettings
 from edgecore.rules.driving import HARSH_DRIVING, DrivingRule, DrivingSettings
 from edgecore.rules.following import FOLLOWING_DISTANCE, FollowingRule, FollowingSettings
-from edgecore.rules.line import LineRule, LineSettings
+from edgecore.rules.line import LINE, LineRule, LineSettings
 from edgecore.rules.moment import AlertRequest
 from edgecore.rules.rule_set import FunctionRule, Rule, RuleSet
-from edgecore.rules.zone import DwellSettings, ZoneRule, ZoneSettings
+from edgecore.rules.zone import DWELL, ZONE, DwellSettings, ZoneRule, ZoneSettings
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -36,9 +36,9 @@ KINDS: dict[str, Kind] = {
     "collision": Kind(CollisionSettings, CollisionRule, FORWARD_COLLISION),
     "following": Kind(FollowingSettings, FollowingRule, FOLLOWING_DISTANCE),
     "driving": Kind(DrivingSettings, DrivingRule, HARSH_DRIVING),
-    "zone": Kind(ZoneSettings, ZoneRule, 4),
-    "dwell": Kind(DwellSettings, ZoneRule, 5),
-    "line": Kind(LineSettings, LineRule, 6),
+    "zone": Kind(ZoneSettings, ZoneRule, ZONE),
+    "dwell": Kind(DwellSettings, ZoneRule, DWELL),
+    "line": Kind(LineSettings, LineRule, LINE),
 }
 
 

@@ -11,6 +11,8 @@ from edgecore.errors import ConfigError
 from edgecore.rules.hysteresis import Change, Hysteresis, State
 from edgecore.rules.moment import AlertRequest, Event, Moment
 
+ZONE, DWELL = 4, 5
+
 Point = tuple[float, float]
 Polygon = Annotated[tuple[Point, ...], Range(0, 1)]
 Anchor = Annotated[str, OneOf(("bottom", "centre"))]
