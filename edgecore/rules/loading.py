@@ -79,28 +79,30 @@ def read_rules(table: Mapping[str, Any], *, where: str = "", folder: Path | None
     rules: dict[str, Rule] = {}
     for number, entry in enumerate(entries, 1):
         name = entry.get("name", entry.get("type"))
-        key = f"rule {number}" if not isinstance(name, str) else f"rule {name}"
+        key = f"rule {name}" if isinstance(name, str) else f"rule {number}"
+        rule = _rule(entry, where, key, folder)
         if name in rules:
             raise ConfigError(f"{where}{key}: expected a name of its own, got that of another rule")
-        rules[str(name)] = _rule(entry, where, key, folder)
+        rules[name] = rule
     return RuleSet(rules)
 
 
 def _rule(entry: Mapping[str, Any], where: str, key: str, folder: Path | None) -> Rule:
     kind = entry.get("type")
-    rest = {name: value for name, value in entry.items() if name not in ("type", "name", "alert")}
+    rest = {name: value for name, value in entry.items() if name not in ("type", "name")}
     if "name" in entry and not isinstance(entry["name"], str):
         raise ConfigError(f"{where}{key}.name: expected a text, got {entry['name']!r}")
     if kind == "function":
         return _function(rest.pop("function", None), rest, where, key, folder)
-    if kind not in KINDS:
+    alert = rest.pop("alert", None)
+    if not isinstance(kind, str) or kind not in KINDS:
         known = ", ".join([*KINDS, "function"])
         raise ConfigError(f"{where}{key}.type: expected one of {known}, got {kind!r}")
     chosen = KINDS[kind]
     settings: Any = read_table(chosen.settings, rest, where=where, key=key)
-    if "alert" not in entry:
+    if alert is None:
         return chosen.make(settings)
-    return chosen.make(settings, _alert(entry["alert"], chosen.alert, where, key))
+    return chosen.make(settings, _alert(alert, chosen.alert, where, key))
 
 
 def _alert(value: Any, kind: int, where: str, key: str) -> AlertRequest:

@@ -16,6 +16,8 @@ GOOD_FOR_NS = 1_000_000_000
 KEPT_BATCHES = 512
 """Of each message; when nobody takes them the oldest go."""
 
+KEPT_SPEEDS = 512
+
 
 class Telemetry:
     """Takes batches on any thread and hands them out once a frame."""
@@ -23,7 +25,7 @@ class Telemetry:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._waiting: dict[str, deque[Records]] = {}
-        self._speeds: deque[tuple[int, float]] = deque(maxlen=KEPT_BATCHES)
+        self._speeds: deque[tuple[int, float]] = deque(maxlen=KEPT_SPEEDS)
 
     def add(self, name: str, records: Records) -> None:
         """Take a batch as a subscription gives it: a structured array with int64 `t_ns`."""
@@ -51,10 +53,13 @@ class Telemetry:
 
     def speed_mps(self, t_ns: int) -> float | None:
         """The speed at this time: between the samples around it, or the nearest within a second."""
+        before = after = None
         with self._lock:
-            speeds = list(self._speeds)
-        before = max((one for one in speeds if one[0] <= t_ns), default=None)
-        after = min((one for one in speeds if one[0] > t_ns), default=None)
+            for one in reversed(self._speeds):  # frames are of just now
+                if one[0] <= t_ns:
+                    before = one
+                    break
+                after = one
         if before is not None and after is not None and after[0] - before[0] <= GOOD_FOR_NS:
             share = (t_ns - before[0]) / (after[0] - before[0])
             return before[1] + share * (after[1] - before[1])

@@ -116,8 +116,17 @@ ZONE = '[[rule]]\ntype = "zone"\nname = "gate"\n'
         ("[rules]", "rules: unknown key"),
         ('[[rule]]\nname = "x"', r"rule x\.type: expected one of collision, .*function, got None"),
         ('[[rule]]\ntype = "zones"', r"rule zones\.type: expected one of .* got 'zones'"),
+        (
+            '[[rule]]\nname = "x"\ntype = ["line"]',
+            r"rule x\.type: expected one of .*got \['line'\]",
+        ),
+        ('[[rule]]\ntype = "line"\nname = ["x"]', r"rule 1\.name: expected a text, got \['x'\]"),
+        (
+            '[[rule]]\ntype = "function"\nfunction = "json:dumps"\nalert = {}',
+            r"rule function\.alert: unknown key",
+        ),
         ('[[rule]]\ntype = "line"\nname = 3', r"rule 1\.name: expected a text, got 3"),
-        (ZONE, r"rule gate\.polygon: expected a value, got none"),
+        (ZONE, r"rule gate\.polygon: missing"),
         (ZONE + "polygon = 3", r"rule gate\.polygon: expected a list of points \[x, y\], got 3"),
         (ZONE + "polygon = [[0, 0], [1]]", r"rule gate\.polygon: expected a list of points"),
         (ZONE + 'polygon = [[0, "a"]]', r"rule gate\.polygon: expected a number, got 'a'"),
