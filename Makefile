@@ -9,7 +9,7 @@
 #   make train   the embedded model anew, from rendered scenes
 #   make sanitize  the native code's tests under ASan and UBSan
 #   make native  the kernels' own tests: here, under sanitizers, and on ARM under qemu
-#   make fuzz    libFuzzer over kernels, heads, suppression and link; FUZZ_RUNS executions each
+#   make fuzz    libFuzzer over kernels, heads, NMS, tracking and link; FUZZ_RUNS executions each
 #   make mutants  plants mistakes in the link's C, MUTANTS of them by SEED; tests must notice each
 #   make hil     the tests with a device in the loop, beside the plugins of other rigs
 #   make smp     smpclient through the link

@@ -171,7 +171,7 @@ Track = Callable[[Seen], np.ndarray]
 
 def judged(track: Track, drive: Iterable[Seen]) -> Verdict:
     """Let a tracker follow a drive."""
-    last: dict[int, tuple[int, int]] = {}
+    last: dict[int, int] = {}
     owner: dict[int, tuple[int, int]] = {}
     turn: dict[int, int] = {}
     sighted: dict[tuple[int, int], int] = {}
@@ -194,10 +194,10 @@ def judged(track: Track, drive: Iterable[Seen]) -> Verdict:
                 missing += 1
                 continue
             ids.add(tracker_id)
-            if number in last and last[number][0] != tracker_id:
+            if last.get(number, tracker_id) != tracker_id:
                 switches += 1
                 mixed += owner.get(tracker_id, who) != who
-            last[number] = (tracker_id, seen.t_ns)
+            last[number] = tracker_id
             owner[tracker_id] = who
     objects = sum(count >= 3 for count in sighted.values())
     return Verdict(switches, mixed, len(ids), objects, missing / max(total, 1))

@@ -25,7 +25,7 @@ class Detections:
         class_id: int32 (n,).
         class_name: n strings; the class id in digits where there is no label for it.
         truncated: whether `max_detections` left out at least one more.
-        tracker_id: int32 (n,), or None where nothing tracks.
+        tracker_id: int32 (n,), -1 for what has no id, or None where nothing tracks.
         keypoints: float32 (n, k, 2) in pixels, or None for a head that has none.
         timings: of this frame.
     """

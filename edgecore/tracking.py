@@ -99,7 +99,7 @@ class Tracker:
         """
         if timestamp_ns is None:
             timestamp_ns = self._newest_ns + self._period_ns
-        elif not 0 <= timestamp_ns < 1 << 63:
+        if not 0 <= timestamp_ns < 1 << 63:
             raise ValueError(f"timestamp_ns: expected 0 to 2^63 - 1, got {timestamp_ns!r}")
         check_columns(detections)
         tracker_id = self._native.update(

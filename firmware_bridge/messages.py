@@ -115,7 +115,8 @@ class Alert(Message):
     """Asks the firmware to warn the driver.
 
     Attributes:
-        kind: what of; 1 is a forward collision.
+        kind: what of: 1 forward collision, 2 following distance, 3 harsh driving, 4 zone, 5 dwell,
+            6 line; the reference firmware refuses others.
         level: 0 to 3, the most urgent.
         duration_ms: how long to warn, ms.
     """

@@ -9,6 +9,7 @@ A page whose blocks name files (`file=test_x.py`) is a tutorial: its files are w
 lines run in their order, in one folder; those of a block marked `fails` must fail.
 """
 
+import dataclasses
 import json
 import os
 import re
@@ -19,6 +20,8 @@ from pathlib import Path
 
 import pytest
 
+from edgecore.rules import read_rules
+from edgecore.rules.loading import KINDS
 from tests.link.targets import need_qemu
 
 if sys.version_info >= (3, 11):
@@ -84,6 +87,21 @@ def test_data_blocks_parse(page: Path) -> None:
         tomllib.loads(body)
     for body in blocks(page, "json"):
         json.loads(body)
+
+
+def test_rules_of_the_page_are_rules_and_its_table_has_every_key_and_default() -> None:
+    page = ROOT / "docs/rules.md"
+    for body in blocks(page, "toml"):
+        assert read_rules(tomllib.loads(body)).rules
+    rows = dict(re.findall(r"^\| `(\w+)` \| [1-6] \| (.*) \|$", page.read_text(), re.M))
+    assert rows.keys() == KINDS.keys()
+    for kind, row in rows.items():
+        told = dict(re.findall(r'`(\w+)`(?: "?([-\w.]+)"?)?', row))
+        fields = dataclasses.fields(KINDS[kind].settings)
+        assert told.keys() == {field.name for field in fields}, kind
+        for field in fields:
+            if isinstance(field.default, float | int | str):
+                assert told[field.name] == str(field.default), f"{kind}.{field.name}"
 
 
 @pytest.mark.parametrize("page", [*PAGES, ROOT / "bench/README.md"], ids=page_id)

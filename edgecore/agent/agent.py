@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 from edgecore.errors import EdgecoreError
 from edgecore.pipeline import Pipeline, PipelineEvent
+from edgecore.rules import CollisionRule, RuleSet
 
-from .collision import Assessment, CollisionRule, CollisionSettings
+from .config import TrackerSettings
 from .events import EventLog
-from .recording import Annotated, Recorder
+from .judging import Judging
+from .recording import Recorder
 from .summary import Tally
 
 if TYPE_CHECKING:
@@ -28,20 +30,20 @@ if TYPE_CHECKING:
 
 STALL_S = 2.0
 TICK_S = 0.1
-ALARM_SHOWN_S = 1.5
 
 
 class Agent:
-    """One run of source, detector, rule and link.
+    """One run of source, detector, rules and link.
 
     Args:
         source: where frames come from; closed at the end of the run.
         detector: finds things in them.
-        events: gets alert, alert_result, link and safe-state changes, stalled, and those of the
-            pipeline: source_lost, source_back, source_error, engine_error, governor, ...
+        events: gets alert, rule, alert_result, link and safe-state changes, stalled, and those of
+            the pipeline: source_lost, source_back, source_error, engine_error, governor, ...
         uplink: the firmware; None runs without. Closed at the end of the run.
         recorder: gets annotated frames; None records nothing. Closed at the end of the run.
-        collision: numbers of the rule.
+        rules: what is judged; None: the collision rule alone.
+        tracker: how objects are followed.
         governor: slows the run down by rules; None never does.
         models: the smaller models of the governor's steps, by name.
     """
@@ -54,7 +56,8 @@ class Agent:
         *,
         uplink: Uplink | None = None,
         recorder: Recorder | None = None,
-        collision: CollisionSettings | None = None,
+        rules: RuleSet | None = None,
+        tracker: TrackerSettings | None = None,
         governor: Governor | None = None,
         models: Mapping[str, Detects] | None = None,
     ) -> None:
@@ -67,13 +70,18 @@ class Agent:
         )
         self._events = events
         self._recorder = recorder
-        self._rule = CollisionRule(collision)
+        self._judging = Judging(
+            rules or RuleSet({"collision": CollisionRule()}),
+            (tracker or TrackerSettings()).tracker(),
+            events,
+            self.tally,
+            uplink=uplink,
+            recorder=recorder,
+        )
         self._why = "the source ended"
         self._asked: str | None = None
         self._failure: str | None = None
         self._source_errors = 0
-        self._alerts = 0
-        self._alarm_until_ns = 0
 
     @property
     def dropped(self) -> int:
@@ -135,7 +143,8 @@ class Agent:
             "dropped": self.dropped,
             "source": self.source.description,
             "source_errors": self._source_errors,
-            **(self.uplink.summary() if self.uplink else no_link(self._alerts)),
+            **(self.uplink.summary() if self.uplink else no_link(self._judging.alerts)),
+            "rule_events": dict(self._judging.counts),
             "recording": str(recorder.recording.path)
             if recorder and recorder.recording.path
             else None,
@@ -166,64 +175,7 @@ class Agent:
 
     def _judge(self, result: Result) -> None:
         """One finished frame, on the engine's thread."""
-        frame, found, t_ns = result.frame, result.detections, result.captured_ns
-        number = self.tally.frames
-        speed_mps = self.uplink.speed_mps() if self.uplink is not None else None
-        view = self._rule.update(
-            t_ns, found.xyxy, found.class_name, (frame.width, frame.height), speed_mps
-        )
-        if view.alert:
-            self._alert(number, result, view, speed_mps)
-        self.tally.frame(found, view.ttc_s, view.danger.value)
-        if self.uplink is not None:
-            self.uplink.frame_finished(number, len(found), view.ttc_s)
-        if self._recorder is not None:
-            self._recorder.add(self._annotated(result, view, speed_mps))
-
-    def _alert(
-        self,
-        number: int,
-        result: Result,
-        view: Assessment,
-        speed_mps: float | None,
-    ) -> None:
-        found, t_ns = result.detections, result.captured_ns
-        assert view.lead is not None
-        assert view.ttc_s is not None
-        self._alerts += 1
-        self._alarm_until_ns = t_ns + round(ALARM_SHOWN_S * 1e9)
-        self._events.write(
-            "alert",
-            alert=self._alerts,
-            frame=number,
-            label=result.label,
-            frame_t_ns=t_ns,
-            ttc_s=round(view.ttc_s, 3),
-            ego_speed_mps=None if speed_mps is None else round(speed_mps, 2),
-            class_name=found.class_name[view.lead],
-            confidence=round(float(found.confidence[view.lead]), 4),
-            xyxy=[round(float(edge), 1) for edge in found.xyxy[view.lead]],
-        )
-        if self.uplink is not None:
-            self.uplink.alert(self._alerts)
-        else:
-            self._events.write(
-                "alert_result", alert=self._alerts, outcome="not_sent", reason="runs without a link"
-            )
-
-    def _annotated(self, result: Result, view: Assessment, speed_mps: float | None) -> Annotated:
-        speed = "speed unknown" if speed_mps is None else f"{speed_mps * 3.6:.0f} km/h"
-        closing = "" if view.ttc_s is None or view.ttc_s > 9.9 else f"  TTC {view.ttc_s:.1f} s"
-        alarm = result.captured_ns < self._alarm_until_ns
-        return Annotated(
-            result.frame,
-            result.detections,
-            result.label,
-            result.captured_ns,
-            view.lead,
-            (speed + closing, *(("COLLISION WARNING",) if alarm else ())),
-            alarm,
-        )
+        self._judging.frame(result.frame, result.detections, result.label, result.captured_ns)
 
 
 def no_link(alerts: int) -> dict[str, Any]:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+from edgecore.checked import OneOf, Or, Range, read_table
 from edgecore.errors import ConfigError
 from edgecore.pipeline.governor import Governor, Rule, Step
-
-from .checked import OneOf, Or, Range, read_table
-from .collision import CollisionSettings
+from edgecore.rules import AlertRequest, CollisionRule, CollisionSettings, RuleSet, load_rules
+from edgecore.rules.collision import FORWARD_COLLISION
+from edgecore.tracking import LONGEST_LOST_S, Tracker
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -42,13 +44,39 @@ class DetectorSettings:
 
 
 @dataclass(frozen=True)
+class TrackerSettings:
+    """How objects are followed: the keywords of `edgecore.Tracker`.
+
+    The defaults differ from the library's: detectors of road scenes give distant vehicles low
+    scores, and waver between car and truck.
+    """
+
+    high_threshold: Annotated[float, Range(0, 1)] = 0.3
+    low_threshold: Annotated[float, Range(0, 1)] = 0.1
+    lost_s: Annotated[float, Range(0, LONGEST_LOST_S)] = 1.0
+    min_sightings: Annotated[int, Range(1, 1000)] = 2
+    class_aware: bool = False
+
+    def __post_init__(self) -> None:
+        if self.low_threshold > self.high_threshold:
+            raise ConfigError(
+                f"low_threshold: expected at most high_threshold ({self.high_threshold:g}), "
+                f"got {self.low_threshold:g}"
+            )
+
+    def tracker(self) -> Tracker:
+        """One of these settings."""
+        return Tracker(**dataclasses.asdict(self))
+
+
+@dataclass(frozen=True)
 class AlertSettings:
-    """What is asked of the firmware when a collision is near.
+    """What is asked of the firmware when a collision is near, and until when any alert is of use.
 
     Attributes:
         level: 0 to 3, as the firmware's Alert message has it.
         duration_ms: how long it is to sound.
-        deadline_s: later than this the alert is of no use; the firmware refuses it, and one that
+        deadline_s: later than this an alert is of no use; the firmware refuses it, and one that
             waited so long for a lost link is not sent any more.
     """
 
@@ -107,6 +135,7 @@ class AgentConfig:
         key_file: holds the link's key, mode 0600; with one, only a device that has it is spoken to.
         out: the folder of the results; None makes a new one under `runs/`.
         duration_s: end after so long; 0 is when the source ends.
+        rules: a file of rules, which take the place of the collision rule.
     """
 
     source: str = "synthetic:"
@@ -115,11 +144,24 @@ class AgentConfig:
     key_file: str | None = None
     out: str | None = None
     duration_s: Annotated[float, Range(0, 1e7)] = 0.0
+    rules: str | None = None
     detector: DetectorSettings = field(default_factory=DetectorSettings)
+    tracker: TrackerSettings = field(default_factory=TrackerSettings)
     collision: CollisionSettings = field(default_factory=CollisionSettings)
     alert: AlertSettings = field(default_factory=AlertSettings)
     governor: GovernorSettings = field(default_factory=GovernorSettings)
     output: OutputSettings = field(default_factory=OutputSettings)
+
+    def rule_set(self) -> RuleSet:
+        """The rules of the file, or the collision rule alone.
+
+        Raises:
+            ConfigError: as `edgecore.rules.load_rules`.
+        """
+        if self.rules is not None:
+            return load_rules(Path(self.rules))
+        request = AlertRequest(FORWARD_COLLISION, self.alert.level, self.alert.duration_ms)
+        return RuleSet({"collision": CollisionRule(self.collision, request)})
 
 
 def load_config(path: Path | None, flags: Mapping[str, Any]) -> AgentConfig:

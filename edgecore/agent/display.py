@@ -110,6 +110,8 @@ class Display:
 
     def _sentence(self, record: dict[str, Any]) -> str:
         kind = record["event"]
+        if kind == "rule" or (kind == "alert" and "ttc_s" not in record):
+            return _rule(record)
         if kind == "alert":
             speed = record["ego_speed_mps"]
             at = "speed unknown" if speed is None else f"at {speed * 3.6:.0f} km/h"
@@ -189,6 +191,14 @@ def counted(objects: Counter[str]) -> str:
     if not objects:
         return "nothing in view"
     return ", ".join(f"{count} {name}" for name, count in objects.most_common())
+
+
+def _rule(record: dict[str, Any]) -> str:
+    who = ", ".join(str(tracker_id) for tracker_id in record["tracker_ids"])
+    about = f" of object {who}" if who else ""
+    why = f": {record['reason']}" if "reason" in record else ""
+    text = escape(f"{record['rule']}: {record['kind']}{about}{why} (frame {record['frame']})")
+    return f"[bold red]ALERT {record['alert']}[/]: {text}" if "alert" in record else text
 
 
 def _result(record: dict[str, Any]) -> str:

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import firmware_bridge as fb
+from edgecore.rules import AlertRequest, Telemetry
 
 if TYPE_CHECKING:
     from .config import AlertSettings
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
 TELEMETRY = ("imu", "vehicle", "status")
 SPEED_GOOD_FOR_S = 1.0
-FORWARD_COLLISION = 1
 STATES = {0: "active", 1: "safe"}
 NO_TTC_MS = 0xFFFF
 
@@ -49,10 +49,13 @@ class Uplink:
 
     Args:
         url: as `firmware_bridge.connect` takes it.
-        settings: level, duration and deadline of the alerts.
+        settings: deadline of the alerts.
         events: gets link_up, link_down, firmware_safe, firmware_active, alert_result.
         key: the link's, see `firmware_bridge.connect`.
         connect: what makes a link of a url.
+
+    Attributes:
+        telemetry: what came and no frame took yet.
 
     Raises:
         firmware_bridge.BridgeError: no firmware at `url` now, or it does not prove the key.
@@ -68,6 +71,7 @@ class Uplink:
         key: bytes | None = None,
         connect: Callable[..., fb.Link] = fb.connect,
     ) -> None:
+        self.telemetry = Telemetry()
         self._url, self._settings, self._events = url, settings, events
         self._changed = threading.Condition()
         self._pending: dict[int, float] = {}
@@ -90,13 +94,9 @@ class Uplink:
         for listener in self._listeners:
             listener.start()
 
-    def alert(self, number: int) -> None:
-        """Ask the firmware for a forward-collision alert; `number` is its id in the events."""
-        message = fb.Alert(
-            kind=FORWARD_COLLISION,
-            level=self._settings.level,
-            duration_ms=self._settings.duration_ms,
-        )
+    def alert(self, number: int, request: AlertRequest) -> None:
+        """Ask the firmware for an alert; `number` is its id in the events."""
+        message = fb.Alert(kind=request.kind, level=request.level, duration_ms=request.duration_ms)
         with self._changed:
             self._raised += 1
             self._pending[number] = time.monotonic()
@@ -193,6 +193,7 @@ class Uplink:
         for batch in self._link.subscribe(name):
             with self._changed:
                 self._records[name] += len(batch)
+            self.telemetry.add(name, batch)
             fields = batch.dtype.names or ()
             if name == "vehicle" and "speed_mps" in fields:
                 self._speed = (time.monotonic(), float(batch["speed_mps"][-1]))

@@ -86,6 +86,12 @@ def run(
         Path | None,
         typer.Option("--config", "-c", help="TOML file; flags win over it.", metavar="FILE"),
     ] = None,
+    rules: Annotated[
+        str | None,
+        typer.Option(
+            "--rules", "-r", help="TOML file of rules; default: forward collision.", metavar="FILE"
+        ),
+    ] = None,
     engine: Annotated[
         str | None, typer.Option("--engine", help="auto, litert or tflite.", metavar="NAME")
     ] = None,
@@ -105,8 +111,8 @@ def run(
     """Watch the road and alert the firmware before a collision.
 
     Takes frames from a source, finds vehicles with a TFLite model, and asks the firmware for an
-    alert when the vehicle ahead closes in. Leaves summary.json, events.jsonl and an annotated
-    video. Ctrl-C or SIGTERM end it cleanly.
+    alert when the vehicle ahead closes in, or when a rule of a file says so. Leaves summary.json,
+    events.jsonl and an annotated video. Ctrl-C or SIGTERM end it cleanly.
     """
     from edgecore.agent import load_config
 
@@ -119,6 +125,7 @@ def run(
             "key_file": None if key_file is None else str(key_file),
             "out": out,
             "duration_s": duration,
+            "rules": rules,
             "detector.engine": engine,
             "detector.isolated": isolated,
             "detector.score_threshold": score_threshold,
@@ -145,6 +152,7 @@ def run_agent(config: AgentConfig) -> int:
     console = Voice()
     with contextlib.ExitStack() as stack:
         # What is likely to be mistyped comes first; nothing is left on disk when it fails.
+        rules = config.rule_set()
         detector = load_detector(config, config.model, stack)
         governor = config.governor.make()
         smaller = {
@@ -171,7 +179,8 @@ def run_agent(config: AgentConfig) -> int:
             events,
             uplink=uplink,
             recorder=recorder,
-            collision=config.collision,
+            rules=rules,
+            tracker=config.tracker,
             governor=governor,
             models=smaller,
         )

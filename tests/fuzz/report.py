@@ -12,7 +12,8 @@ TARGETS = {
     "preprocess": "every instruction set gives baseline's tensor, and writes nothing beside it",
     "decode": "every instruction set decodes a head to the same bits; results are sane",
     "nms": "every instruction set keeps what the plain definition keeps",
-    "link": "invariants 1 to 4, 7 and 14 of the [protocol](../protocol.md)",
+    "tracking": "a drive gives the same ids and finite boxes each time",
+    "link": "invariants 1 to 4, 7 and 14 to 16 of the [protocol](../protocol.md)",
     "transfer": "invariants 7, 10 and 11 of the [protocol](../protocol.md)",
 }
 PULSE = re.compile(r"^#\d+\s+\w+\s+cov: (\d+) ft: (\d+) corp: (\d+)/", re.M)

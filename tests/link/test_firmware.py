@@ -89,7 +89,7 @@ def test_outputs_follow_the_host_and_return_after_an_alert() -> None:
     ("type_", "payload"),
     [
         (ALERT, struct.pack("<BBH", 0, 1, 100)),
-        (ALERT, struct.pack("<BBH", 2, 1, 100)),
+        (ALERT, struct.pack("<BBH", 7, 1, 100)),
         (ALERT, struct.pack("<BBH", 1, 4, 100)),
         (ALERT, struct.pack("<BBH", 1, 1, 0)),
         (ALERT, b"\1\1"),

@@ -92,7 +92,7 @@ def test_alert_shows_and_ends_by_itself(link: fb.Link, level: int) -> None:
     wait_for_status(link, lambda status: status["alert_level"] == 0)
 
 
-@pytest.mark.parametrize("message", [alert(2, kind=2), alert(1, duration_ms=0)])
+@pytest.mark.parametrize("message", [alert(2, kind=7), alert(1, duration_ms=0)])
 def test_bad_argument_is_refused(link: fb.Link, message: fb.Message) -> None:
     with pytest.raises(fb.RefusedError) as refused:
         link.request(message, PATIENCE_S)

@@ -22,6 +22,8 @@ from edgecore.agent.uplink import Uplink
 from edgecore.detections import Detections
 from edgecore.errors import EngineError, SourceError
 from edgecore.frame import Frame
+from edgecore.rules import AlertRequest
+from edgecore.rules.collision import DEFAULT_ALERT
 from edgecore.sources import Source
 from edgecore.sources.live import Latest
 from firmware_bridge.schema import COMPILED
@@ -168,7 +170,7 @@ def test_killed_firmware_is_reported_reconnected_and_no_alert_is_lost(
             steps.append("restarted")
             firmwares(epoch_ns)
         elif steps == ["killed", "restarted"] and seen.count("firmware_active") == 2:
-            agent.uplink.alert(2)  # type: ignore[union-attr]
+            agent.uplink.alert(2, DEFAULT_ALERT)  # type: ignore[union-attr]
             steps.append("alerted")
         elif seen.count("alert_result") == 2:
             agent.stop("seen enough")
@@ -196,7 +198,7 @@ def test_alert_raised_just_before_the_link_returns_is_still_delivered(
     first.kill()
     while uplink.view().state == "up":
         time.sleep(0.01)
-    uplink.alert(1)
+    uplink.alert(1, DEFAULT_ALERT)
     second = firmwares()
     second.wait_for("alert")
     uplink.close()
@@ -207,9 +209,8 @@ def test_alert_raised_just_before_the_link_returns_is_still_delivered(
 def test_alert_the_firmware_refuses_is_recorded_as_refused(
     tmp_path: Path, events: EventLog
 ) -> None:
-    uplink = Uplink("sim:", AlertSettings(duration_ms=60000, level=3), events)
-    object.__setattr__(uplink._settings, "duration_ms", 0)
-    uplink.alert(1)
+    uplink = Uplink("sim:", AlertSettings(), events)
+    uplink.alert(1, AlertRequest(1, level=3, duration_ms=0))
     uplink.close()
     (result,) = named(diary(tmp_path), "alert_result")
     assert (result["outcome"], result["status"]) == ("refused", 2)

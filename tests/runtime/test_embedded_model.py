@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 import edgecore
-from edgecore.agent.collision import CollisionRule, overlap
+from edgecore.agent.config import TrackerSettings
 from edgecore.model import embedded, read, verify
+from edgecore.rules import CollisionRule, Moment
 from edgecore.synthetic import CLASS_NAMES, Road, dash_cam
 from edgecore.synthetic.training import evaluate
 from edgecore.synthetic.training.dataset import FIRST_TRAINING_SEED
@@ -74,7 +75,7 @@ def test_every_engine_sees_the_same(engine_name: str) -> None:
         "car"
     }
     for confidence, *box in SEEN:
-        shares = [overlap(tuple(one), tuple(box)) for one in found.xyxy[sure].tolist()]
+        shares = [evaluate.overlap(tuple(one), tuple(box)) for one in found.xyxy[sure].tolist()]
         best = int(np.argmax(shares))
         assert shares[best] > 0.9
         assert found.confidence[sure][best] == pytest.approx(confidence, abs=0.06)
@@ -102,7 +103,9 @@ def closing_rate_error(gap_m: float, *, as_int8: bool) -> float:
         xyxy = np.concatenate([box[:2] - box[2:] / 2, box[:2] + box[2:] / 2])[None]
         found = np.asarray(xyxy, np.float32)
         t_ns = round(k / FPS * 1e9)
-        view = rule.update(t_ns, found, ["car"], (camera.width, camera.height), 20.0)
+        one = np.ones(1, np.int32)
+        box = edgecore.Detections(found, one.astype(np.float32), one, ["car"], tracker_id=one)
+        view = rule.assess(Moment(k, t_ns, box, (camera.width, camera.height), 20.0))
         if view.ttc_s is not None:
             errors.append(1 / view.ttc_s - 8.0 / here_m)
     return float(np.sqrt(np.mean(np.square(errors))))
@@ -127,18 +130,20 @@ def test_the_lead_car_is_found_while_it_brakes(detector: edgecore.Detector) -> N
         cars = [
             box for box, name in zip(found.xyxy, found.class_name, strict=True) if name == "car"
         ]
-        shares.append(max((overlap(tuple(box), lead.xyxy) for box in cars), default=0.0))
+        shares.append(max((evaluate.overlap(tuple(box), lead.xyxy) for box in cars), default=0.0))
     assert np.mean(np.array(shares) > 0.7) > 0.95
 
 
 def alerts(detector: edgecore.Detector, road: Road, start_s: float, end_s: float) -> list[float]:
     rule, when = CollisionRule(), []
+    tracker = TrackerSettings().tracker()
     for t_s in moments(start_s, end_s):
         found = evaluate.detect(detector, road.render(t_s))
         speed_mps = scenario.at(t_s).ego_speed_mps
         size = (road.camera.width, road.camera.height)
         t_ns = round(t_s * 1e9)
-        if rule.update(t_ns, found.xyxy, found.class_name, size, speed_mps).alert:
+        tracked = tracker.update(found, t_ns)
+        if rule.assess(Moment(0, t_ns, tracked, size, speed_mps)).alert:
             when.append(t_s)
     return when
 

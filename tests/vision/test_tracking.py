@@ -420,6 +420,13 @@ def test_arguments_out_of_range_are_named(arguments, text):
         edgecore.Tracker(**arguments)
 
 
+def test_time_that_runs_out_by_itself_is_named():
+    tracker = edgecore.Tracker()
+    tracker.update(detections([]), 2**63 - 1)
+    with pytest.raises(ValueError, match="timestamp_ns: expected 0 to"):
+        tracker.update(detections([]))
+
+
 @pytest.mark.parametrize("t_ns", [-1, 2**63])
 def test_impossible_times_are_named(t_ns):
     with pytest.raises(ValueError, match=rf"timestamp_ns: expected 0 to 2\^63 - 1, got {t_ns}"):

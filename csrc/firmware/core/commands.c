@@ -4,11 +4,12 @@
 #include "link/command.h"
 
 enum { OUTPUT_LED, OUTPUT_BUZZER };
+enum { KNOWN_ALERTS = 6 }; /* kinds 1 to 6, as messages.inc lists them */
 
 static uint8_t alert(void* context, uint64_t now_us, const void* record) {
     ec_firmware* firmware = context;
     const ec_alert* command = record;
-    if (command->kind != 1 || (command->level > 0 && command->duration_ms == 0))
+    if (command->kind > KNOWN_ALERTS || (command->level > 0 && command->duration_ms == 0))
         return EC_STATUS_BAD_ARGUMENT;
     ec_indicator_alert(&firmware->indicator, command->level, command->duration_ms * 1000u, now_us);
     firmware->records.alerts++;

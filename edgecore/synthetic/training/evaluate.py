@@ -113,8 +113,6 @@ def _average_precision(
 
 def _height_error(truth: Truth, detections: edgecore.Detections) -> float | None:
     """Relative, of the best vehicle's box on the object; None where none overlaps enough."""
-    from edgecore.agent.collision import overlap
-
     best, error = LEAST_OVERLAP, None
     height = truth.xyxy[3] - truth.xyxy[1]
     rows = zip(detections.xyxy, detections.confidence, detections.class_name, strict=True)
@@ -126,6 +124,19 @@ def _height_error(truth: Truth, detections: edgecore.Detections) -> float | None
         if share >= best:
             best, error = share, abs((y1 - y0) / height - 1)
     return error
+
+
+def overlap(
+    one: tuple[float, float, float, float], other: tuple[float, float, float, float]
+) -> float:
+    """Intersection over union of two boxes."""
+    width = min(one[2], other[2]) - max(one[0], other[0])
+    height = min(one[3], other[3]) - max(one[1], other[1])
+    if width <= 0 or height <= 0:
+        return 0.0
+    common = width * height
+    whole = (one[2] - one[0]) * (one[3] - one[1]) + (other[2] - other[0]) * (other[3] - other[1])
+    return common / (whole - common)
 
 
 def _by_distance(leads: Sequence[tuple[float, float | None]]) -> list[Lead]:

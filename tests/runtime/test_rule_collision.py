@@ -9,14 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgecore.agent.collision import (
-    Assessment,
-    CollisionRule,
-    CollisionSettings,
-    Danger,
-    find_lead,
-)
+from edgecore import Detections, Tracker
 from edgecore.errors import ConfigError
+from edgecore.rules import Assessment, CollisionRule, CollisionSettings, Danger, Moment
+from edgecore.rules.collision import find_lead
 from firmware_bridge import scenario
 
 SIZE = (640, 384)
@@ -51,7 +47,7 @@ def drive(
     speed_mps: Callable[[float], float | None] = lambda _: 20.0,
     noise: np.random.Generator | None = None,
 ) -> list[tuple[float, Assessment]]:
-    seen = []
+    seen, tracker = [], Tracker(min_sightings=1)
     for t_s in times_s:
         gap = gap_m(t_s)
         found = boxes() if gap is None else boxes(vehicle(gap))
@@ -59,8 +55,12 @@ def drive(
             found = found + noise.normal(0, 0.01, (1, 4)).astype(np.float32) * (
                 found[:, 2:3] - found[:, 0:1]
             )
-        names = ["car"] * len(found)
-        seen.append((t_s, rule.update(round(t_s * 1e9), found, names, SIZE, speed_mps(t_s))))
+        t_ns, n = 10**9 + round(t_s * 1e9), len(found)
+        detections = Detections(
+            found, np.full(n, 0.9, np.float32), np.zeros(n, np.int32), ["car"] * n
+        )
+        tracked = tracker.update(detections, t_ns)
+        seen.append((t_s, rule.assess(Moment(0, t_ns, tracked, SIZE, speed_mps(t_s)))))
     return seen
 
 
@@ -219,5 +219,5 @@ def test_boxes_without_area_or_with_nan_are_no_lead() -> None:
 
 
 def test_rearm_below_the_threshold_is_refused_by_name() -> None:
-    with pytest.raises(ConfigError, match=r"collision\.rearm_ttc_s: expected at least .* got 1"):
+    with pytest.raises(ConfigError, match=r"rearm_ttc_s: expected at least .* got 1"):
         CollisionSettings(ttc_s=2.5, rearm_ttc_s=1.0)

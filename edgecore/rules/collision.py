@@ -10,17 +10,19 @@ from __future__ import annotations
 import enum
 import math
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import numpy as np
+from numpy.typing import NDArray
 
+from edgecore.checked import Range
 from edgecore.errors import ConfigError
+from edgecore.rules.moment import AlertRequest, Event, Moment
 
-from .checked import Range
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
+FORWARD_COLLISION = 1
+DEFAULT_ALERT = AlertRequest(FORWARD_COLLISION, level=2, duration_ms=1500)
 
 # Sightings that a growth is measured from at least, and how many windows they may span.
 FEWEST = 4
@@ -62,8 +64,7 @@ class CollisionSettings:
     def __post_init__(self) -> None:
         if self.rearm_ttc_s < self.ttc_s:
             raise ConfigError(
-                f"collision.rearm_ttc_s: expected at least collision.ttc_s ({self.ttc_s:g}), "
-                f"got {self.rearm_ttc_s:g}"
+                f"rearm_ttc_s: expected at least ttc_s ({self.ttc_s:g}), got {self.rearm_ttc_s:g}"
             )
 
 
@@ -111,55 +112,77 @@ class _Sighting:
 
 
 class CollisionRule:
-    """A state machine: CLEAR, CLOSING while frames under the threshold are counted, ALERTED.
+    """Event `alert` on the frame on which a forward collision is to be warned of.
 
-    One alert an episode: ALERTED ends when the time to collision stays above `rearm_ttc_s`, or the
-    lead vehicle is gone, for `rearm_s`.
+    A state machine: CLEAR, CLOSING while frames under the threshold are counted, ALERTED. One alert
+    an episode: ALERTED ends when the time to collision stays above `rearm_ttc_s`, or the lead
+    vehicle is gone, for `rearm_s`. The lead vehicle is followed by its tracker id: without ids
+    there is no time to collision.
+
+    Attributes:
+        view: of the newest frame.
     """
 
-    def __init__(self, settings: CollisionSettings | None = None) -> None:
+    def __init__(
+        self,
+        settings: CollisionSettings | None = None,
+        alert: AlertRequest | None = DEFAULT_ALERT,
+    ) -> None:
         self.settings = settings or CollisionSettings()
         self.danger = Danger.CLEAR
+        self.view = Assessment(None, None, self.danger, False)
+        self._alert = alert
+        self._followed = -1
         self._track: deque[_Sighting] = deque()
         self._under = 0
         self._safe_since_s: float | None = None
 
-    def update(
-        self,
-        t_ns: int,
-        xyxy: NDArray[np.float32],
-        class_name: list[str],
-        frame_size: tuple[int, int],
-        ego_speed_mps: float | None,
-    ) -> Assessment:
-        """Take one frame's detections.
-
-        Args:
-            t_ns: capture time; later than the frame before it.
-            xyxy: float32 (n, 4) boxes in pixels.
-            class_name: their n classes.
-            frame_size: width and height in pixels.
-            ego_speed_mps: from telemetry; None when it is not known, which gates nothing: better a
-                warning too many than silence because a wire is loose.
+    def judge(self, moment: Moment) -> Iterator[Event]:
+        """The alert, where it is due. An unknown speed gates nothing: better a warning too many
+        than silence because a wire is loose.
         """
-        t_s = t_ns / 1e9
-        lead = find_lead(xyxy, class_name, frame_size, self.settings)
+        view = self.view = self.assess(moment)
+        if not view.alert:
+            return
+        assert view.lead is not None
+        assert view.ttc_s is not None
+        found, row = moment.detections, view.lead
+        yield moment.event(
+            "alert",
+            [moment.tracker_id[row]],
+            self._alert,
+            ttc_s=round(view.ttc_s, 3),
+            ego_speed_mps=None if moment.speed_mps is None else round(moment.speed_mps, 2),
+            class_name=found.class_name[row],
+            confidence=round(float(found.confidence[row]), 4),
+            xyxy=[round(float(edge), 1) for edge in found.xyxy[row]],
+        )
+
+    def assess(self, moment: Moment) -> Assessment:
+        """Take one frame, later than the one before it."""
+        found = moment.detections
+        lead = find_lead(found.xyxy, found.class_name, moment.size, self.settings)
         if lead is not None:
-            self._follow(t_s, tuple(float(edge) for edge in xyxy[lead]), frame_size)
-        self._forget(t_s)
+            self._follow(moment, lead)
+        self._forget(moment.t_s)
         ttc_s = self._time_to_collision() if lead is not None else None
-        moving = ego_speed_mps is None or ego_speed_mps >= self.settings.min_speed_mps
-        alert = self._advance(t_s, lead is not None, ttc_s if moving else None)
+        speed_mps = moment.speed_mps
+        moving = speed_mps is None or speed_mps >= self.settings.min_speed_mps
+        alert = self._advance(moment.t_s, lead is not None, ttc_s if moving else None)
         return Assessment(lead, ttc_s, self.danger, alert)
 
-    def _follow(self, t_s: float, box: tuple[float, ...], frame_size: tuple[int, int]) -> None:
-        x0, y0, x1, y1 = box
-        if self._track and overlap(self._track[-1].xyxy, (x0, y0, x1, y1)) < 0.3:
+    def _follow(self, moment: Moment, lead: int) -> None:
+        tracker_id = moment.tracker_id[lead]
+        if tracker_id < 0:  # too new, or too faint to be sure that it is the same
+            return
+        if tracker_id != self._followed:
             self._track.clear()
-        width, height = frame_size
+            self._followed = tracker_id
+        x0, y0, x1, y1 = (float(edge) for edge in moment.detections.xyxy[lead])
+        width, height = moment.size
         self._track.append(
             _Sighting(
-                t_s,
+                moment.t_s,
                 (x0, y0, x1, y1),
                 width_clipped=x0 < 1.5 or x1 > width - 1.5,
                 height_clipped=y0 < 1.5 or y1 > height - 1.5,
@@ -178,8 +201,10 @@ class CollisionRule:
     def _time_to_collision(self) -> float | None:
         """By least squares over the window, or None when it is too short or nothing grows."""
         track = self._track
+        if len(track) < FEWEST:
+            return None
         span = track[-1].t_s - track[0].t_s
-        if len(track) < FEWEST or span < 0.5 * self.settings.window_s:
+        if span < 0.5 * self.settings.window_s:
             return None
         use_width = not any(sighting.width_clipped for sighting in track)
         use_height = not any(sighting.height_clipped for sighting in track)
@@ -249,16 +274,3 @@ def find_lead(
         if best is None or key > best:
             best, chosen = key, index
     return chosen
-
-
-def overlap(
-    one: tuple[float, float, float, float], other: tuple[float, float, float, float]
-) -> float:
-    """Intersection over union of two boxes."""
-    width = min(one[2], other[2]) - max(one[0], other[0])
-    height = min(one[3], other[3]) - max(one[1], other[1])
-    if width <= 0 or height <= 0:
-        return 0.0
-    common = width * height
-    whole = (one[2] - one[0]) * (one[3] - one[1]) + (other[2] - other[0]) * (other[3] - other[1])
-    return common / (whole - common)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import types
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Range:
-    """The number lies in [low, high]."""
+    """The number, or each number of points, lies in [low, high]."""
 
     low: float
     high: float
@@ -71,7 +71,7 @@ def read_table(kind: type[T], table: Mapping[str, Any], *, where: str = "", key:
     try:
         return kind(**values)
     except ConfigError as error:
-        raise ConfigError(f"{where}{error}") from None
+        raise ConfigError(f"{where}{key}.{error}" if key else f"{where}{error}") from None
     except ValueError as error:
         raise ConfigError(f"{where}{key}: {error}") from None
 
@@ -91,6 +91,8 @@ def _value(hint: Any, value: Any, where: str, key: str) -> Any:
         return read_table(hint, value, where=where, key=key)  # type: ignore[arg-type]
     if get_origin(hint) is tuple and dataclasses.is_dataclass(get_args(hint)[0]):
         return _tables(get_args(hint)[0], value, where, key)
+    if get_origin(hint) is tuple and get_args(hint)[0] is not str:
+        return _points(hint, value, limits, f"{where}{key}")
     if get_origin(hint) is tuple:
         if not isinstance(value, list | tuple) or not all(isinstance(one, str) for one in value):
             raise ConfigError(f"{where}{key}: expected a list of texts, got {value!r}")
@@ -104,6 +106,20 @@ def _tables(kind: Any, value: Any, where: str, key: str) -> tuple[Any, ...]:
     return tuple(
         read_table(kind, one, where=where, key=f"{key}[{place}]") for place, one in enumerate(value)
     )
+
+
+def _points(hint: Any, value: Any, limits: tuple[Any, ...], place: str) -> Any:
+    """A point, tuple[float, float], or any number of them."""
+    single = get_args(hint)[0] is float
+    given = [value] if single else value
+    if not isinstance(given, Sequence) or not all(
+        isinstance(point, Sequence) and not isinstance(point, str) and len(point) == 2
+        for point in given
+    ):
+        wanted = "a point [x, y]" if single else "a list of points [x, y]"
+        raise ConfigError(f"{place}: expected {wanted}, got {value!r}")
+    points = tuple(tuple(_scalar(float, one, limits, place) for one in point) for point in given)
+    return points[0] if single else points
 
 
 def _scalar(kind: type, value: Any, limits: tuple[Any, ...], place: str) -> Any:
