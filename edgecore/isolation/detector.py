@@ -60,8 +60,9 @@ class IsolatedDetector:
         path, **options: as `Detector.from_file` takes them.
         spare: keep a second child ready; without, the next frame waits until one has loaded.
         start_timeout_s: for a child to load its model and run it once.
-        first_deadline_s: for an answer, while it is not known how long answers take; then three
-            times their 99th percentile.
+        first_deadline_s: for an answer, while it is not known how long answers take, and never
+            more later; then three times their 99th percentile, or 0.2 s more than it where that
+            is less, but at least one and a half times.
         least_deadline_s: the deadline is never shorter.
         memory_bytes: the child's heap may not grow beyond; None: no ceiling.
         on_death: is called with each, on the thread that noticed.

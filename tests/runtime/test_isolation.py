@@ -21,7 +21,7 @@ import edgecore
 from edgecore.detections import Detections, Timings
 from edgecore.engines import EngineInfo
 from edgecore.isolation import IsolatedDetector, process, wire
-from edgecore.isolation.deadline import FACTOR, FEWEST, Deadline
+from edgecore.isolation.deadline import FACTOR, FEWEST, LEAST_FACTOR, MORE_S, Deadline
 from tests.runtime.test_cli import command, diary, environment, summary_in
 
 SIZE = (640, 360)
@@ -300,9 +300,10 @@ def test_a_deadline_follows_the_99th_percentile():
     for _ in range(200):
         deadline.note(0.05)
     assert deadline.limit_s == pytest.approx(FACTOR * 0.05)
-    for _ in range(20):
-        deadline.note(0.3)
-    assert deadline.limit_s == pytest.approx(FACTOR * 0.3)
+    for seconds, limit_s in ((0.3, 0.3 + MORE_S), (1.0, LEAST_FACTOR * 1.0)):
+        for _ in range(20):
+            deadline.note(seconds)
+        assert deadline.limit_s == pytest.approx(limit_s)
     for _ in range(20):
         deadline.note(9.0)
     assert deadline.limit_s == 5.0
