@@ -60,7 +60,7 @@ test-tflite:
 	@echo "    apt-get install python3.11 python3.11-venv && make test PYTHON_TFLITE=python3.11"
 else
 test-tflite: .venv-tflite/ready
-	.venv-tflite/bin/python -m pytest $(PYTEST_ARGS)
+	.venv-tflite/bin/python -m pytest --ignore=tests/hil $(PYTEST_ARGS)
 endif
 
 prove: .venv/ready .venv/tools prove-fuzz prove-mutants
