@@ -29,13 +29,14 @@ static uint32_t next_word(uint32_t* w, unsigned t) {
     return w[t & 15u] += s0 + w[(t + 9u) & 15u] + s1;
 }
 
-static void absorb(uint32_t state[8], const uint8_t* block) {
-    uint32_t w[16], s[8];
+/* Uses the block up. */
+static void absorb(ec_sha256* hash) {
+    uint32_t *w = hash->block.words, s[8];
     for (unsigned i = 0; i < 16; i++) {
-        w[i] = (uint32_t)block[4 * i] << 24 | (uint32_t)block[4 * i + 1] << 16 |
-               (uint32_t)block[4 * i + 2] << 8 | block[4 * i + 3];
+        const uint8_t* b = hash->block.bytes + 4u * i;
+        w[i] = (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3];
     }
-    memcpy(s, state, sizeof s);
+    memcpy(s, hash->state, sizeof s);
     for (unsigned t = 0; t < 64; t++) {
         uint32_t word = t < 16 ? w[t] : next_word(w, t);
         uint32_t a = s[0], e = s[4];
@@ -49,7 +50,7 @@ static void absorb(uint32_t state[8], const uint8_t* block) {
         s[0] = t1 + t2;
     }
     for (unsigned i = 0; i < 8; i++) {
-        state[i] += s[i];
+        hash->state[i] += s[i];
     }
 }
 
@@ -62,12 +63,12 @@ void ec_sha256_update(ec_sha256* hash, const uint8_t* data, size_t length) {
     while (length > 0) {
         size_t used = (size_t)(hash->length % EC_SHA256_BLOCK), take = EC_SHA256_BLOCK - used;
         take = length < take ? length : take;
-        memcpy(hash->block + used, data, take);
+        memcpy(hash->block.bytes + used, data, take);
         hash->length += take;
         data += take;
         length -= take;
         if (used + take == EC_SHA256_BLOCK) {
-            absorb(hash->state, hash->block);
+            absorb(hash);
         }
     }
 }

@@ -12,7 +12,11 @@
 typedef struct {
     uint32_t state[8];
     uint64_t length; /* bytes so far */
-    uint8_t block[EC_SHA256_BLOCK];
+    union {
+        uint8_t bytes[EC_SHA256_BLOCK];
+        uint32_t
+            words[EC_SHA256_BLOCK / 4]; /* its schedule, made in place: wiping this wipes that */
+    } block;
 } ec_sha256;
 
 void ec_sha256_init(ec_sha256* hash);
