@@ -51,7 +51,7 @@ def test_percentiles_are_of_the_nearest_rank() -> None:
 
 def test_refused_commands_are_failures_and_have_no_latency() -> None:
     with fb.connect("sim:") as link:
-        wrong = fb.Alert(kind=2, level=1, duration_ms=10)
+        wrong = fb.Alert(kind=7, level=1, duration_ms=10)
         for report in (offer(link, wrong, [0.0] * 5), single_stream(link, wrong, 5)):
             assert (report.latencies_ns, report.failed) == ((), 5)
             assert "p50_ms" not in report.summary()
