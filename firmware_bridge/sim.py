@@ -100,6 +100,11 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
         metavar="FILE",
         help="key of the link, mode 0600; commands and updates are then for hosts that have it",
     )
+    parser.add_argument(
+        "--mlperf-tiny",
+        action="store_true",
+        help="answer the MLPerf Tiny benchmark's text commands in place of the link",
+    )
     return parser.parse_args(arguments)
 
 
@@ -132,6 +137,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 epoch_ns=options.epoch_ns,
                 flash=flash,
                 key=key,
+                mlperf_tiny=options.mlperf_tiny,
             )
     except (OSError, ValueError, ModuleNotFoundError) as error:
         print(f"firmware_bridge.sim: {error}", file=sys.stderr)
