@@ -7,18 +7,19 @@ INPUT_MAX = 96 * 96 * 3
 INPUTS, OUTPUTS = 3072, 10
 
 GREETING = "m-timestamp-mode-performance\r\nm-init-done\r\nm-ready\r\n"
-HELP = """\
-edgecore, MLPerf Tiny commands; each ends in %
-
-help
-name                what this device is
-profile             protocol and model
-timestamp           its clock, microseconds
-db load N           an input of N bytes follows
-db HH[HH...]        its next bytes, hexadecimal
-db print            the bytes that came
-infer [N=1 [W=10]]  N inferences on it after W to warm up
-results             of the last inference""".split("\n")
+HELP = [
+    "edgecore, MLPerf Tiny commands; each ends in %",
+    "",
+    "help",
+    "name                what this device is",
+    "profile             protocol and model",
+    "timestamp           its clock, microseconds",
+    "db load N           an input of N bytes follows",
+    "db HH[HH...]        its next bytes, hexadecimal",
+    "db print            the bytes that came",
+    "infer [N=1 [W=10]]  N inferences on it after W to warm up",
+    "results             of the last inference",
+]
 
 
 def scores(data: bytes) -> list[int]:

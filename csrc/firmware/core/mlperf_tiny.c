@@ -156,6 +156,11 @@ static void advance(ec_tiny* tiny) {
     }
 }
 
+static bool same(const char* word, const char* other) {
+    size_t length = strlen(word);
+    return length == strlen(other) && memcmp(word, other, length) == 0;
+}
+
 /* A decimal number of 0 to COUNT_MAX and nothing else. */
 static bool number(const char* word, uint32_t* value) {
     uint32_t sum = 0;
@@ -254,9 +259,9 @@ static void fill(ec_tiny* tiny, const char* digits) {
 static void do_db(ec_tiny* tiny, char* const* words) {
     if (*words[1] == '\0') {
         refuse(tiny, "db: expected load, print or hex digits");
-    } else if (strcmp(words[1], "load") == 0) {
+    } else if (same(words[1], "load")) {
         load(tiny, words[2]);
-    } else if (strcmp(words[1], "print") == 0) {
+    } else if (same(words[1], "print")) {
         tiny->input_printed = 0;
         tiny->doing = EC_TINY_PRINTING;
     } else {
@@ -309,7 +314,7 @@ static void execute(ec_tiny* tiny) {
     char* words[WORDS_MAX];
     split(tiny, words);
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
-        if (strcmp(words[0], commands[i].name) == 0) {
+        if (same(words[0], commands[i].name)) {
             commands[i].run(tiny, words);
             return;
         }
