@@ -105,7 +105,13 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
         action="store_true",
         help="answer the MLPerf Tiny benchmark's text commands in place of the link",
     )
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    for name in ("flash", "public_key", "key_file"):
+        if options.mlperf_tiny and getattr(options, name) is not None:
+            parser.error(
+                f"--mlperf-tiny: has no updates and no key, got --{name.replace('_', '-')}"
+            )
+    return options
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

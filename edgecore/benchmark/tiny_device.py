@@ -47,7 +47,7 @@ class Inference(NamedTuple):
 
 
 class TinyDevice:
-    """An open device; a context manager.
+    """An open device; a context manager. After an error the rest of an answer may still come.
 
     Attributes:
         url: as it was given.

@@ -64,8 +64,8 @@ def twin_but(**others: bytes) -> Answer:
     return answer
 
 
-def opened(url: str) -> TinyDevice:
-    return TinyDevice(url, timeout_s=0.5, inference_timeout_s=0.5)
+def opened(url: str, *, timeout_s: float = 20.0, inference_timeout_s: float = 20.0) -> TinyDevice:
+    return TinyDevice(url, timeout_s=timeout_s, inference_timeout_s=inference_timeout_s)
 
 
 def test_reference_firmware_is_known_loaded_and_measured_over_a_pty() -> None:
@@ -191,7 +191,7 @@ READY = b"m-ready\r\n"
 )
 def test_device_that_speaks_nonsense_is_named_in_time(answer: Answer, message: str) -> None:
     with device_that(answer) as name, pytest.raises(DeviceError, match=message) as failed:
-        opened(name)
+        opened(name, timeout_s=0.5)
     assert str(failed.value).startswith(name)
 
 
@@ -221,7 +221,10 @@ def lines(*text: str) -> bytes:
     ],
 )
 def test_measurement_without_sense_is_an_error(answer: bytes, message: str) -> None:
-    with device_that(twin_but(infer=answer)) as name, opened(name) as device:
+    with (
+        device_that(twin_but(infer=answer)) as name,
+        opened(name, inference_timeout_s=2.0) as device,
+    ):
         device.load(bytes(3072))
         with pytest.raises(DeviceError, match=message):
             device.infer(1, 0)
@@ -274,7 +277,7 @@ def test_device_that_is_greeted_late_is_asked_again() -> None:
         asked.append(command)
         return b"" if len(asked) == 1 else twin.feed(command + b"%")
 
-    with device_that(boots_slowly) as name, opened(name) as device:
+    with device_that(boots_slowly) as name, opened(name, timeout_s=2.0) as device:
         assert device.model == "ic01"
     assert asked == [b"name", b"name", b"profile"]
 
