@@ -29,6 +29,10 @@ class AcceleratorError(EngineError):
         self.detail = detail
 
 
+class DeviceError(EdgecoreError):
+    """A device under test is silent, refuses a command, or answers what makes no sense."""
+
+
 class SourceError(EdgecoreError):
     """A frame source cannot be opened, or ended in failure.
 

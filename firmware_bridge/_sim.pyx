@@ -301,6 +301,72 @@ cdef class Firmware:
         }
 
 
+@cython.final
+cdef class TinyDevice:
+    """The firmware that answers MLPerf Tiny's commands, on a board in memory whose clock the caller
+    turns. It boots at once; bytes from the host go in with feed(), its answers come out with take().
+
+    Args:
+        fifo_bytes: so many wait for the host at most, 1 to 65536.
+
+    Raises:
+        ValueError: another number of bytes.
+    """
+
+    cdef ec_board board
+    cdef ec_hal hal
+    cdef ec_dense dense
+    cdef ec_tiny_model model
+    cdef ec_tiny tiny
+
+    def __cinit__(self, *, uint32_t fifo_bytes=EC_QUEUE_BYTES):
+        if not 1 <= fifo_bytes <= EC_QUEUE_BYTES:
+            raise ValueError(f"fifo_bytes must be 1 to {EC_QUEUE_BYTES}, got {fifo_bytes}")
+        ec_board_init(&self.board, 1, 0, 0)
+        self.board.fifo_bytes = fifo_bytes
+        self.hal = ec_board_hal(&self.board)
+        self.model = ec_dense_model(&self.dense)
+        if not ec_tiny_init(&self.tiny, &self.hal, &self.model):
+            raise ValueError("the model does not fit the firmware")
+
+    cdef void _run(self) noexcept nogil:
+        while ec_tiny_step(&self.tiny) != UINT64_MAX:
+            pass
+
+    def feed(self, const uint8_t[::1] data not None):
+        """Bytes arrive now, and are answered as far as the line to the host has room."""
+        cdef size_t length = data.shape[0], taken = 0
+        while taken < length:
+            taken += ec_queue_put(&self.board.to_device, &data[taken], length - taken)
+            with nogil:
+                self._run()
+            if taken < length and self.board.to_device.used == EC_QUEUE_BYTES:
+                raise BufferError("the line is full both ways: take() what the device has to say")
+
+    def take(self):
+        """All that it has to say."""
+        cdef bytes piece
+        pieces = []
+        while True:
+            with nogil:
+                self._run()
+            if self.board.from_device.used == 0:
+                return b"".join(pieces)
+            piece = PyBytes_FromStringAndSize(NULL, self.board.from_device.used)
+            ec_queue_take(&self.board.from_device, <uint8_t *>PyBytes_AS_STRING(piece), len(piece))
+            pieces.append(piece)
+
+    def advance(self, uint64_t duration_us):
+        """Lets so many microseconds pass; inferences take none."""
+        self.board.now_us += duration_us
+
+    def line_lost(self):
+        """The line closes and opens again."""
+        ec_queue_take_all(&self.board.from_device)
+        ec_queue_take_all(&self.board.to_device)
+        ec_tiny_line_lost(&self.tiny)
+
+
 cdef void ec_queue_take_all(ec_queue *queue) noexcept:
     cdef uint8_t[256] rest
     while ec_queue_take(queue, rest, sizeof(rest)) > 0:
@@ -468,7 +534,7 @@ def catch_signals():
 
 def run_process(
     int fd, int line, *, int report_fd, bint dies_with_parent, uint32_t boot_id, uint64_t seed,
-    uint64_t epoch_ns, Flash flash=None, const uint8_t[::1] key=None,
+    uint64_t epoch_ns, Flash flash=None, const uint8_t[::1] key=None, bint mlperf_tiny=False,
 ):
     """Runs the firmware on that line until SIGTERM, SIGINT or a stream's end; after catch_signals.
 
@@ -494,6 +560,7 @@ def run_process(
     options.seed = seed
     options.epoch_ns = epoch_ns
     options.flash = NULL if flash is None else &flash.sim
+    options.mlperf_tiny = mlperf_tiny
     options.key = NULL
     if key is not None:
         options.key = &key[0]

@@ -100,7 +100,18 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
         metavar="FILE",
         help="key of the link, mode 0600; commands and updates are then for hosts that have it",
     )
-    return parser.parse_args(arguments)
+    parser.add_argument(
+        "--mlperf-tiny",
+        action="store_true",
+        help="answer the MLPerf Tiny benchmark's text commands in place of the link",
+    )
+    options = parser.parse_args(arguments)
+    for name in ("flash", "public_key", "key_file"):
+        if options.mlperf_tiny and getattr(options, name) is not None:
+            parser.error(
+                f"--mlperf-tiny: has no updates and no key, got --{name.replace('_', '-')}"
+            )
+    return options
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -132,6 +143,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 epoch_ns=options.epoch_ns,
                 flash=flash,
                 key=key,
+                mlperf_tiny=options.mlperf_tiny,
             )
     except (OSError, ValueError, ModuleNotFoundError) as error:
         print(f"firmware_bridge.sim: {error}", file=sys.stderr)

@@ -119,6 +119,7 @@ cdef extern from "firmware/port/host/board.h" nogil:
         int64_t scene_us
         uint64_t random
         uint32_t boot_id, boots
+        uint32_t fifo_bytes
         bint led, buzzer
         ec_queue to_device, from_device
         uint32_t traces_lost, watchdog_kicks
@@ -180,12 +181,29 @@ cdef extern from "firmware/port/host/process.h" nogil:
         uint64_t seed, epoch_ns
         ec_flash_sim *flash
         const uint8_t *key
+        bint mlperf_tiny
 
     ctypedef struct ec_process:
         pass
 
     void ec_process_catch_signals()
     int ec_process_run(ec_process *process, const ec_process_options *options)
+
+
+cdef extern from "firmware/core/dense_model.h" nogil:
+    ctypedef struct ec_tiny_model:
+        pass
+
+    ctypedef struct ec_tiny:
+        pass
+
+    ctypedef struct ec_dense:
+        pass
+
+    ec_tiny_model ec_dense_model(ec_dense *dense)
+    bint ec_tiny_init(ec_tiny *tiny, const ec_hal *hal, const ec_tiny_model *model)
+    uint64_t ec_tiny_step(ec_tiny *tiny)
+    void ec_tiny_line_lost(ec_tiny *tiny)
 
 
 cdef extern from "firmware/port/host/endurance.h" nogil:

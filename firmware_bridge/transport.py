@@ -177,9 +177,12 @@ def _open_sim(options: dict[str, str]) -> Port:
     """Starts the host build of the firmware; it dies with this process."""
     report = options.pop("report", None)
     files_named = [(name, options.pop(name)) for name in _SIM_FILES if name in options]
+    tiny = options.pop("mlperf_tiny", "0")
+    if tiny not in ("0", "1"):
+        raise ValueError(f"sim: mlperf_tiny must be 0 or 1, got {tiny!r}")
     unknown = set(options) - set(_SIM_OPTIONS)
     if unknown:
-        known = ", ".join(["report", *_SIM_FILES, *_SIM_OPTIONS])
+        known = ", ".join(["report", "mlperf_tiny", *_SIM_FILES, *_SIM_OPTIONS])
         raise ValueError(f"sim: expected {known}; got {', '.join(unknown)}")
     for name, value in options.items():
         allowed = _SIM_OPTIONS[name]
@@ -192,6 +195,8 @@ def _open_sim(options: dict[str, str]) -> Port:
     command = [sys.executable, "-m", "firmware_bridge.sim", "--fd", str(theirs.fileno())]
     for name, value in [*options.items(), *files_named]:
         command += [f"--{name.replace('_', '-')}", value]
+    if tiny == "1":
+        command.append("--mlperf-tiny")
     with theirs, contextlib.ExitStack() as files:
         output: Any = subprocess.DEVNULL
         if report is not None:

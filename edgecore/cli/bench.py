@@ -17,6 +17,7 @@ from edgecore.cli.accelerator import AcceleratorOption
 from edgecore.errors import ConfigError, EngineError
 
 from .comparing import compare_kept, write_page
+from .mlperf_tiny import measure_device
 from .progress import progress_bar
 
 if TYPE_CHECKING:
@@ -34,9 +35,14 @@ edgecore bench --model yolov8n.tflite --json bench.json --plot bench.png
 edgecore bench --compare monday.json friday.json
 
 edgecore bench --compare pi5.json jetson.json eval.json --html boards.html
+
+edgecore bench --mlperf-tiny /dev/ttyACM0 --dataset ic01
 """
 PASSES = 3
 """Times that everything is measured, one after the other, so that a later load shows as noise."""
+
+SECONDS = 0.5
+"""For each row, about."""
 
 PARTS = ("preprocess", "NMS", "heads", "detection", "invoke", "link")
 
@@ -67,14 +73,31 @@ def bench(
         Path | None, typer.Option(help="A page of them, side by side.", metavar="FILE")
     ] = None,
     seconds: Annotated[
-        float,
-        typer.Option(min=0.01, max=60, metavar="S", help="About how long for each row."),
-    ] = 0.5,
+        float | None,
+        typer.Option(
+            min=0.01,
+            max=60,
+            metavar="S",
+            help=f"About how long for each row; default: {SECONDS:g}, a window of MLPerf Tiny 10.",
+        ),
+    ] = None,
     engine: Annotated[str, typer.Option(metavar="NAME", help="auto, litert or tflite.")] = "auto",
     accelerator: AcceleratorOption = "cpu",
     num_threads: Annotated[
         int, typer.Option(min=1, max=64, metavar="N", help="Of the engine.")
     ] = 1,
+    mlperf_tiny: Annotated[
+        str | None,
+        typer.Option(
+            help="Measure the device there instead, by MLPerf Tiny's commands.", metavar="URL"
+        ),
+    ] = None,
+    dataset: Annotated[
+        Path | None,
+        typer.Option(
+            help="With --mlperf-tiny: its inputs and y_labels.csv, for accuracy too.", metavar="DIR"
+        ),
+    ] = None,
 ) -> None:
     """Measure preprocessing, suppression and heads on every instruction set, and a model.
 
@@ -85,6 +108,24 @@ def bench(
     for option, path in (("--json", json), ("--plot", plot), ("--html", html)):
         if path is not None and not path.absolute().parent.is_dir():
             raise ConfigError(f"{option}: {path.parent}: no such folder")
+    if mlperf_tiny is not None:
+        others = {
+            "files of results": kept,
+            "--compare": compare,
+            "--model": model,
+            "--only": only,
+            "--plot": plot,
+            "--html": html,
+        }
+        for option, given in others.items():
+            if given:
+                raise ConfigError(
+                    f"--mlperf-tiny: expected --dataset, --seconds and --json beside it, "
+                    f"got {option}"
+                )
+        return measure_device(mlperf_tiny, dataset, seconds, json)
+    if dataset is not None:
+        raise ConfigError("--dataset: expected --mlperf-tiny URL beside it, got none")
     if compare:
         return compare_kept(kept or [], html)
     if kept:
@@ -92,7 +133,7 @@ def bench(
     chosen = _chosen(only)
     if engine not in {"auto", "litert", "tflite"}:
         raise ConfigError(f"--engine: expected auto, litert or tflite, got {engine!r}")
-    results = _measure(chosen, model, engine, accelerator, num_threads, seconds)
+    results = _measure(chosen, model, engine, accelerator, num_threads, seconds or SECONDS)
     _print(results)
     document = _document(results)
     if json is not None:

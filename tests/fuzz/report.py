@@ -15,6 +15,7 @@ TARGETS = {
     "tracking": "a drive gives the same ids and finite boxes each time",
     "link": "invariants 1 to 4, 7 and 14 to 16 of the [protocol](../protocol.md)",
     "transfer": "invariants 7, 10 and 11 of the [protocol](../protocol.md)",
+    "tiny": "the answers to MLPerf Tiny's commands are whole lines, one m-ready a command",
 }
 PULSE = re.compile(r"^#\d+\s+\w+\s+cov: (\d+) ft: (\d+) corp: (\d+)/", re.M)
 EXECUTED = re.compile(r"number_of_executed_units: (\d+)")

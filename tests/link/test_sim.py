@@ -350,7 +350,14 @@ def test_impossible_line_is_one_clear_message(arguments: list[str], message: str
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--boot-id", "0"], ["--boot-id", str(2**32)], ["--fd", "1", "--listen", "x:y"]]
+    "arguments",
+    [
+        ["--boot-id", "0"],
+        ["--boot-id", str(2**32)],
+        ["--fd", "1", "--listen", "x:y"],
+        ["--mlperf-tiny", "--flash", "x"],
+        ["--mlperf-tiny", "--key-file", "x"],
+    ],
 )
 def test_wrong_argument_is_refused_by_name(
     arguments: list[str], capsys: pytest.CaptureFixture[str]

@@ -116,11 +116,20 @@ static void welcome(ec_process* process, int client) {
     process->full = false;
 }
 
+/* A client that is not to give way to the next. */
+static bool engaged(const ec_process* process) {
+    return process->client >= 0 &&
+           (process->options.mlperf_tiny || ec_session_open(&process->firmware.session));
+}
+
 static void part(ec_process* process) {
     if (process->options.line == EC_LINE_LISTENER)
         close(process->client);
     process->client = -1;
-    ec_firmware_line_lost(&process->firmware);
+    if (process->options.mlperf_tiny)
+        ec_tiny_line_lost(&process->tiny);
+    else
+        ec_firmware_line_lost(&process->firmware);
 }
 
 /* Takes the next client; an older one whose session is dead gives way. */
@@ -139,12 +148,13 @@ static void accept_client(ec_process* process) {
 static void wait_until(ec_process* process, uint64_t due_us, const sigset_t* signals) {
     struct pollfd fds[2];
     nfds_t count = 0;
-    bool listening = process->options.line == EC_LINE_LISTENER &&
-                     (process->client < 0 || !ec_session_open(&process->firmware.session));
+    bool listening = process->options.line == EC_LINE_LISTENER && !engaged(process);
     if (listening)
         fds[count++] = (struct pollfd){process->options.fd, POLLIN, 0};
     if (process->client >= 0) {
-        short events = (short)(process->full ? POLLIN | POLLOUT : POLLIN);
+        /* Who answers one command after the other reads nothing before the answer has left. */
+        short sending = process->options.mlperf_tiny ? POLLOUT : POLLIN | POLLOUT;
+        short events = process->full ? sending : POLLIN;
         fds[count++] = (struct pollfd){process->client, events, 0};
     }
 
@@ -177,7 +187,10 @@ static bool boot(ec_process* process, uint32_t boot_id) {
         process->hal.set_line_speed = set_line_speed;
         process->hal.line_speed_max = LINE_SPEED_MAX;
     }
-    return ec_firmware_init(&process->firmware, &process->hal);
+    if (!process->options.mlperf_tiny)
+        return ec_firmware_init(&process->firmware, &process->hal);
+    process->model = ec_dense_model(&process->dense);
+    return ec_tiny_init(&process->tiny, &process->hal, &process->model);
 }
 
 static bool reset_if_wanted(ec_process* process) {
@@ -185,12 +198,21 @@ static bool reset_if_wanted(ec_process* process) {
     return process->board.reset_wanted && boot(process, next != 0 ? next : 1u);
 }
 
+static uint64_t step(ec_process* process) {
+    if (!process->options.mlperf_tiny)
+        return ec_firmware_step(&process->firmware);
+    /* It does not read while it infers, and so would not see the client leave. */
+    if (process->client >= 0 && hung_up(process->client))
+        process->lost = true;
+    return ec_tiny_step(&process->tiny);
+}
+
 /* One turn of the main loop; false when the process is over. */
 static bool turn(ec_process* process, const sigset_t* signals) {
     if (process->client < 0 && process->options.line == EC_LINE_PTY &&
         !hung_up(process->options.fd))
         welcome(process, process->options.fd);
-    uint64_t due_us = ec_firmware_step(&process->firmware);
+    uint64_t due_us = step(process);
     if (process->lost && process->client >= 0) {
         part(process);
         due_us = process->board.now_us;

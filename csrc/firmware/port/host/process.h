@@ -4,6 +4,7 @@
 /* The firmware as a process of its own: a board whose clock is CLOCK_MONOTONIC and whose line is a
  * file descriptor. One client at a time, as on a serial line; others wait until it leaves. */
 
+#include "firmware/core/dense_model.h"
 #include "firmware/core/firmware.h"
 #include "firmware/port/host/board.h"
 #include "firmware/port/host/uart.h"
@@ -24,6 +25,7 @@ typedef struct {
     uint64_t epoch_ns;   /* CLOCK_MONOTONIC at the scenario's time zero; 0: now */
     ec_flash_sim* flash; /* NULL: it cannot be updated */
     const uint8_t* key;  /* of the link, EC_KEY_BYTES; NULL: none */
+    bool mlperf_tiny;    /* answers MLPerf Tiny's commands, and no link */
 } ec_process_options;
 
 typedef struct {
@@ -31,6 +33,9 @@ typedef struct {
     ec_board board;
     ec_hal hal;
     ec_firmware firmware;
+    ec_dense dense;
+    ec_tiny_model model;
+    ec_tiny tiny; /* in place of the firmware where the options say so */
     ec_uart uart;
     uint64_t start_ns; /* CLOCK_MONOTONIC at boot */
     int client;        /* -1 while there is none */

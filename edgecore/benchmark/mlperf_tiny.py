@@ -1,0 +1,192 @@
+"""Latency and accuracy of a device under test, by the rules of the MLPerf Tiny benchmark.
+
+Performance: five windows, an input each, of at least ten seconds and ten inferences by the device's
+clock; the result is the median. Accuracy: one inference on every labelled input, top-1.
+"""
+
+from __future__ import annotations
+
+import csv
+import random
+import statistics
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from edgecore.errors import ConfigError, DeviceError
+
+from .tiny_device import Inference, TinyDevice
+
+WINDOWS = 5
+WINDOW_S = 10.0
+ITERATIONS_MIN = 10
+WARMUPS = 10
+
+INPUT_BYTES = {"kws01": 490, "vww01": 27648, "ic01": 3072, "ad01": 2560}
+"""Of the benchmark's models, for inputs made up."""
+
+_ITERATIONS_MAX = 2**31 - 1
+_GROWTH_MAX = 100
+_STILL = 1000
+"""So many inferences take time on any clock."""
+
+LABELS = "y_labels.csv"
+
+
+class Sample(NamedTuple):
+    """A labelled input; `label` counts from 0."""
+
+    path: Path
+    label: int
+
+
+class Accuracy(NamedTuple):
+    """How many of the samples had the highest score at their label."""
+
+    correct: int
+    samples: int
+
+
+def median_us(windows: Sequence[Inference]) -> float:
+    """Time of an inference, microseconds: the median of the windows."""
+    return statistics.median(window.elapsed_us / window.iterations for window in windows)
+
+
+def by_the_rules(windows: Sequence[Inference]) -> bool:
+    """Whether there were enough windows, each long enough."""
+    return len(windows) >= WINDOWS and all(
+        window.elapsed_us >= WINDOW_S * 1e6 and window.iterations >= ITERATIONS_MIN
+        for window in windows
+    )
+
+
+def performance(
+    device: TinyDevice, inputs: Sequence[bytes], *, window_s: float = WINDOW_S
+) -> Iterator[Inference]:
+    """The windows, one by one; inputs take turns.
+
+    Raises:
+        DeviceError: the device fails, or its clock does not move.
+    """
+    iterations = ITERATIONS_MIN
+    for index in range(WINDOWS):
+        device.load(inputs[index % len(inputs)])
+        window = _window(device, iterations, window_s)
+        iterations = window.iterations
+        yield window
+
+
+def _window(device: TinyDevice, iterations: int, window_s: float) -> Inference:
+    """Repeats with more inferences until they take long enough."""
+    while True:
+        start_s = time.monotonic()
+        run = device.infer(iterations, WARMUPS, expected_s=window_s)
+        took_s = time.monotonic() - start_s
+        if run.elapsed_us >= window_s * 1e6:
+            return run
+        if run.elapsed_us == 0 and iterations >= _STILL:
+            raise DeviceError(
+                f"{device.url}: expected time to pass in {iterations} inferences, "
+                f"got the same lap before and after"
+            )
+        if took_s > 3 * window_s + 1 or iterations == _ITERATIONS_MAX:
+            raise DeviceError(
+                f"{device.url}: expected a clock in microseconds, got {run.elapsed_us} for "
+                f"{iterations} inferences that took {took_s:.1f} s here"
+            )
+        growth = min(1.1 * window_s * 1e6 / max(run.elapsed_us, 1), _GROWTH_MAX)
+        iterations = min(_ITERATIONS_MAX, int(iterations * growth) + 1)
+
+
+def accuracy(
+    device: TinyDevice, samples: Sequence[Sample], progress: Callable[[], object] = lambda: None
+) -> Accuracy:
+    """One inference on each sample; `progress` is called after each.
+
+    Raises:
+        DeviceError: the device fails, or has fewer scores than a label needs.
+    """
+    correct = 0
+    for sample in samples:
+        device.load(sample.path.read_bytes())
+        scores = device.infer(1, 0).results
+        if sample.label >= len(scores) or len(scores) < 2:
+            raise DeviceError(
+                f"{device.url}: expected a score for each class, {sample.label + 1} or more, "
+                f"got {len(scores)}"
+            )
+        correct += scores.index(max(scores)) == sample.label
+        progress()
+    return Accuracy(correct, len(samples))
+
+
+def made_up_inputs(model: str) -> list[bytes]:
+    """Seeded inputs of the size of a model of the benchmark, one for each window.
+
+    Raises:
+        ConfigError: no such model.
+    """
+    size = INPUT_BYTES.get(model)
+    if size is None:
+        raise ConfigError(
+            f"expected a model of {', '.join(INPUT_BYTES)}, or inputs from a dataset, "
+            f"got {model!r} without"
+        )
+    return [random.Random(index).randbytes(size) for index in range(WINDOWS)]
+
+
+def read_samples(folder: Path, model: str) -> list[Sample]:
+    """What y_labels.csv in the folder, or in the model's folder in it, lists: file, classes, class.
+
+    Raises:
+        ConfigError: no such file, a line that makes no sense, or a model whose inputs are cut from
+            longer ones.
+    """
+    if model == "ad01":
+        raise ConfigError("ad01: its windows of a sound are not cut here; expected no dataset")
+    file = next((at for at in (folder / LABELS, folder / model / LABELS) if at.is_file()), None)
+    if file is None:
+        raise ConfigError(f"{folder}: expected {LABELS} in it, or in {model} in it, got neither")
+    samples = []
+    with file.open(newline="") as text:
+        for number, row in enumerate(csv.reader(text), 1):
+            words = [word.strip() for word in row]
+            if not any(words):
+                continue
+            if len(words) < 3 or not words[2].isdecimal():
+                raise ConfigError(f"{file}, line {number}: expected file, classes, class: {row}")
+            path = file.parent / words[0]
+            if not path.is_file():
+                raise ConfigError(f"{file}, line {number}: {path}: no such file")
+            samples.append(Sample(path, int(words[2])))
+    if not samples:
+        raise ConfigError(f"{file}: expected a line for each input, got none")
+    return samples
+
+
+def document(
+    device: TinyDevice, windows: Sequence[Inference], judged: Accuracy | None
+) -> dict[str, Any]:
+    """All of it, for JSON."""
+    return {
+        "benchmark": "mlperf-tiny",
+        "device": {
+            "url": device.url,
+            "vendor": device.vendor,
+            "model": device.model,
+            "profile": device.profile,
+        },
+        "performance": {
+            "by_the_rules": by_the_rules(windows),
+            "median_us": median_us(windows),
+            "inferences_per_s": 1e6 / median_us(windows),
+            "windows": [
+                {"iterations": window.iterations, "elapsed_us": window.elapsed_us}
+                for window in windows
+            ],
+        },
+        "accuracy": None
+        if judged is None
+        else {**judged._asdict(), "top1": judged.correct / judged.samples},
+    }

@@ -1,0 +1,82 @@
+"""What `edgecore bench --mlperf-tiny` does: a device on the line is measured, not this one."""
+
+from __future__ import annotations
+
+import json as notation
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edgecore.errors import ConfigError
+
+from .progress import progress_bar
+
+if TYPE_CHECKING:
+    from edgecore.benchmark.mlperf_tiny import Accuracy
+    from edgecore.benchmark.tiny_device import Inference, TinyDevice
+
+
+def measure_device(
+    url: str, dataset: Path | None, window_s: float | None, json: Path | None
+) -> None:
+    """Print latency, and accuracy where there is a dataset, and keep them in a file.
+
+    Raises:
+        ConfigError: no such URL, or no inputs for the device's model.
+        DeviceError, BridgeError: the device cannot be reached, or does not answer as it should.
+    """
+    from edgecore.benchmark import mlperf_tiny as tiny
+    from edgecore.benchmark.tiny_device import TinyDevice
+
+    window_s = tiny.WINDOW_S if window_s is None else window_s
+    try:
+        opened = TinyDevice(url)
+    except ValueError as error:
+        raise ConfigError(f"--mlperf-tiny: {error}") from error
+    with opened as device, progress_bar() as progress:
+        samples = tiny.read_samples(dataset, device.model) if dataset is not None else []
+        inputs = [sample.path.read_bytes() for sample in samples[: tiny.WINDOWS]]
+        bar = progress.add_task("latency", total=tiny.WINDOWS + len(samples))
+        windows = []
+        for window in tiny.performance(
+            device, inputs or tiny.made_up_inputs(device.model), window_s=window_s
+        ):
+            windows.append(window)
+            progress.advance(bar)
+        progress.update(bar, description="accuracy")
+        judged = tiny.accuracy(device, samples, lambda: progress.advance(bar)) if samples else None
+    _print(device, windows, judged)
+    if json is not None:
+        json.write_text(notation.dumps(tiny.document(device, windows, judged), indent=1) + "\n")
+        print(f"results: {json}", file=sys.stderr)
+
+
+def _print(device: TinyDevice, windows: list[Inference], judged: Accuracy | None) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    from edgecore.benchmark.mlperf_tiny import by_the_rules, median_us
+
+    console = Console()
+    console.print(f"{device.vendor}, model {device.model}", highlight=False, markup=False)
+    table = Table(box=box.SIMPLE_HEAD)
+    for column in ("window", "inferences", "seconds", "us each", "per second"):
+        table.add_column(column, justify="right")
+    for number, window in enumerate(windows, 1):
+        each_us = window.elapsed_us / window.iterations
+        table.add_row(
+            str(number),
+            str(window.iterations),
+            f"{window.elapsed_us / 1e6:.3f}",
+            f"{each_us:.2f}",
+            f"{1e6 / each_us:.1f}",
+        )
+    middle_us = median_us(windows)
+    table.add_row("median", "", "", f"{middle_us:.2f}", f"{1e6 / middle_us:.1f}")
+    console.print(table)
+    if not by_the_rules(windows):
+        console.print("not by the benchmark's rules: windows are shorter than 10 s")
+    if judged is not None:
+        share = judged.correct / judged.samples
+        console.print(f"top-1: {judged.correct} of {judged.samples}, {share:.1%}", highlight=False)
