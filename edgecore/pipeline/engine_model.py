@@ -70,7 +70,7 @@ class EngineModel:
         self.withdrawn = False
         self._free: list[Any] = []
         self._taken_ms: deque[float] = deque(maxlen=500)
-        self._running = threading.Lock()
+        self._running, self._noting = threading.Lock(), threading.Lock()
 
     def prepare(self, frame: Frame) -> tuple[Any, float]:
         """The model's input of a frame, in a buffer of its own, and what that took in ms."""
@@ -90,12 +90,12 @@ class EngineModel:
 
     def note(self, taken_ms: float) -> None:
         """A frame was prepared, invoked and decoded in so many ms."""
-        with self._running:
+        with self._noting:
             self._taken_ms.append(taken_ms)
 
     def taken_ms(self) -> list[float]:
         """Of the last 500 frames at most."""
-        with self._running:
+        with self._noting:
             return list(self._taken_ms)
 
     def close(self) -> None:

@@ -48,14 +48,16 @@ class Swap:
     ) -> None:
         self.outcome: Outcome | None = None
         self.reason = ""
-        self._candidate, self._self_test, self._trial = candidate, self_test, trial
+        self._name, self._trial = candidate.name, trial
         self._engines, self._staged, self._tell = engines, staged, tell
         self._old: list[EngineModel] = []
         self._new: list[EngineModel] = []
         self._judge: Judge | None = None
         self._lock = threading.RLock()
         self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="edgecore-swap", daemon=True)
+        self._thread = threading.Thread(
+            target=self._run, args=(candidate, self_test), name="edgecore-swap", daemon=True
+        )
 
     def wait(self, timeout_s: float | None = None) -> bool:
         """Whether there is an outcome, within so long."""
@@ -94,9 +96,9 @@ class Swap:
         self._say(verdict)
         self._refuse(why)
 
-    def _run(self) -> None:
+    def _run(self, candidate: ModelFile | Given, self_test: SelfTest | None) -> None:
         try:
-            self._make_ready()
+            self._make_ready(candidate, self_test)
         except Exception as error:
             self._refuse(why_not(error))
         self._ended.wait()
@@ -108,23 +110,21 @@ class Swap:
             model.close()
         self._old, self._new = [], []
 
-    def _make_ready(self) -> None:
-        self._candidate.verify()
-        self._step("swap_verified", self._candidate.name)
-        measured = self._candidate.test(self._self_test)
+    def _make_ready(self, candidate: ModelFile | Given, self_test: SelfTest | None) -> None:
+        candidate.verify()
+        self._step("swap_verified", self._name)
+        measured = candidate.test(self_test)
         if measured is not None:
             frames = f"{measured.frames} frame{'s'[: measured.frames != 1]}"
             self._step(
                 "swap_tested",
-                f"{self._candidate.name}: {frames}, 99 of 100 within {measured.p99_ms:.1f} ms",
+                f"{self._name}: {frames}, 99 of 100 within {measured.p99_ms:.1f} ms",
             )
         if self._over():
             return
-        self._new = [
-            EngineModel(None, detector) for detector in self._candidate.load(len(self._engines))
-        ]
+        self._new = [EngineModel(None, detector) for detector in candidate.load(len(self._engines))]
         for model in self._new:
-            model.owned = self._candidate.owned
+            model.owned = candidate.owned
         old = [models[None] for models in self._engines]
         self._check(old)
         old_p99_ms = p99_ms([taken_ms for model in old for taken_ms in model.taken_ms()])
@@ -137,7 +137,7 @@ class Swap:
                 model.swap = self
                 models[None] = model
             trial = f"on trial for {self._trial.frames} frames{anew}"
-            self._tell(PipelineEvent("swapped", f"{self._candidate.name}: {trial}"))
+            self._tell(PipelineEvent("swapped", f"{self._name}: {trial}"))
 
     def _check(self, old: Sequence[EngineModel]) -> None:
         """Whether the new model fits the threads that the pipeline was made with."""
@@ -162,7 +162,7 @@ class Swap:
         for model in go:
             model.withdrawn = True
         self.outcome = "confirmed" if verdict.stays else "rolled_back"
-        self.reason = f"{self._candidate.name}: {verdict.reason}"
+        self.reason = f"{self._name}: {verdict.reason}"
         if not verdict.stays and self._old[0].recurrent:
             self.reason += "; the old model's state begins anew"
 
@@ -176,7 +176,7 @@ class Swap:
         with self._lock:
             if self.outcome is not None or self._judge is not None:
                 return
-            self.outcome, self.reason = "refused", f"{self._candidate.name}: {why}"
+            self.outcome, self.reason = "refused", f"{self._name}: {why}"
         self._tell(PipelineEvent("swap_refused", self.reason))
         self._ended.set()
 
