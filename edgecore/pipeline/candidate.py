@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from edgecore.errors import EdgecoreError
 from edgecore.preprocessing import as_frame
 
 from .engine_model import close
@@ -107,11 +106,3 @@ def warm(detector: Detects | DetectsInStages) -> None:
 def grey(size: tuple[int, int]) -> Frame:
     """A frame of height and width with nothing on it."""
     return as_frame(np.full((*size, 3), GREY, np.uint8))
-
-
-def why_not(error: Exception) -> str:
-    """An error in one line, with its kind where it is none of edgecore's own."""
-    text = " ".join(str(error).split())
-    if isinstance(error, EdgecoreError):
-        return text
-    return f"{type(error).__name__}: {text}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import threading
 from collections import deque
 from time import perf_counter
@@ -15,9 +14,6 @@ if TYPE_CHECKING:
     from edgecore.frame import Frame
 
     from .swap import Swap
-
-FEWEST = 20
-"""Of fewer frames no 99th percentile is told."""
 
 
 class Detects(Protocol):
@@ -131,10 +127,3 @@ def close(detector: Detects | DetectsInStages) -> None:
     ending = getattr(detector, "close", None)
     if ending is not None:
         ending()
-
-
-def p99_ms(taken_ms: list[float]) -> float | None:
-    """99 of 100 took no longer; None where they are too few to tell."""
-    if len(taken_ms) < FEWEST:
-        return None
-    return sorted(taken_ms)[math.ceil(0.99 * len(taken_ms)) - 1]

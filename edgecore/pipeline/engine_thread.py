@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from edgecore.errors import EngineError, SourceError
 
 from .delivery import Delivery
-from .events import PipelineEvent
+from .events import PipelineEvent, in_a_line
 from .feed import Captured
 from .result import Dropped, Result, StageTimes
 from .schedule import Lane, Prepared, Schedule
@@ -204,7 +204,7 @@ class EngineThread:
 
     def _fail(self, captured: Captured, model: EngineModel, error: Exception) -> None:
         """The engine is to blame, or its new model, whose trial counts by itself."""
-        text = told(error)
+        text = in_a_line(error)
         feed, number = captured.feed, self._lane.number
         with self._counting:
             self._failures += model.swap is None
@@ -229,10 +229,5 @@ class EngineThread:
 def judged(model: EngineModel, error: Exception) -> bool:
     """Whether the model is out of use, this failure counted, and another is to run the frame."""
     if (swap := model.swap) is not None:
-        swap.failed(told(error))
+        swap.failed(in_a_line(error))
     return model.withdrawn
-
-
-def told(error: Exception) -> str:
-    """An error in one line."""
-    return str(error) if isinstance(error, EngineError) else f"{type(error).__name__}: {error}"

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from edgecore.errors import EdgecoreError
+
 Kind: TypeAlias = Literal[
     "source_lost",
     "source_back",
@@ -47,3 +49,9 @@ class PipelineEvent:
     source: str | None = None
     engine: int | None = None
     frame_id: int | None = None
+
+
+def in_a_line(error: Exception) -> str:
+    """An error for people, with its kind where it is none of edgecore's own."""
+    text = " ".join(str(error).split())
+    return text if isinstance(error, EdgecoreError) else f"{type(error).__name__}: {text}"

@@ -15,6 +15,8 @@ import numpy as np
 from edgecore import sources
 from edgecore.errors import ModelError
 
+from .trial import p99
+
 if TYPE_CHECKING:
     from edgecore.detections import Detections
     from edgecore.frame import Frame
@@ -84,7 +86,7 @@ class SelfTest:
                 taken_ms.append((time.perf_counter() - begun_s) * 1e3)
         if not found:
             raise ModelError("self-test: expected recorded frames, got none")
-        p99_ms = sorted(taken_ms)[math.ceil(0.99 * len(taken_ms)) - 1]
+        p99_ms = p99(taken_ms)
         if self.max_latency_ms is not None and p99_ms > self.max_latency_ms:
             raise ModelError(
                 f"self-test: expected at most {self.max_latency_ms:.1f} ms for 99 of 100 frames, "

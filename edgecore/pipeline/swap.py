@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from edgecore.errors import EngineError
 
-from .candidate import Given, ModelFile, why_not
-from .engine_model import EngineModel, p99_ms
-from .events import Kind, PipelineEvent
+from .candidate import Given, ModelFile
+from .engine_model import EngineModel
+from .events import Kind, PipelineEvent, in_a_line
 from .trial import Judge, Trial, Verdict
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ class Swap:
         try:
             self._make_ready(candidate, self_test)
         except Exception as error:
-            self._refuse(why_not(error))
+            self._refuse(in_a_line(error))
         self._ended.wait()
         if self.outcome == "confirmed":
             lost = self._old
@@ -127,12 +127,12 @@ class Swap:
             model.owned = candidate.owned
         old = [models[None] for models in self._engines]
         self._check(old)
-        old_p99_ms = p99_ms([taken_ms for model in old for taken_ms in model.taken_ms()])
+        old_ms = [taken_ms for model in old for taken_ms in model.taken_ms()]
         anew = "; its state begins anew" if self._new[0].recurrent else ""
         with self._lock:
             if self._over():
                 return
-            self._old, self._judge = old, Judge(self._trial, old_p99_ms)
+            self._old, self._judge = old, Judge(self._trial, old_ms)
             for models, model in zip(self._engines, self._new, strict=True):
                 model.swap = self
                 models[None] = model

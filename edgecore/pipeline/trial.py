@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
+
+FEWEST = 20
+"""By fewer frames of the old model the new one is not measured."""
 
 
 @dataclass(frozen=True)
@@ -59,15 +63,15 @@ class Judge:
 
     Args:
         trial: the rules.
-        old_p99_ms: of the model before; None where it has run too few frames.
+        old_ms: what the newest frames of the model before took.
     """
 
-    def __init__(self, trial: Trial, old_p99_ms: float | None) -> None:
+    def __init__(self, trial: Trial, old_ms: Sequence[float] = ()) -> None:
         limits_ms = [math.inf]
         if trial.max_latency_ms is not None:
             limits_ms.append(trial.max_latency_ms)
-        if trial.max_slowdown is not None and old_p99_ms is not None:
-            limits_ms.append(trial.max_slowdown * old_p99_ms)
+        if trial.max_slowdown is not None and len(old_ms) >= FEWEST:
+            limits_ms.append(trial.max_slowdown * p99(old_ms))
         self._trial = trial
         self._limit_ms = min(limits_ms)
         self._frames = self._slow = self._errors = 0
@@ -116,3 +120,8 @@ class Judge:
     def _end(self, stays: bool, reason: str) -> Verdict:
         self._ended = True
         return Verdict(stays, reason)
+
+
+def p99(values: Sequence[float]) -> float:
+    """99 of 100 are no greater: the 99th percentile, nearest rank."""
+    return sorted(values)[math.ceil(0.99 * len(values)) - 1]

@@ -152,3 +152,14 @@ def test_an_isolated_model_that_dies_on_trial_is_rolled_back_and_no_frame_is_los
         assert [each.frame_id for each in run.results] == list(range(60))
         assert run.pipeline.dropped == {"source": Dropped()}
         run.pipeline.close()
+
+
+def test_the_process_of_a_model_ends_when_it_lost_its_place_and_with_the_pipeline() -> None:
+    with IsolatedDetector(spare=False) as old:
+        run = running(old)
+        swap = run.swap_and_run(EMBEDDED, isolated=True, trial=SHORT)
+        assert swap.outcome == "confirmed", swap.reason
+        swap.join(20)
+        assert old.pid is None
+        assert children() == set()
+        assert [each.frame_id for each in run.results] == list(range(60))

@@ -11,7 +11,7 @@ from edgecore.detections import Detections
 from edgecore.errors import ModelError, SourceError
 from edgecore.pipeline import SelfTest, Trial
 from edgecore.pipeline.self_test import found_again
-from edgecore.pipeline.trial import Judge
+from edgecore.pipeline.trial import FEWEST, Judge
 from tests.reference.trial import verdict
 
 from .pipeline_parts import Failing, Reader, found, frame_of
@@ -34,35 +34,35 @@ def judged(judge: Judge, frames: list[float | None]) -> tuple[int, bool] | None:
     wanted=st.integers(1, 40),
     errors=st.integers(0, 5),
     most_ms=st.none() | st.just(10.0),
-    old_p99_ms=st.none() | st.sampled_from([4.0, 8.0]),
+    old_ms=st.just([]) | st.lists(st.floats(1, 20), min_size=FEWEST - 1, max_size=FEWEST + 1),
     frames=st.lists(TIMES, max_size=60),
 )
 def test_the_verdict_is_that_of_the_whole_trial_and_comes_when_it_is_certain(
     wanted: int,
     errors: int,
     most_ms: float | None,
-    old_p99_ms: float | None,
+    old_ms: list[float],
     frames: list[float | None],
 ) -> None:
     errors = min(errors, wanted - 1)
-    limits = [most_ms, None if old_p99_ms is None else 2 * old_p99_ms]
+    limits = [most_ms, 2 * max(old_ms) if len(old_ms) >= FEWEST else None]
     limit_ms = min((limit for limit in limits if limit is not None), default=float("inf"))
     trial = Trial(wanted, max_latency_ms=most_ms, max_slowdown=2.0, max_errors=errors)
-    assert judged(Judge(trial, old_p99_ms), frames) == verdict(frames, wanted, limit_ms, errors)
+    assert judged(Judge(trial, old_ms), frames) == verdict(frames, wanted, limit_ms, errors)
 
 
 @given(slow=st.integers(0, 4), data=st.data())
 def test_one_frame_in_a_hundred_may_be_slow(slow: int, data: st.DataObject) -> None:
     places = data.draw(st.sets(st.integers(0, 199), min_size=slow, max_size=slow))
     frames: list[float | None] = [11.0 if place in places else 1.0 for place in range(200)]
-    got = judged(Judge(Trial(200, max_latency_ms=10.0), None), frames)
+    got = judged(Judge(Trial(200, max_latency_ms=10.0)), frames)
     assert got == verdict(frames, 200, 10.0, 0)
     assert got is not None
     assert got[1] == (slow <= 2)
 
 
 def test_a_trial_that_is_cut_short_is_not_passed() -> None:
-    judge = Judge(Trial(frames=3), None)
+    judge = Judge(Trial(frames=3))
     judge.ran(1.0)
     said = judge.stop("the pipeline ended")
     assert said == (False, "the pipeline ended after 1 of 3 frames")
@@ -70,10 +70,10 @@ def test_a_trial_that_is_cut_short_is_not_passed() -> None:
 
 
 def test_verdicts_say_what_was_expected_and_what_came() -> None:
-    said = Judge(Trial(max_latency_ms=9, frames=5), None).ran(12.5)
+    said = Judge(Trial(max_latency_ms=9, frames=5)).ran(12.5)
     assert said is not None
     assert said.reason.startswith("12.5 ms for a frame, expected at most 9.0 ms")
-    said = Judge(Trial(frames=5), None).failed("out of tune")
+    said = Judge(Trial(frames=5)).failed("out of tune")
     assert said is not None
     assert said.reason == "failed on 1 of 1 frames, expected at most 0: out of tune"
 
