@@ -16,7 +16,18 @@ from hypothesis import strategies as st
 
 from edgecore.errors import EngineError
 from edgecore.frame import Frame
-from edgecore.pipeline import Dropped, Pipeline, PipelineEvent, Result, SelfTest, Swap, Trial
+from edgecore.pipeline import (
+    Dropped,
+    Governor,
+    Pipeline,
+    PipelineEvent,
+    Result,
+    Rule,
+    SelfTest,
+    Step,
+    Swap,
+    Trial,
+)
 from edgecore.pipeline.trial import FEWEST
 from tests.reference.trial import verdict
 
@@ -316,6 +327,32 @@ def test_the_model_that_lost_its_place_is_closed_and_let_go() -> None:
     run.pipeline.close()
     assert new.closed == 0, "who made it closes it"
     assert [each.frame_id for each in run.results] == list(range(200))
+
+
+def test_a_trial_waits_while_the_governor_has_a_smaller_model_run() -> None:
+    heat = [90.0]
+    governor = Governor(
+        [Rule("heat", above=80, below=60, hold_s=0.0)],
+        [Step(model="tiny")],
+        readings={"heat": lambda: heat[0]},
+        period_s=0.001,
+    )
+    tiny = StagedReader()
+    run = Run(File(200), StagedReader(), overlap=False, governor=governor, models={"tiny": tiny})
+    run.fetch(10)
+    until(lambda: [each.kind for each in run.events] == ["governor"])
+    swap = run.pipeline.swap(NewFailing(range(100), EngineError("out of tune")))
+    until(lambda: "swapped" in run.told())
+    run.fetch(50)
+    assert {each.model for each in run.results[20:]} == {"tiny"}
+    assert swap.outcome is None
+    heat[0] = 50.0
+    until(lambda: [each.kind for each in run.events].count("governor") == 2)
+    run.rest()
+    assert swap.wait(20)
+    assert swap.outcome == "rolled_back"
+    assert [each.frame_id for each in run.results] == list(range(200))
+    run.pipeline.close()
 
 
 def test_a_pipeline_that_ends_during_a_trial_does_not_confirm_it() -> None:
