@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import signal
 import subprocess
@@ -9,9 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from edgecore import model
+from edgecore.isolation import process
 
 from .test_cli import command, environment, summary_in
 from .test_swap import until
@@ -36,10 +39,12 @@ max_slowdown = 1e6
 
 
 @pytest.fixture
-def agent(tmp_path: Path, test_data: Path) -> Iterator[subprocess.Popen[str]]:
+def agent(
+    request: pytest.FixtureRequest, tmp_path: Path, test_data: Path
+) -> Iterator[subprocess.Popen[str]]:
     write_config(tmp_path, str(EMBEDDED), test_data)
-    process = subprocess.Popen(
-        command("run", "--config", "agent.toml"),
+    running = subprocess.Popen(
+        command("run", "--config", "agent.toml", *getattr(request, "param", [])),
         cwd=tmp_path,
         env=environment(),
         stdout=subprocess.PIPE,
@@ -47,10 +52,10 @@ def agent(tmp_path: Path, test_data: Path) -> Iterator[subprocess.Popen[str]]:
         text=True,
     )
     try:
-        yield process
+        yield running
     finally:
-        process.kill()
-        process.communicate()
+        running.kill()
+        running.communicate()
 
 
 def write_config(folder: Path, path: str, test_data: Path, frames: int = 10) -> None:
@@ -99,8 +104,35 @@ def test_an_agent_changes_to_the_model_of_its_configuration_at_sighup(
     assert summary["ended"] == "stopped by SIGTERM"
 
 
+@pytest.mark.parametrize("agent", [["--isolated"]], indirect=True, ids=["isolated"])
+def test_an_isolated_agent_changes_to_an_isolated_model(
+    agent: subprocess.Popen[str], tmp_path: Path, test_data: Path
+) -> None:
+    until(lambda: "run_started" in read(tmp_path / "out/events.jsonl"), 60)
+    old = engines_of(agent)
+    write_config(tmp_path, str(test_data / SSD), test_data)
+    agent.send_signal(signal.SIGHUP)
+    until(lambda: [each["event"] for each in swaps(tmp_path)][3:] == ["swap_confirmed"], 90)
+    until(lambda: not old & engines_of(agent))
+    assert len(engines_of(agent)) == 2
+    agent.send_signal(signal.SIGTERM)
+    said, _ = agent.communicate(timeout=60)
+    assert agent.returncode == 0, said
+    assert "engine_error" not in read(tmp_path / "out/events.jsonl")
+
+
+def engines_of(agent: subprocess.Popen[str]) -> set[int]:
+    """Children that run a model, one of them as a spare."""
+    found = set()
+    for each in psutil.Process(agent.pid).children():
+        with contextlib.suppress(psutil.NoSuchProcess):  # it ended meanwhile
+            if process.CHILD in each.cmdline():
+                found.add(each.pid)
+    return found
+
+
 def test_an_agent_without_a_configuration_file_leaves_sighup_alone(tmp_path: Path) -> None:
-    process = subprocess.Popen(
+    running = subprocess.Popen(
         command("run", "--link", "none", "--out", "out"),
         cwd=tmp_path,
         env=environment(),
@@ -108,11 +140,11 @@ def test_an_agent_without_a_configuration_file_leaves_sighup_alone(tmp_path: Pat
     )
     try:
         until(lambda: "run_started" in read(tmp_path / "out/events.jsonl"), 60)
-        process.send_signal(signal.SIGHUP)
-        assert process.wait(60) == -signal.SIGHUP
+        running.send_signal(signal.SIGHUP)
+        assert running.wait(60) == -signal.SIGHUP
     finally:
-        process.kill()
-        process.wait()
+        running.kill()
+        running.wait()
 
 
 def read(path: Path) -> str:
