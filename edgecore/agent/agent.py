@@ -22,6 +22,8 @@ from .recording import Recorder
 from .summary import Tally
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from edgecore.pipeline import Governor, Result
     from edgecore.pipeline.engine_model import Detects
     from edgecore.sources import Source
@@ -39,7 +41,8 @@ class Agent:
         source: where frames come from; closed at the end of the run.
         detector: finds things in them.
         events: gets alert, rule, alert_result, link and safe-state changes, stalled, and those of
-            the pipeline: source_lost, source_back, source_error, engine_error, governor, ...
+            the pipeline: source_lost, source_back, source_error, engine_error, governor, swapped,
+            ...
         uplink: the firmware; None runs without. Closed at the end of the run.
         recorder: gets annotated frames; None records nothing. Closed at the end of the run.
         rules: what is judged; None: the collision rule alone.
@@ -91,6 +94,16 @@ class Agent:
     def stop(self, why: str) -> None:
         """Ask the run to end after the frame it is at; safe in a signal handler."""
         self._asked = self._asked or why
+
+    def swap(self, model: Path, **how: Any) -> None:
+        """Another model from now on, if it is good: see `Pipeline.swap`.
+
+        One that cannot begin is a `swap_refused` too.
+        """
+        try:
+            self._pipeline.swap(model, **how)
+        except RuntimeError as error:
+            self._events.write("swap_refused", reason=f"{model}: {error}")
 
     def run(
         self, duration_s: float = 0.0, tick: Callable[[], None] = lambda: None

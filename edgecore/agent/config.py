@@ -12,6 +12,8 @@ from typing import Annotated, Any, Literal
 from edgecore.checked import OneOf, Or, Range, read_table
 from edgecore.errors import ConfigError
 from edgecore.pipeline.governor import Governor, Rule, Step
+from edgecore.pipeline.self_test import SelfTest
+from edgecore.pipeline.trial import Trial
 from edgecore.rules import AlertRequest, CollisionRule, CollisionSettings, RuleSet, load_rules
 from edgecore.rules.collision import FORWARD_COLLISION
 from edgecore.tracking import LONGEST_LOST_S, Tracker
@@ -114,6 +116,33 @@ class GovernorSettings:
 
 
 @dataclass(frozen=True)
+class SwapSettings:
+    """What a new model has to pass: see `edgecore.pipeline.SelfTest` and `Trial`.
+
+    Attributes:
+        self_test: a video or a folder of pictures; None: it has to run at all.
+    """
+
+    self_test: str | None = None
+    frames: Annotated[int, Range(1, 1e6)] = 100
+    max_latency_ms: Annotated[float | None, Range(1e-3, 1e6)] = None
+    max_slowdown: Annotated[float | None, Range(1e-3, 1e6)] = 2.0
+    max_errors: Annotated[int, Range(0, 1e6)] = 0
+
+    def make(self) -> tuple[SelfTest | None, Trial]:
+        """Both of them.
+
+        Raises:
+            ConfigError: what is declared makes no sense together.
+        """
+        try:
+            trial = Trial(self.frames, self.max_latency_ms, self.max_slowdown, self.max_errors)
+        except ValueError as error:
+            raise ConfigError(f"swap: {error}") from None
+        return SelfTest(self.self_test) if self.self_test is not None else None, trial
+
+
+@dataclass(frozen=True)
 class OutputSettings:
     """What is left behind beside events and summary.
 
@@ -150,6 +179,7 @@ class AgentConfig:
     collision: CollisionSettings = field(default_factory=CollisionSettings)
     alert: AlertSettings = field(default_factory=AlertSettings)
     governor: GovernorSettings = field(default_factory=GovernorSettings)
+    swap: SwapSettings = field(default_factory=SwapSettings)
     output: OutputSettings = field(default_factory=OutputSettings)
 
     def rule_set(self) -> RuleSet:

@@ -32,6 +32,10 @@ PIPELINE_WORDS = {
     "engine_error": "[yellow]engine[/]",
     "engine_failed": "[red]engine failed[/]",
     "governor": "[yellow]governor[/]",
+    "swap_refused": "[red]new model refused[/]",
+    "swapped": "[yellow]new model[/]",
+    "swap_confirmed": "[green]new model stays[/]",
+    "swap_rolled_back": "[red]old model is back[/]",
 }
 
 

@@ -7,7 +7,8 @@ import dataclasses
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 from types import FrameType
@@ -112,31 +113,34 @@ def run(
 
     Takes frames from a source, finds vehicles with a TFLite model, and asks the firmware for an
     alert when the vehicle ahead closes in, or when a rule of a file says so. Leaves summary.json,
-    events.jsonl and an annotated video. Ctrl-C or SIGTERM end it cleanly.
+    events.jsonl and an annotated video. Ctrl-C or SIGTERM end it cleanly; SIGHUP has it read
+    --config again for a new model.
     """
     from edgecore.agent import load_config
 
-    chosen = load_config(
-        config,
-        {
-            "source": source,
-            "model": model,
-            "link": link,
-            "key_file": None if key_file is None else str(key_file),
-            "out": out,
-            "duration_s": duration,
-            "rules": rules,
-            "detector.engine": engine,
-            "detector.isolated": isolated,
-            "detector.score_threshold": score_threshold,
-            "output.annotate": annotate,
-        },
-    )
-    raise typer.Exit(run_agent(chosen))
+    flags = {
+        "source": source,
+        "model": model,
+        "link": link,
+        "key_file": None if key_file is None else str(key_file),
+        "out": out,
+        "duration_s": duration,
+        "rules": rules,
+        "detector.engine": engine,
+        "detector.isolated": isolated,
+        "detector.score_threshold": score_threshold,
+        "output.annotate": annotate,
+    }
+    again = None if config is None else lambda: load_config(config, flags)
+    raise typer.Exit(run_agent(load_config(config, flags), again))
 
 
-def run_agent(config: AgentConfig) -> int:
+def run_agent(config: AgentConfig, again: Callable[[], AgentConfig] | None = None) -> int:
     """Build everything the configuration names, run it, write the summary.
+
+    Args:
+        config: what to run.
+        again: reads the configuration anew, at SIGHUP; None leaves that signal alone.
 
     Returns:
         0, or 1 when the run ended in failure.
@@ -151,10 +155,14 @@ def run_agent(config: AgentConfig) -> int:
 
     console = Voice()
     with contextlib.ExitStack() as stack:
+        asked: deque[int] = deque()
+        if again is not None:
+            stack.enter_context(noted(signal.SIGHUP, asked))
         # What is likely to be mistyped comes first; nothing is left on disk when it fails.
         rules = config.rule_set()
         detector = load_detector(config, config.model, stack)
         governor = config.governor.make()
+        config.swap.make()
         smaller = {
             step.model: load_detector(config, step.model, stack)
             for step in (governor.steps if governor is not None else ())
@@ -191,6 +199,9 @@ def run_agent(config: AgentConfig) -> int:
         def tick() -> None:
             display.tick()
             manager.tick(agent.tally.frames, agent.stalled)
+            if again is not None and asked:
+                asked.clear()
+                swap_model(agent, events, again)
 
         with stopped_by_signals(agent):
             summary = agent.run(config.duration_s, tick)
@@ -210,6 +221,18 @@ def load_detector(
     config: AgentConfig, model: str | None, stack: contextlib.ExitStack
 ) -> Detector | IsolatedDetector:
     """A model on the configured engine, which `stack` ends; None is the embedded one."""
+    options = detector_options(config)
+    if config.detector.isolated:
+        from edgecore.isolation import IsolatedDetector
+
+        return stack.enter_context(IsolatedDetector(model, **options))
+    from edgecore import Detector
+
+    return Detector.from_file(model, **options)
+
+
+def detector_options(config: AgentConfig) -> dict[str, Any]:
+    """The configured keywords of `Detector.from_file`."""
     from edgecore.engines.accelerator import parse
 
     settings = config.detector
@@ -218,7 +241,7 @@ def load_detector(
             parse(choice)
     except ValueError as error:
         raise ConfigError(f"detector: {error}") from None
-    options: dict[str, Any] = {
+    return {
         "engine": settings.engine,
         "accelerator": settings.accelerator,
         "fallback": settings.fallback,
@@ -228,13 +251,26 @@ def load_detector(
         "max_detections": settings.max_detections,
         "labels": settings.labels,
     }
-    if settings.isolated:
-        from edgecore.isolation import IsolatedDetector
 
-        return stack.enter_context(IsolatedDetector(model, **options))
-    from edgecore import Detector
 
-    return Detector.from_file(model, **options)
+def swap_model(agent: Agent, events: EventLog, again: Callable[[], AgentConfig]) -> None:
+    """Have the agent change to the model that the configuration names now."""
+    from edgecore import model
+
+    try:
+        config = again()
+        options = detector_options(config)
+        self_test, trial = config.swap.make()
+    except ConfigError as error:
+        events.write("swap_refused", reason=str(error))
+        return
+    agent.swap(
+        model.embedded() if config.model is None else Path(config.model),
+        self_test=self_test,
+        trial=trial,
+        isolated=config.detector.isolated,
+        **options,
+    )
 
 
 def open_source(url: str, epoch_ns: int) -> Source:
@@ -293,6 +329,16 @@ def results_folder(name: str | None) -> Path:
     except OSError as error:
         raise ConfigError(f"out: {folder}: cannot be written: {error.strerror}") from None
     return folder
+
+
+@contextlib.contextmanager
+def noted(number: signal.Signals, asked: deque[int]) -> Iterator[None]:
+    """A signal is appended, and does nothing else: no lock, which the main thread may hold."""
+    previous = signal.signal(number, lambda got, _: asked.append(got))
+    try:
+        yield
+    finally:
+        signal.signal(number, previous)
 
 
 @contextlib.contextmanager

@@ -12,6 +12,7 @@ import sys
 
 from edgecore.errors import EngineError, ModelError
 
+from .starting import start
 from .wire import (
     TICKET,
     Facts,
@@ -49,7 +50,7 @@ class Process:
         self._line, theirs = socket.socketpair()
         where = os.pathsep.join(entry or os.getcwd() for entry in sys.path)
         try:
-            self._child = subprocess.Popen(
+            self._child = start(
                 [sys.executable, "-m", CHILD, str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,

@@ -1,9 +1,12 @@
-"""Several sources through several engines at once: `Pipeline`, its results, and its governor."""
+"""Several sources through several engines at once: `Pipeline`, results, governor, model swaps."""
 
 from .events import PipelineEvent
 from .governor import Change, Governor, Rule, Step
 from .pipeline import Pipeline
 from .result import Dropped, Result, StageTimes
+from .self_test import SelfTest
+from .swap import Swap
+from .trial import Trial
 
 __all__ = [
     "Change",
@@ -13,6 +16,9 @@ __all__ = [
     "PipelineEvent",
     "Result",
     "Rule",
+    "SelfTest",
     "StageTimes",
     "Step",
+    "Swap",
+    "Trial",
 ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from collections import deque
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
@@ -10,6 +12,8 @@ from .feed import Feed
 if TYPE_CHECKING:
     from edgecore.detections import Detections
     from edgecore.frame import Frame
+
+    from .swap import Swap
 
 
 class Detects(Protocol):
@@ -45,8 +49,11 @@ class EngineModel:
         detector: runs it.
 
     Attributes:
+        owned: the pipeline has loaded it, and closes it.
         in_stages: whether its input may be prepared beside it.
         recurrent: whether a source's frames have to meet it one by one, in their order.
+        swap: judges it while it is on trial; None where it is not.
+        withdrawn: another has taken its place for good; frames made ready for it go there.
     """
 
     def __init__(self, name: str | None, detector: Detects | DetectsInStages) -> None:
@@ -54,7 +61,12 @@ class EngineModel:
         self._detector = detector
         self.in_stages = isinstance(detector, DetectsInStages)
         self.recurrent = isinstance(detector, DetectsInStages) and bool(detector.new_state())
+        self.owned = False
+        self.swap: Swap | None = None
+        self.withdrawn = False
         self._free: list[Any] = []
+        self._taken_ms: deque[float] = deque(maxlen=500)
+        self._running, self._noting = threading.Lock(), threading.Lock()
 
     def prepare(self, frame: Frame) -> tuple[Any, float]:
         """The model's input of a frame, in a buffer of its own, and what that took in ms."""
@@ -72,11 +84,30 @@ class EngineModel:
         if tensor is not None:
             self._free.append(tensor)
 
+    def note(self, taken_ms: float) -> None:
+        """A frame was prepared, invoked and decoded in so many ms."""
+        with self._noting:
+            self._taken_ms.append(taken_ms)
+
+    def taken_ms(self) -> list[float]:
+        """Of the last 500 frames at most."""
+        with self._noting:
+            return list(self._taken_ms)
+
+    def close(self) -> None:
+        """Let go of what it holds, once the frame it is at is finished."""
+        with self._running:
+            close(self._detector)
+
     def detect(self, feed: Feed, frame: Frame, tensor: Any) -> Detections:
         """What is in a frame of `feed`, whose state goes on from the frame before.
 
         A source that was run by another model since begins with a state that has seen nothing.
         """
+        with self._running:
+            return self._detect(feed, frame, tensor)
+
+    def _detect(self, feed: Feed, frame: Frame, tensor: Any) -> Detections:
         detector = self._detector
         if not self.in_stages:
             return detector.detect(frame)
@@ -89,3 +120,10 @@ class EngineModel:
         else:
             feed.state = None
         return detector.detect(frame, prepared=tensor, state=state)
+
+
+def close(detector: Detects | DetectsInStages) -> None:
+    """Close a detector that can be closed."""
+    ending = getattr(detector, "close", None)
+    if ending is not None:
+        ending()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from edgecore.errors import EngineError, SourceError
 
 from .delivery import Delivery
-from .events import PipelineEvent
+from .events import PipelineEvent, in_a_line
 from .feed import Captured
 from .result import Dropped, Result, StageTimes
 from .schedule import Lane, Prepared, Schedule
@@ -122,11 +122,11 @@ class EngineThread:
         model = self._models[self._around.model()]
         try:
             tensor, preprocess_ms = model.prepare(captured.frame)
-        except (TypeError, ValueError) as error:
-            self._refuse(captured, error)
-            return
         except Exception as error:
-            self._fail(captured, error)
+            if judged(model, error):
+                self._prepare(captured)
+            else:
+                self._lose(captured, model, error)
             return
         prepared = Prepared(captured, model, tensor, preprocess_ms)
         replaced = self._around.schedule.stage(self._lane, prepared)
@@ -136,20 +136,29 @@ class EngineThread:
                 self._tell_lost(replaced.captured, replaced.captured.dropped)
 
     def _finish(self, work: Prepared) -> None:
-        captured = work.captured
+        captured, model = work.captured, work.model
+        if model.withdrawn:
+            model.release(work.tensor)
+            self._finish(Prepared(captured, self._models[self._around.model()]))
+            return
         begun_ns = time.monotonic_ns()
         try:
-            found = work.model.detect(captured.feed, captured.frame, work.tensor)
-        except (TypeError, ValueError) as error:
-            self._refuse(captured, error)
+            found = model.detect(captured.feed, captured.frame, work.tensor)
         except Exception as error:
-            self._fail(captured, error)
+            if judged(model, error):
+                self._finish(work)
+                return
+            model.release(work.tensor)
+            self._lose(captured, model, error)
         else:
+            taken_ms = (time.monotonic_ns() - begun_ns) / 1e6 + work.preprocess_ms
+            model.release(work.tensor)
+            model.note(taken_ms)
             self._failures = 0
             result = self._result(work, found, begun_ns)
+            if (swap := model.swap) is not None:
+                swap.ran(taken_ms)
             self._around.delivery.put(captured.feed, captured.ticket, result)
-        finally:
-            work.model.release(work.tensor)
 
     def _result(self, work: Prepared, found: Detections, begun_ns: int) -> Result:
         captured, timings = work.captured, found.timings
@@ -175,6 +184,12 @@ class EngineThread:
             model=work.model.name,
         )
 
+    def _lose(self, captured: Captured, model: EngineModel, error: Exception) -> None:
+        if isinstance(error, TypeError | ValueError) and model.swap is None:
+            self._refuse(captured, error)
+        else:
+            self._fail(captured, model, error)
+
     def _refuse(self, captured: Captured, error: Exception) -> None:
         """The frame is of no use, and so is a source that can give no other ones."""
         feed = captured.feed
@@ -187,15 +202,15 @@ class EngineThread:
             feed.fail(SourceError(text))
         self._tell_failed(captured)
 
-    def _fail(self, captured: Captured, error: Exception) -> None:
-        """The engine is to blame."""
-        text = str(error) if isinstance(error, EngineError) else f"{type(error).__name__}: {error}"
+    def _fail(self, captured: Captured, model: EngineModel, error: Exception) -> None:
+        """The engine is to blame, or its new model, whose trial counts by itself."""
+        text = in_a_line(error)
         feed, number = captured.feed, self._lane.number
         with self._counting:
-            self._failures += 1
+            self._failures += model.swap is None
             failures = self._failures
         self._around.told(PipelineEvent("engine_error", text, feed.name, number, captured.frame_id))
-        if failures == FAILURES_IN_A_ROW:
+        if failures == FAILURES_IN_A_ROW and model.swap is None:
             reason = f"failed on {failures} frames, one after the other: {text}"
             self._around.told(PipelineEvent("engine_failed", reason, engine=number))
             if not self._around.schedule.fail(self._lane):
@@ -209,3 +224,10 @@ class EngineThread:
 
     def _tell_lost(self, captured: Captured, lost: Dropped) -> None:
         self._around.delivery.put(captured.feed, captured.ticket, lost)
+
+
+def judged(model: EngineModel, error: Exception) -> bool:
+    """Whether the model is out of use, this failure counted, and another is to run the frame."""
+    if (swap := model.swap) is not None:
+        swap.failed(in_a_line(error))
+    return model.withdrawn

@@ -9,12 +9,13 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from edgecore import sources as kinds
 from edgecore.errors import EdgecoreError
 from edgecore.sources import Source
 
+from .candidate import Given, ModelFile
 from .delivery import Delivery
 from .engine_model import Detects, DetectsInStages, EngineModel
 from .engine_thread import EngineThread, Surroundings
@@ -23,9 +24,12 @@ from .feed import Feed, Tracks
 from .governor_thread import GovernorThread
 from .result import Dropped, Result
 from .schedule import Lane, Schedule
+from .swap import Swap
+from .trial import Trial
 
 if TYPE_CHECKING:
     from .governor import Governor
+    from .self_test import SelfTest
 
 LEFT_BEHIND_S = 2.0
 """A thread that does not come back within so long hangs, or waits for a silent camera."""
@@ -82,14 +86,14 @@ class Pipeline:
                 f"governor: expected steps with models among {sorted(smaller)}, "
                 f"got {sorted(map(str, unknown))}"
             )
-        by_engine = [
+        self._by_engine: list[dict[str | None, EngineModel]] = [
             {
                 None: EngineModel(None, detector),
                 **{name: EngineModel(name, each[number]) for name, each in smaller.items()},
             }
             for number, detector in enumerate(usual)
         ]
-        every = [model for models in by_engine for model in models.values()]
+        every = [model for models in self._by_engine for model in models.values()]
         in_stages = all(model.in_stages for model in every)
         if overlap and not in_stages:
             raise ValueError("overlap: expected detectors with prepare(), got one without")
@@ -122,9 +126,11 @@ class Pipeline:
         )
         self._engines = [
             EngineThread(lane, models, overlap, around)
-            for lane, models in zip(lanes, by_engine, strict=True)
+            for lane, models in zip(lanes, self._by_engine, strict=True)
         ]
         self._working = len(self._engines)
+        self._overlap = overlap
+        self._swap: Swap | None = None
         self._failure: Exception | None = None
         self._state = "new"
 
@@ -200,6 +206,64 @@ class Pipeline:
                 await ready.wait()
         self._raise()
 
+    def swap(
+        self,
+        model: str | Path | Detects | DetectsInStages | Sequence[Detects | DetectsInStages],
+        *,
+        self_test: SelfTest | None = None,
+        trial: Trial | None = None,
+        isolated: bool = False,
+        **options: Any,
+    ) -> Swap:
+        """Put a new model in the place of the usual one, without a pause, and watch it.
+
+        The old one runs on until the new one is ready, and is kept ready until the new one has
+        passed its trial. Every step is an event. What was replaced for good is closed, where it
+        can be, and so is what was loaded of a file and did not stay.
+
+        Args:
+            model: a file, verified and tested in a child before it is loaded; or detectors of it,
+                one for each engine, which are tested in this process.
+            self_test: recorded frames that it has to pass first; None: it has to run at all.
+            trial: what it has to keep to afterwards; None: `Trial()`.
+            isolated: run a file in a process for each engine (`edgecore.isolation`).
+            **options: for a file, as `Detector.from_file` takes them.
+
+        Returns:
+            At once; its outcome comes later.
+
+        Raises:
+            RuntimeError: the pipeline does not run, or another swap is under way.
+            TypeError: something else than files and detectors, or options for detectors.
+            ValueError: detectors of another number than the engines.
+        """
+        candidate: ModelFile | Given
+        if isinstance(model, str | Path):
+            candidate = ModelFile(model, isolated, options)
+        else:
+            detectors = _sequence("model", model)
+            if options or isolated:
+                raise TypeError(
+                    f"swap: expected options with a file only, got {sorted(options) or 'isolated'}"
+                )
+            if len(detectors) != len(self._engines):
+                raise ValueError(
+                    f"swap: expected {len(self._engines)} detectors, one for each engine, "
+                    f"got {len(detectors)}"
+                )
+            candidate = Given(detectors)
+        swap = Swap(
+            candidate, self_test, trial or Trial(), self._by_engine, self._overlap, self._told
+        )
+        with self._changed:
+            if self._state != "started" or self._working == 0:
+                raise RuntimeError("swap: expected a pipeline that runs, got one that does not")
+            if self._swap is not None and not self._swap.wait(0.0):
+                raise RuntimeError("swap: expected no other one under way, got a second one")
+            self._swap = swap
+        swap.start()
+        return swap
+
     def close(self, timeout_s: float = LEFT_BEHIND_S) -> bool:
         """End all work; results that nobody fetched are dropped. A second call does nothing more.
 
@@ -216,9 +280,12 @@ class Pipeline:
         back = True
         for engine in self._engines:
             back = engine.join(max(0.0, end_s - time.monotonic())) and back
-        for each in (*self._feeds, self._governor):
+        for each in (*self._feeds, self._governor, self._swap):
             if each is not None:
                 each.join(max(0.0, end_s - time.monotonic()))
+        for models in self._by_engine:
+            if back and models[None].owned:
+                models[None].close()
         return back
 
     def __enter__(self) -> Pipeline:
@@ -251,6 +318,8 @@ class Pipeline:
         self._delivery.end(discard=True)
         if self._governor is not None:
             self._governor.stop()
+        if self._swap is not None:
+            self._swap.stop("the pipeline ended")
 
     def _raise(self) -> None:
         failure = self.failure
@@ -272,6 +341,8 @@ class Pipeline:
             self._working -= 1
             working = self._working
         if working == 0:
+            if self._swap is not None:
+                self._swap.stop("the pipeline ended")
             self._delivery.end()
             if self._governor is not None:
                 self._governor.stop()

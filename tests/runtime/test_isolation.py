@@ -8,6 +8,7 @@ import socket
 import struct
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -74,6 +75,20 @@ def test_it_finds_what_a_detector_finds(isolated):
     assert isolated.input_size == direct.input_size
     assert isolated.info == direct.info
     assert len(isolated.detect(road())) > 0
+
+
+def test_it_outlives_the_thread_that_made_it():
+    made = []
+    thread = threading.Thread(target=lambda: made.append(IsolatedDetector()))
+    thread.start()
+    thread.join()
+    with made[0] as detector:
+        pid = detector.pid
+        for _ in range(20):
+            detector.detect(frame())
+            time.sleep(0.005)
+        assert detector.pid == pid
+        assert not detector.deaths
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,151 @@
+"""`edgecore run` changes its model at SIGHUP: a real process, real signals, real files."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from edgecore import model
+from edgecore.isolation import process
+
+from .test_cli import command, environment, summary_in
+from .test_swap import until
+
+EMBEDDED = model.embedded()
+SSD = "models/coco_ssd_mobilenet_v1_quant_metadata.tflite"
+
+CONFIG = """
+source = "synthetic:"
+model = "{model}"
+link = "none"
+out = "out"
+
+[output]
+annotate = "none"
+
+[swap]
+self_test = "{recorded}"
+frames = {frames}
+max_slowdown = 1e6
+"""
+
+
+@pytest.fixture
+def agent(
+    request: pytest.FixtureRequest, tmp_path: Path, test_data: Path
+) -> Iterator[subprocess.Popen[str]]:
+    write_config(tmp_path, str(EMBEDDED), test_data)
+    running = subprocess.Popen(
+        command("run", "--config", "agent.toml", *getattr(request, "param", [])),
+        cwd=tmp_path,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        yield running
+    finally:
+        running.kill()
+        running.communicate()
+
+
+def write_config(folder: Path, path: str, test_data: Path, frames: int = 10) -> None:
+    recorded = test_data / "images/traffic"
+    text = CONFIG.format(model=path, recorded=recorded, frames=frames)
+    (folder / "agent.toml").write_text(text)
+
+
+def swaps(folder: Path) -> list[dict[str, Any]]:
+    path = folder / "out/events.jsonl"
+    lines = path.read_text().splitlines(keepends=True) if path.exists() else []
+    events = [json.loads(line) for line in lines if line.endswith("\n")]
+    return [each for each in events if each["event"].startswith("swap")]
+
+
+def test_an_agent_changes_to_the_model_of_its_configuration_at_sighup(
+    agent: subprocess.Popen[str], tmp_path: Path, test_data: Path
+) -> None:
+    until(lambda: "run_started" in read(tmp_path / "out/events.jsonl"), 60)
+    write_config(tmp_path, str(test_data / SSD), test_data)
+    agent.send_signal(signal.SIGHUP)
+    until(lambda: len(swaps(tmp_path)) == 4, 90)
+    assert [each["event"] for each in swaps(tmp_path)] == [
+        *("swap_verified", "swap_tested", "swapped", "swap_confirmed")
+    ]
+    write_config(tmp_path, str(test_data / "models/person_detect.tflite"), test_data)
+    agent.send_signal(signal.SIGHUP)
+    until(lambda: swaps(tmp_path)[-1]["event"] == "swap_refused", 90)
+    assert "person_detect" in swaps(tmp_path)[-1]["reason"]
+    (tmp_path / "agent.toml").write_text("model = 7")
+    agent.send_signal(signal.SIGHUP)
+    until(lambda: "expected a text, got 7" in swaps(tmp_path)[-1]["reason"], 60)
+    write_config(tmp_path, str(EMBEDDED), test_data, frames=10**6)
+    agent.send_signal(signal.SIGHUP)
+    until(lambda: swaps(tmp_path)[-1]["event"] == "swapped", 90)
+    agent.send_signal(signal.SIGHUP)
+    until(lambda: "no other one under way" in swaps(tmp_path)[-1]["reason"], 60)
+    agent.send_signal(signal.SIGTERM)
+    said, _ = agent.communicate(timeout=60)
+    assert agent.returncode == 0, said
+    assert "new model stays: " in said
+    assert "new model refused: " in said
+    assert swaps(tmp_path)[-1]["event"] == "swap_rolled_back"
+    summary = summary_in(tmp_path / "out")
+    assert summary["failure"] is None
+    assert summary["ended"] == "stopped by SIGTERM"
+
+
+@pytest.mark.parametrize("agent", [["--isolated"]], indirect=True, ids=["isolated"])
+def test_an_isolated_agent_changes_to_an_isolated_model(
+    agent: subprocess.Popen[str], tmp_path: Path, test_data: Path
+) -> None:
+    until(lambda: "run_started" in read(tmp_path / "out/events.jsonl"), 60)
+    old = engines_of(agent)
+    write_config(tmp_path, str(test_data / SSD), test_data)
+    agent.send_signal(signal.SIGHUP)
+    until(lambda: [each["event"] for each in swaps(tmp_path)][3:] == ["swap_confirmed"], 90)
+    until(lambda: not old & engines_of(agent))
+    assert len(engines_of(agent)) == 2
+    agent.send_signal(signal.SIGTERM)
+    said, _ = agent.communicate(timeout=60)
+    assert agent.returncode == 0, said
+    assert "engine_error" not in read(tmp_path / "out/events.jsonl")
+
+
+def engines_of(agent: subprocess.Popen[str]) -> set[int]:
+    """Children that run a model, one of them as a spare."""
+    found = set()
+    for each in psutil.Process(agent.pid).children():
+        with contextlib.suppress(psutil.NoSuchProcess):  # it ended meanwhile
+            if process.CHILD in each.cmdline():
+                found.add(each.pid)
+    return found
+
+
+def test_an_agent_without_a_configuration_file_leaves_sighup_alone(tmp_path: Path) -> None:
+    running = subprocess.Popen(
+        command("run", "--link", "none", "--out", "out"),
+        cwd=tmp_path,
+        env=environment(),
+        stdout=subprocess.DEVNULL,
+    )
+    try:
+        until(lambda: "run_started" in read(tmp_path / "out/events.jsonl"), 60)
+        running.send_signal(signal.SIGHUP)
+        assert running.wait(60) == -signal.SIGHUP
+    finally:
+        running.kill()
+        running.wait()
+
+
+def read(path: Path) -> str:
+    return path.read_text() if path.exists() else ""
