@@ -118,7 +118,8 @@ def run(
 
     Takes frames from a source, finds vehicles with a TFLite model, and asks the firmware for an
     alert when the vehicle ahead closes in, or when a rule of a file says so. Leaves summary.json,
-    events.jsonl and an annotated video. Ctrl-C or SIGTERM end it cleanly.
+    events.jsonl, an annotated video, and the seconds around each alert in flights. Ctrl-C or
+    SIGTERM end it cleanly.
     """
     from edgecore.agent import load_config
 

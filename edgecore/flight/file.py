@@ -6,6 +6,7 @@ damaged is known as such, and people can look into one without this library.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -55,7 +56,8 @@ def write_flight(
         part.unlink(missing_ok=True)
         raise
     for _, old in _flights(folder)[:-files]:
-        old.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # the new one is written all the same
+            old.unlink()
     return path
 
 

@@ -92,7 +92,7 @@ def read_moment(line: Mapping[str, Any]) -> Moment:
     if len(size) != 2 or not all(type(one) is int and 1 <= one <= MAX_SIDE for one in size):
         raise FlightError(f"size: expected two sides of 1 to {MAX_SIDE} pixels, got {size!r:.80}")
     speed_mps = line.get("speed_mps")
-    if speed_mps is not None and type(speed_mps) is not float:
+    if speed_mps is not None and type(speed_mps) not in (int, float):
         raise FlightError(f"speed_mps: expected a number or null, got {speed_mps!r:.80}")
     confidence = _numbers(_list(line, "confidence"), "confidence")
     names, ids = _list(line, "class_name"), _list(line, "class_id")

@@ -204,11 +204,9 @@ class FlightRecorder:
         return None if self._due_s is None else max(0.0, self._due_s - time.monotonic())
 
     def _write(self, triggers: list[dict[str, Any]]) -> None:
-        from importlib.metadata import version
-
         header = {
             "written": datetime.now(timezone.utc).isoformat(timespec="milliseconds"),
-            "edgecore": version("edgecore"),
+            "edgecore": _version(),
             "triggers": triggers,
             "refused": self.ring.refused,
             "pictures_dropped": self.pictures_dropped,
@@ -223,6 +221,16 @@ class FlightRecorder:
         else:
             self.written += 1
             self._tell("flight", trigger=kind, path=str(path))
+
+
+def _version() -> str | None:
+    """Of this library; None where it is used without being installed."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("edgecore")
+    except PackageNotFoundError:
+        return None
 
 
 def _jpeg(rgb: NDArray[Any]) -> bytes:

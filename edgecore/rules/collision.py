@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from edgecore.checked import Range
 from edgecore.errors import ConfigError
 from edgecore.rules.moment import AlertRequest, Event, Moment
-from edgecore.rules.state import maybe, number, rows, table, truth, whole
+from edgecore.rules.state import Restorable, maybe, number, rows, table, truth, whole
 
 FORWARD_COLLISION = 1
 DEFAULT_ALERT = AlertRequest(FORWARD_COLLISION, level=2, duration_ms=1500)
@@ -112,7 +112,7 @@ class _Sighting:
         return math.log(self.xyxy[3] - self.xyxy[1])
 
 
-class CollisionRule:
+class CollisionRule(Restorable):
     """Event `alert` on the frame on which a forward collision is to be warned of.
 
     A state machine: CLEAR, CLOSING while frames under the threshold are counted, ALERTED. One alert
@@ -173,7 +173,7 @@ class CollisionRule:
         return Assessment(lead, ttc_s, self.danger, alert)
 
     def state(self) -> dict[str, Any]:
-        """What it goes on from, as plain values; see `restore`."""
+        """What it goes on from, as plain values."""
         return {
             "danger": self.danger.value,
             "under": self._under,

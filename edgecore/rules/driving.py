@@ -13,7 +13,7 @@ from edgecore.checked import OneOf, Range
 from edgecore.errors import ConfigError
 from edgecore.rules.hysteresis import Change, Hysteresis
 from edgecore.rules.moment import AlertRequest, Event, Moment
-from edgecore.rules.state import number, rows, table, truth, whole
+from edgecore.rules.state import Restorable, number, rows, table, truth, whole
 
 HARSH_DRIVING = 3
 AXES = ("x", "-x", "y", "-y", "z", "-z")
@@ -78,7 +78,7 @@ class _Manoeuvre:
         self.hysteresis.restore(state[2])
 
 
-class DrivingRule:
+class DrivingRule(Restorable):
     """Events `harsh_braking`, `harsh_acceleration`, `harsh_cornering`, and each with `_ended`.
 
     From `imu` records: every one counts, whatever the frame rate; times are the records' own, in
@@ -118,7 +118,7 @@ class DrivingRule:
                     yield self._event(moment, t_ns, kind, change, strength)
 
     def state(self) -> dict[str, Any]:
-        """What it goes on from, as plain values; see `restore`."""
+        """What it goes on from, as plain values."""
         return {
             "newest_ns": self._newest_ns,
             "smooth": None if self._smooth is None else self._smooth.tolist(),

@@ -11,7 +11,7 @@ from edgecore.errors import ConfigError
 from edgecore.rules.collision import CollisionSettings, find_lead
 from edgecore.rules.hysteresis import Change, Hysteresis
 from edgecore.rules.moment import AlertRequest, Event, Moment
-from edgecore.rules.state import table, truth
+from edgecore.rules.state import Restorable, table, truth
 
 FOLLOWING_DISTANCE = 2
 
@@ -49,7 +49,7 @@ class FollowingSettings:
             )
 
 
-class FollowingRule:
+class FollowingRule(Restorable):
     """Events `too_close` and `clear`, with the headway in seconds and the distance in metres.
 
     The distance is where the lower edge of the box meets a level road. Without the vehicle's speed
@@ -104,7 +104,7 @@ class FollowingRule:
             yield moment.event("clear", lasted_s=lasted_s)
 
     def state(self) -> dict[str, Any]:
-        """What it goes on from, as plain values; see `restore`."""
+        """What it goes on from, as plain values."""
         return {"close": self._close.state_values(), "is_close": self._is_close}
 
     def restore(self, state: Any) -> None:

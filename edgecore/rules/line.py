@@ -9,7 +9,7 @@ from typing import Annotated, Any, NamedTuple
 from edgecore.checked import OneOf, Range
 from edgecore.errors import ConfigError
 from edgecore.rules.moment import AlertRequest, Event, Moment
-from edgecore.rules.state import number, rows, table, whole
+from edgecore.rules.state import Restorable, number, rows, table, whole
 from edgecore.rules.zone import Anchor, Point
 
 LINE = 6
@@ -51,7 +51,7 @@ class _Stand(NamedTuple):
     t_s: float
 
 
-class LineRule:
+class LineRule(Restorable):
     """Event `crossed` for each object that goes from one side of the line, between its ends, to
     the other.
 
@@ -87,7 +87,7 @@ class LineRule:
         self._stands = {who: one for who, one in self._stands.items() if one.t_s >= oldest_s}
 
     def state(self) -> dict[str, Any]:
-        """What it goes on from, as plain values; see `restore`."""
+        """What it goes on from, as plain values."""
         stands = [[who, one.side, *one.point, one.t_s] for who, one in self._stands.items()]
         return {"in": self.count_in, "out": self.count_out, "stands": stands}
 

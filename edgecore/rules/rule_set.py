@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol
 
 from edgecore.rules.moment import Event, Moment
-from edgecore.rules.state import table
+from edgecore.rules.state import Restorable, table
 
 RESERVED = frozenset(
     ("event", "t_ns", "time", "alert", "rule", "kind", "frame", "label", "frame_t_ns")
@@ -21,17 +21,6 @@ class Rule(Protocol):
 
     def judge(self, moment: Moment) -> Iterable[Event]:
         """What it has to say of this frame."""
-
-
-@runtime_checkable
-class Restorable(Protocol):
-    """A rule that can say what it goes on from, and go on from there."""
-
-    def state(self) -> dict[str, Any]:
-        """Plain values, exact as JSON."""
-
-    def restore(self, state: Any) -> None:
-        """Go on from the state of such a rule with the same settings; ValueError if it is none."""
 
 
 class FunctionRule:

@@ -3,10 +3,23 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+
+
+class Restorable(ABC):
+    """A rule that can say what it goes on from, and go on from there."""
+
+    @abstractmethod
+    def state(self) -> dict[str, Any]:
+        """What it goes on from, as plain values."""
+
+    @abstractmethod
+    def restore(self, state: Any) -> None:
+        """Go on from the `state` of a rule with the same settings; ValueError if it is none."""
 
 
 def table(state: Any, *names: str) -> list[Any]:

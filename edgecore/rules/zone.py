@@ -10,7 +10,7 @@ from edgecore.checked import OneOf, Range
 from edgecore.errors import ConfigError
 from edgecore.rules.hysteresis import Change, Hysteresis, State
 from edgecore.rules.moment import AlertRequest, Event, Moment
-from edgecore.rules.state import rows, table, whole
+from edgecore.rules.state import Restorable, rows, table, whole
 
 ZONE, DWELL = 4, 5
 
@@ -60,7 +60,7 @@ class DwellSettings:
         check_polygon(self.polygon)
 
 
-class ZoneRule:
+class ZoneRule(Restorable):
     """Events `entered` and `left`, or `dwelling` and `left` of a DwellSettings, for each object.
 
     Facts: `inside`, how many are in the zone then; of `left` also `stayed_s`, from the first
@@ -106,7 +106,7 @@ class ZoneRule:
                 del self._stays[tracker_id]
 
     def state(self) -> dict[str, Any]:
-        """What it goes on from, as plain values; see `restore`."""
+        """What it goes on from, as plain values."""
         return {"stays": [[who, stay.state_values()] for who, stay in self._stays.items()]}
 
     def restore(self, state: Any) -> None:

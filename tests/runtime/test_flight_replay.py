@@ -105,7 +105,11 @@ def test_a_run_on_the_road_replays_to_its_alert_bit_for_bit(tmp_path: Path) -> N
     assert done.returncode == 0, done.stderr
     events = [json.loads(line) for line in (tmp_path / "events.jsonl").read_text().splitlines()]
     alert = next(event for event in events if event["event"] == "alert")
-    path = next(path for path in flights(tmp_path / "flights") if "alert" in path.name)
+    path = next(
+        path
+        for path in flights(tmp_path / "flights")
+        if "alert" in {trigger["kind"] for trigger in log_of(path)[0]["triggers"]}
+    )
     assert f"flight recorded: {path}" in done.stdout
     outcome = replay(path)
     assert outcome.divergence is None
@@ -128,6 +132,36 @@ def test_a_run_without_flight_leaves_none(tmp_path: Path) -> None:
     assert summary["alerts"] == 1
     assert "flights" not in summary
     assert not (tmp_path / "flights").exists()
+
+
+def test_rules_of_a_file_are_judged_again_and_functions_are_named(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(
+        "def often(moment):\n    yield moment.event('seen', people=len(moment.detections))\n"
+    )
+    (tmp_path / "rules.toml").write_text("""
+        [[rule]]
+        type = "function"
+        name = "mine"
+        function = "mine:often"
+
+        [[rule]]
+        type = "zone"
+        polygon = [[0, 0], [1, 0], [1, 1], [0, 1]]
+        alert = { level = 1 }
+    """)
+    done = edgecore(
+        *("run", "--source", "synthetic:?realtime=0&duration=3", "--link", "none"),
+        *("--rules", tmp_path / "rules.toml", "--annotate", "none", "--out", tmp_path),
+    )
+    assert done.returncode == 0, done.stderr
+    (tmp_path / "mine.py").write_text("raise SystemExit('code of the recording was run')")
+    (path,) = flights(tmp_path / "flights")
+    outcome = replay(path)
+    assert (outcome.frames, outcome.functions, outcome.divergence) == (60, ("mine",), None)
+    assert {event["rule"] for event in outcome.events} == {"zone"}
+    again = edgecore("replay", path)
+    assert again.returncode == 0
+    assert again.stdout.splitlines()[-1].endswith("not asked, being functions: mine")
 
 
 def test_an_edited_box_shows_the_first_frame_that_comes_to_something_else(recorded: Path) -> None:
