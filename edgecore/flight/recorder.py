@@ -79,6 +79,7 @@ class FlightRecorder:
         self._picture_due_ns = 0
         self._state_due_ns = 0
         self._frames = 0
+        self._was_active = False
         self._changed = threading.Condition()
         self._picture: tuple[str, NDArray[Any]] | None = None
         self._triggers: list[dict[str, Any]] = []
@@ -123,12 +124,19 @@ class FlightRecorder:
             self.trigger("alert", frame=moment.frame)
 
     def event(self, record: Mapping[str, Any]) -> None:
-        """Keep an event as events.jsonl has it; some trigger a flight."""
+        """Keep an event as events.jsonl has it; some trigger a flight.
+
+        Firmware that was not active yet is in its safe state by rights.
+        """
         if record["event"] in ("alert", "rule"):  # they stand with their frames
             return
         self._keep(dumped(record="event", **record))
-        if record["event"] in TRIGGERS and self._frames:
-            self.trigger(record["event"])
+        kind = record["event"]
+        self._was_active = self._was_active or kind == "firmware_active"
+        if kind == "firmware_safe" and not self._was_active:
+            return
+        if kind in TRIGGERS and self._frames:
+            self.trigger(kind)
 
     def trigger(self, kind: str, **facts: Any) -> None:
         """Have a flight written.

@@ -18,8 +18,11 @@ from PIL import Image
 from edgecore.agent import Agent, EventLog
 from edgecore.agent.config import AlertSettings
 from edgecore.agent.uplink import Uplink
+from edgecore.detections import Detections
+from edgecore.errors import EngineError
 from edgecore.flight import FlightRecorder, replay
 from edgecore.flight.recorder import TRIGGERS, TRIGGERS_LISTED
+from edgecore.frame import Frame
 
 from .agent_parts import Clockwork, HangingDetector, IdealDetector
 from .flight_parts import ABOUT, Car, drive, flights, log_of
@@ -102,14 +105,51 @@ def test_faults_trigger_a_flight_once_there_are_frames(tmp_path: Path, kind: str
     flight = recorder(tmp_path, told, after_s=600)
     flight.event({"event": kind, "reason": "too early"})
     drive(flight, 30)
+    flight.event({"event": "firmware_active"})
     flight.event({"event": kind, "reason": "it broke"})
     flight.event({"event": "link_up"})
     assert flight.close()
     (path,) = flights(tmp_path)
     assert path.name == f"flight-000001-{kind}.zip"
     assert [one["kind"] for one in log_of(path)[0]["triggers"]] == [kind]
-    assert [one["event"] for one in records(path, "event")] == [kind, kind, "link_up"]
+    assert [one["event"] for one in records(path, "event")] == [
+        *(kind, "firmware_active", kind, "link_up")
+    ]
     assert told.said == [("flight", {"trigger": kind, "path": str(path)})]
+
+
+def test_firmware_that_was_never_active_triggers_nothing(tmp_path: Path) -> None:
+    flight = recorder(tmp_path, Told())
+    drive(flight, 5)
+    flight.event({"event": "firmware_safe"})
+    assert flight.close()
+    assert flights(tmp_path) == []
+
+
+class FailingOnce(IdealDetector):
+    """Fails at its fifteenth frame."""
+
+    def __init__(self) -> None:
+        super().__init__(time.monotonic_ns())
+        self._frames = 0
+
+    def detect(self, frame: Frame) -> Detections:
+        self._frames += 1
+        if self._frames == 15:
+            raise EngineError("the accelerator was unplugged")
+        return super().detect(frame)
+
+
+def test_an_error_of_the_engine_leaves_a_flight_that_goes_on_after_it(tmp_path: Path) -> None:
+    events = EventLog(tmp_path / "events.jsonl")
+    flight = FlightRecorder(tmp_path / "flights", ABOUT, events.write)
+    Agent(Clockwork(1.5), FailingOnce(), events, flight=flight).run()
+    events.close()
+    (path,) = flights(tmp_path / "flights")
+    assert "engine_error" in path.name
+    (error,) = (one for one in records(path, "event") if one["event"] == "engine_error")
+    assert "the accelerator was unplugged" in error["reason"]
+    assert replay(path).frames == len(records(path, "frame")) > 15
 
 
 def test_a_call_triggers_a_flight_and_a_name_no_file_can_have_is_refused(tmp_path: Path) -> None:
