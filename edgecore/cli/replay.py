@@ -57,7 +57,7 @@ def side_by_side(found: Divergence) -> list[str]:
     lines += [_row(one, "|") for one in found.before]
     lines += [_row(found.at, "!"), f"frame {found.at.frame} differs:"]
     for name, (ours, theirs) in found.fields.items():
-        lines.append(f"  {name}: {_shown(ours)} | {_shown(theirs)}")
+        lines.append(f"  {json.dumps(name)[1:-1]}: {_shown(ours)} | {_shown(theirs)}")
     return lines
 
 

@@ -9,7 +9,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from edgecore.errors import FlightError
+from edgecore.errors import ConfigError, FlightError
 from edgecore.rules import RuleSet, read_rules
 
 from .file import read_lines
@@ -77,8 +77,8 @@ def replay(flight: str | PathLike[str]) -> Replay:
         flight: the file.
 
     Raises:
-        FlightError: it cannot be read, is damaged, has a gap, or no frame that can be judged.
-        ConfigError: the settings in it make no sense.
+        FlightError: it cannot be read, is damaged, has a gap, rules that make no sense, or no frame
+            that can be judged.
     """
     path = Path(flight)
     lines = read_lines(path)
@@ -122,7 +122,10 @@ def _rules(header: dict[str, Any], path: Path) -> tuple[RuleSet, tuple[str, ...]
         raise FlightError(f"{path}: rules: expected a list of tables, got {tables!r:.80}")
     plain = [one for one in tables if one.get("type") != "function"]
     functions = tuple(str(one.get("name")) for one in tables if one.get("type") == "function")
-    return read_rules({"rule": plain}, where=f"{path}: "), functions
+    try:
+        return read_rules({"rule": plain}), functions
+    except ConfigError as error:  # it may quote what would be codes to a terminal
+        raise FlightError(f"{path}: {str(error).encode('unicode_escape').decode()}") from None
 
 
 def _judge(
