@@ -45,3 +45,7 @@ class SourceError(EdgecoreError):
 
 class ConfigError(EdgecoreError):
     """A configuration key is unknown or its value is unusable; the text names the key."""
+
+
+class FlightError(EdgecoreError):
+    """A flight recording cannot be read; the text names the file and what is wrong with it."""

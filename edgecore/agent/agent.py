@@ -24,6 +24,7 @@ from .summary import Tally
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from edgecore.flight import FlightRecorder
     from edgecore.pipeline import Governor, Result
     from edgecore.pipeline.engine_model import Detects
     from edgecore.sources import Source
@@ -49,6 +50,7 @@ class Agent:
         tracker: how objects are followed.
         governor: slows the run down by rules; None never does.
         models: the smaller models of the governor's steps, by name.
+        flight: keeps the last seconds; None keeps nothing. Closed at the end of the run.
     """
 
     def __init__(
@@ -63,6 +65,7 @@ class Agent:
         tracker: TrackerSettings | None = None,
         governor: Governor | None = None,
         models: Mapping[str, Detects] | None = None,
+        flight: FlightRecorder | None = None,
     ) -> None:
         self.tally = Tally()
         self.uplink = uplink
@@ -80,7 +83,11 @@ class Agent:
             self.tally,
             uplink=uplink,
             recorder=recorder,
+            flight=flight,
         )
+        self._flight = flight
+        if flight is not None:
+            events.follow(flight.event)
         self._why = "the source ended"
         self._asked: str | None = None
         self._failure: str | None = None
@@ -141,6 +148,8 @@ class Agent:
             self._recorder.close()
         if self.uplink is not None:
             self.uplink.close()
+        if self._flight is not None:
+            self._flight.close()
         if self._events.error is not None:
             self._failure = self._failure or f"events.jsonl: {self._events.error.strerror}"
         summary = self._summary()
@@ -163,6 +172,7 @@ class Agent:
             else None,
             "recording_skipped": recorder.skipped if recorder else 0,
             "events_lost": self._events.lost,
+            **(self._flight.summary() if self._flight else {}),
             "ended": self._why if self._failure is None else "failure",
             "failure": self._failure,
         }

@@ -154,6 +154,27 @@ class OutputSettings:
 
 
 @dataclass(frozen=True)
+class FlightSettings:
+    """What the flight recorder keeps: see `edgecore.flight.FlightRecorder`.
+
+    Attributes:
+        enabled: whether there is one.
+        before_s: seconds kept from before a trigger.
+        after_s: seconds waited for after it.
+        memory_mib: so much is held at most, whatever the seconds.
+        files: the oldest flights beyond so many are removed.
+        pictures_per_s: small pictures for people beside the detections; 0 is none.
+    """
+
+    enabled: bool = True
+    before_s: Annotated[float, Range(1, 600)] = 10.0
+    after_s: Annotated[float, Range(0, 600)] = 5.0
+    memory_mib: Annotated[float, Range(1, 1024)] = 16.0
+    files: Annotated[int, Range(1, 10000)] = 20
+    pictures_per_s: Annotated[float, Range(0, 60)] = 2.0
+
+
+@dataclass(frozen=True)
 class AgentConfig:
     """Everything `edgecore run` can be told.
 
@@ -181,6 +202,7 @@ class AgentConfig:
     governor: GovernorSettings = field(default_factory=GovernorSettings)
     swap: SwapSettings = field(default_factory=SwapSettings)
     output: OutputSettings = field(default_factory=OutputSettings)
+    flight: FlightSettings = field(default_factory=FlightSettings)
 
     def rule_set(self) -> RuleSet:
         """The rules of the file, or the collision rule alone.

@@ -138,6 +138,10 @@ class Display:
             return f"[yellow]no frame finished for {record['no_frame_for_s']:.0f} s[/]"
         if kind == "resumed":
             return "frames are coming again"
+        if kind == "flight":
+            return f"flight recorded: {escape(record['path'])}"
+        if kind == "flight_failed":
+            return f"[yellow]no flight recorded[/]: {escape(record['reason'])}"
         if kind in PIPELINE_WORDS:
             return f"{PIPELINE_WORDS[kind]}: {escape(record['reason'])}"
         return ""

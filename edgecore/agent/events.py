@@ -23,7 +23,7 @@ class EventLog:
 
     Args:
         path: the file, emptied; its folder exists. None keeps the events until `open` is called.
-        told: is called with every event after it is written.
+        told: is called with every event after it is written; see `follow`.
 
     Attributes:
         error: why the newest lines are not on disk; None when they are.
@@ -35,7 +35,7 @@ class EventLog:
     ) -> None:
         self.error: OSError | None = None
         self.lost = 0
-        self._told = told
+        self._told = [told]
         self._lock = threading.Lock()
         self._kept = bytearray()
         self._fd: int | None = None
@@ -53,6 +53,10 @@ class EventLog:
             self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
             self._write_kept()
 
+    def follow(self, told: Callable[[dict[str, Any]], None]) -> None:
+        """Call this too with every later event."""
+        self._told.append(told)
+
     def write(self, event: str, **fields: Any) -> None:
         """One event; a field of None is written as null."""
         with self._lock:  # held for the time too: the lines lie in its order
@@ -66,7 +70,8 @@ class EventLog:
             else:
                 self._kept += line
             self._write_kept()
-        self._told(record)
+        for told in self._told:
+            told(record)
 
     def _write_kept(self) -> None:
         """Write what waits, as far as the disk takes it."""

@@ -12,6 +12,7 @@ from .summary import Tally
 
 if TYPE_CHECKING:
     from edgecore.detections import Detections
+    from edgecore.flight import FlightRecorder
     from edgecore.frame import Frame
     from edgecore.tracking import Tracker
 
@@ -32,6 +33,7 @@ class Judging:
         tally: counts the frames.
         uplink: takes the alerts and gives telemetry; None runs without.
         recorder: gets annotated frames; None records nothing.
+        flight: gets every frame and what it came to; None keeps nothing.
 
     Attributes:
         alerts: how many were due.
@@ -47,6 +49,7 @@ class Judging:
         *,
         uplink: Uplink | None = None,
         recorder: Recorder | None = None,
+        flight: FlightRecorder | None = None,
     ) -> None:
         self.alerts = 0
         self.counts: Counter[str] = Counter()
@@ -56,6 +59,7 @@ class Judging:
         self._tally = tally
         self._uplink = uplink
         self._recorder = recorder
+        self._flight = flight
         self._collision = next(
             (rule for rule in rules.rules.values() if isinstance(rule, CollisionRule)), None
         )
@@ -73,7 +77,10 @@ class Judging:
             uplink.telemetry.speed_mps(t_ns) if uplink is not None else None,
             uplink.telemetry.take() if uplink is not None else {},
         )
-        for event in self._rules.judge(moment):
+        if self._flight is not None:
+            self._flight.before_frame(self._rules)
+        happened = self._rules.judge(moment)
+        for event in happened:
             self._tell(event, moment, label)
         view = NO_LEAD if self._collision is None else self._collision.view
         self._tally.frame(moment.detections, view.ttc_s, view.danger.value)
@@ -81,6 +88,9 @@ class Judging:
             uplink.frame_finished(number, len(found), view.ttc_s)
         if self._recorder is not None:
             self._recorder.add(self._annotated(frame, moment, label, view))
+        if self._flight is not None:
+            link = uplink.view().state if uplink is not None else None
+            self._flight.frame(frame, moment, self._rules, happened, label=label, link=link)
 
     def _tell(self, event: Event, moment: Moment, label: str) -> None:
         self.counts[f"{event.rule}: {event.kind}"] += 1

@@ -1,4 +1,4 @@
-"""The command line: `edgecore run | detect | inspect | eval | bench | doctor | link ...`."""
+"""The command line: `edgecore run | replay | detect | inspect | eval | bench | doctor | link`."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from . import detect as detection
 from . import evaluate as evaluation
 from . import inspect as inspection
 from . import link as linking
+from . import replay as replaying
 from . import run as running
 from .doctor import doctor
 
@@ -49,6 +50,7 @@ app.command(epilog=detection.EXAMPLES)(detection.detect)
 app.command(epilog=inspection.EXAMPLES)(inspection.inspect)
 app.command("eval", epilog=evaluation.EXAMPLES)(evaluation.evaluate)
 app.command(epilog=benching.EXAMPLES)(benching.bench)
+app.command(epilog=replaying.EXAMPLES)(replaying.replay)
 app.command()(doctor)
 app.add_typer(linking.app)
 

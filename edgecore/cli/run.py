@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from edgecore.agent.uplink import Uplink
     from edgecore.detector import Detector
     from edgecore.engines import EngineInfo
+    from edgecore.flight import FlightRecorder
     from edgecore.isolation import IsolatedDetector
+    from edgecore.rules import RuleSet
     from edgecore.sources import Source
 
 EXAMPLES = """
@@ -108,13 +110,17 @@ def run(
         str | None,
         typer.Option("--annotate", help="auto, video, pictures or none.", metavar="KIND"),
     ] = None,
+    flight: Annotated[
+        bool | None,
+        typer.Option("--flight/--no-flight", help="Keep the last seconds; write them on an alert."),
+    ] = None,
 ) -> None:
     """Watch the road and alert the firmware before a collision.
 
     Takes frames from a source, finds vehicles with a TFLite model, and asks the firmware for an
     alert when the vehicle ahead closes in, or when a rule of a file says so. Leaves summary.json,
-    events.jsonl and an annotated video. Ctrl-C or SIGTERM end it cleanly; SIGHUP has it read
-    --config again for a new model.
+    events.jsonl, an annotated video, and the seconds around each alert in flights. Ctrl-C or
+    SIGTERM end it cleanly; SIGHUP has it read --config again for a new model.
     """
     from edgecore.agent import load_config
 
@@ -130,6 +136,7 @@ def run(
         "detector.isolated": isolated,
         "detector.score_threshold": score_threshold,
         "output.annotate": annotate,
+        "flight.enabled": flight,
     }
     again = None if config is None else lambda: load_config(config, flags)
     raise typer.Exit(run_agent(load_config(config, flags), again))
@@ -181,6 +188,9 @@ def run_agent(config: AgentConfig, again: Callable[[], AgentConfig] | None = Non
         folder = results_folder(config.out)
         events.open(folder / "events.jsonl")
         recorder = open_recorder(config, source, folder)
+        flight = open_flight(config, source, detector, rules, events, folder)
+        if flight is not None:
+            stack.callback(flight.close)
         agent = Agent(
             source,
             detector,
@@ -191,6 +201,7 @@ def run_agent(config: AgentConfig, again: Callable[[], AgentConfig] | None = Non
             tracker=config.tracker,
             governor=governor,
             models=smaller,
+            flight=flight,
         )
         _introduce(console, config, agent, detector, folder)
         display.follow(agent)
@@ -313,6 +324,39 @@ def open_recorder(config: AgentConfig, source: Source, folder: Path) -> Recorder
         else VideoRecording(folder / "annotated")
     )
     return Recorder(recording, lossless=not source.live)
+
+
+def open_flight(
+    config: AgentConfig,
+    source: Source,
+    detector: Detector | IsolatedDetector,
+    rules: RuleSet,
+    events: EventLog,
+    folder: Path,
+) -> FlightRecorder | None:
+    """What keeps the last seconds, None where it is not wanted."""
+    from edgecore.flight import FlightRecorder
+    from edgecore.rules import rule_tables
+
+    settings = config.flight
+    if not settings.enabled:
+        return None
+    about = {
+        "source": source.description,
+        "model": config.model or "embedded road model",
+        "detector": dataclasses.asdict(detector.info),
+        "rules": rule_tables(rules),
+    }
+    return FlightRecorder(
+        folder / "flights",
+        about,
+        events.write,
+        before_s=settings.before_s,
+        after_s=settings.after_s,
+        memory_bytes=round(settings.memory_mib * (1 << 20)),
+        files=settings.files,
+        pictures_per_s=settings.pictures_per_s,
+    )
 
 
 def results_folder(name: str | None) -> Path:

@@ -12,7 +12,7 @@ import math
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from edgecore.checked import Range
 from edgecore.errors import ConfigError
 from edgecore.rules.moment import AlertRequest, Event, Moment
+from edgecore.rules.state import Restorable, maybe, number, rows, table, truth, whole
 
 FORWARD_COLLISION = 1
 DEFAULT_ALERT = AlertRequest(FORWARD_COLLISION, level=2, duration_ms=1500)
@@ -111,7 +112,7 @@ class _Sighting:
         return math.log(self.xyxy[3] - self.xyxy[1])
 
 
-class CollisionRule:
+class CollisionRule(Restorable):
     """Event `alert` on the frame on which a forward collision is to be warned of.
 
     A state machine: CLEAR, CLOSING while frames under the threshold are counted, ALERTED. One alert
@@ -131,7 +132,7 @@ class CollisionRule:
         self.settings = settings or CollisionSettings()
         self.danger = Danger.CLEAR
         self.view = Assessment(None, None, self.danger, False)
-        self._alert = alert
+        self.alert = alert
         self._followed = -1
         self._track: deque[_Sighting] = deque()
         self._under = 0
@@ -150,7 +151,7 @@ class CollisionRule:
         yield moment.event(
             "alert",
             [moment.tracker_id[row]],
-            self._alert,
+            self.alert,
             ttc_s=round(view.ttc_s, 3),
             ego_speed_mps=None if moment.speed_mps is None else round(moment.speed_mps, 2),
             class_name=found.class_name[row],
@@ -170,6 +171,26 @@ class CollisionRule:
         moving = speed_mps is None or speed_mps >= self.settings.min_speed_mps
         alert = self._advance(moment.t_s, lead is not None, ttc_s if moving else None)
         return Assessment(lead, ttc_s, self.danger, alert)
+
+    def state(self) -> dict[str, Any]:
+        """What it goes on from, as plain values."""
+        return {
+            "danger": self.danger.value,
+            "under": self._under,
+            "safe_since_s": self._safe_since_s,
+            "followed": self._followed,
+            "track": [[s.t_s, *s.xyxy, s.width_clipped, s.height_clipped] for s in self._track],
+        }
+
+    def restore(self, state: Any) -> None:
+        """Go on from the `state` of a rule with the same settings; ValueError if it is none."""
+        danger, under, since_s, followed, track = table(
+            state, "danger", "under", "safe_since_s", "followed", "track"
+        )
+        sightings = deque(_sighting(row) for row in rows(track, 7))
+        under, since_s, followed = whole(under), maybe(number, since_s), whole(followed)
+        self.danger, self._under, self._safe_since_s = Danger(danger), under, since_s
+        self._followed, self._track = followed, sightings
 
     def _follow(self, moment: Moment, lead: int) -> None:
         tracker_id = moment.tracker_id[lead]
@@ -239,6 +260,14 @@ class CollisionRule:
             return True
         self.danger = Danger.CLOSING if under else Danger.CLEAR
         return False
+
+
+def _sighting(row: list[Any]) -> _Sighting:
+    """A row of the rule's state."""
+    t_s, x0, y0, x1, y1 = (number(one) for one in row[:5])
+    if not (x1 > x0 and y1 > y0):
+        raise ValueError(f"state: expected a box with an inside, got {row[1:5]}")
+    return _Sighting(t_s, (x0, y0, x1, y1), truth(row[5]), truth(row[6]))
 
 
 def find_lead(

@@ -13,6 +13,7 @@ from edgecore.checked import OneOf, Range
 from edgecore.errors import ConfigError
 from edgecore.rules.hysteresis import Change, Hysteresis
 from edgecore.rules.moment import AlertRequest, Event, Moment
+from edgecore.rules.state import Restorable, number, rows, table, truth, whole
 
 HARSH_DRIVING = 3
 AXES = ("x", "-x", "y", "-y", "z", "-z")
@@ -69,8 +70,15 @@ class _Manoeuvre:
         self.peak = max(self.peak, strength)
         return change
 
+    def state_values(self) -> list[Any]:
+        return [self.peak, self._on, self.hysteresis.state_values()]
 
-class DrivingRule:
+    def restore(self, state: list[Any]) -> None:
+        self.peak, self._on = number(state[0]), truth(state[1])
+        self.hysteresis.restore(state[2])
+
+
+class DrivingRule(Restorable):
     """Events `harsh_braking`, `harsh_acceleration`, `harsh_cornering`, and each with `_ended`.
 
     From `imu` records: every one counts, whatever the frame rate; times are the records' own, in
@@ -82,7 +90,7 @@ class DrivingRule:
         self, settings: DrivingSettings | None = None, alert: AlertRequest | None = None
     ) -> None:
         chosen = self.settings = settings or DrivingSettings()
-        self._alert = alert
+        self.alert = alert
         self._smooth: NDArray[np.float64] | None = None
         self._newest_ns = 0
         self._kinds = (
@@ -109,6 +117,28 @@ class DrivingRule:
                 if change is not None:
                     yield self._event(moment, t_ns, kind, change, strength)
 
+    def state(self) -> dict[str, Any]:
+        """What it goes on from, as plain values."""
+        return {
+            "newest_ns": self._newest_ns,
+            "smooth": None if self._smooth is None else self._smooth.tolist(),
+            "manoeuvres": [kind.state_values() for kind in self._kinds],
+        }
+
+    def restore(self, state: Any) -> None:
+        """Go on from the `state` of a rule with the same settings; ValueError if it is none."""
+        newest_ns, smooth, manoeuvres = table(state, "newest_ns", "smooth", "manoeuvres")
+        if len(rows(manoeuvres, 3)) != len(self._kinds):
+            raise ValueError(
+                f"state: expected {len(self._kinds)} manoeuvres, got {manoeuvres!r:.80}"
+            )
+        if smooth is not None:
+            ((ahead, left),) = rows([smooth], 2)
+            smooth = np.array([number(ahead), number(left)])
+        for kind, one in zip(self._kinds, manoeuvres, strict=True):
+            kind.restore(one)
+        self._newest_ns, self._smooth = whole(newest_ns), smooth
+
     def _smoothed(self, t_ns: int, values: NDArray[np.float64]) -> NDArray[np.float64]:
         dt_s = (t_ns - self._newest_ns) / 1e9
         self._newest_ns = t_ns
@@ -125,7 +155,7 @@ class DrivingRule:
     ) -> Event:
         if change is Change.BEGAN:
             facts: dict[str, Any] = {"mps2": round(strength, 3)}
-            return Event(kind.name, moment.frame, t_ns, (), facts, self._alert)
+            return Event(kind.name, moment.frame, t_ns, (), facts, self.alert)
         lasted_s = kind.hysteresis.held_s - kind.hysteresis.since_s
         facts = {"peak_mps2": round(kind.peak, 3), "lasted_s": round(lasted_s, 3)}
         return Event(f"{kind.name}_ended", moment.frame, t_ns, (), facts)

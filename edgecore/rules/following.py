@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 from edgecore.checked import Range
 from edgecore.errors import ConfigError
 from edgecore.rules.collision import CollisionSettings, find_lead
 from edgecore.rules.hysteresis import Change, Hysteresis
 from edgecore.rules.moment import AlertRequest, Event, Moment
+from edgecore.rules.state import Restorable, table, truth
 
 FOLLOWING_DISTANCE = 2
 
@@ -48,7 +49,7 @@ class FollowingSettings:
             )
 
 
-class FollowingRule:
+class FollowingRule(Restorable):
     """Events `too_close` and `clear`, with the headway in seconds and the distance in metres.
 
     The distance is where the lower edge of the box meets a level road. Without the vehicle's speed
@@ -66,7 +67,7 @@ class FollowingRule:
         self._lane = CollisionSettings(
             horizon=self.settings.horizon, vehicles=self.settings.vehicles
         )
-        self._alert = alert
+        self.alert = alert
         self._close = Hysteresis(self.settings.on_s, self.settings.off_s)
         self._is_close = False
 
@@ -92,7 +93,7 @@ class FollowingRule:
             yield moment.event(
                 "too_close",
                 [moment.tracker_id[lead]],
-                self._alert,
+                self.alert,
                 headway_s=round(self.headway_s, 3),
                 distance_m=round(distance_m, 2),
                 ego_speed_mps=round(speed_mps, 2),
@@ -101,6 +102,16 @@ class FollowingRule:
             self._is_close = False
             lasted_s = round(self._close.held_s - self._close.since_s, 3)
             yield moment.event("clear", lasted_s=lasted_s)
+
+    def state(self) -> dict[str, Any]:
+        """What it goes on from, as plain values."""
+        return {"close": self._close.state_values(), "is_close": self._is_close}
+
+    def restore(self, state: Any) -> None:
+        """Go on from the `state` of a rule with the same settings; ValueError if it is none."""
+        close, is_close = table(state, "close", "is_close")
+        self._close.restore(close)
+        self._is_close = truth(is_close)
 
     def _distance_m(self, bottom_px: float, size: tuple[int, int]) -> float:
         width, height = size

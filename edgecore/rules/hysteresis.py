@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import enum
+from typing import Any
+
+from edgecore.rules.state import number
 
 
 class Change(enum.Enum):
@@ -44,6 +47,17 @@ class Hysteresis:
     def held_s(self) -> float:
         """When it held last."""
         return self._held_s
+
+    def state_values(self) -> list[Any]:
+        """What it goes on from, as plain values; see `restore`."""
+        return [self.state.value, self._since_s, self._held_s]
+
+    def restore(self, state: Any) -> None:
+        """Go on from the `state_values` of another one; ValueError if they are none."""
+        if not isinstance(state, list) or len(state) != 3:
+            raise ValueError(f"state: expected three values, got {state!r:.80}")
+        since_s, held_s = number(state[1]), number(state[2])
+        self.state, self._since_s, self._held_s = State(state[0]), since_s, held_s
 
     def update(self, t_s: float, holds: bool) -> Change | None:
         """Take the condition at a time not before the last one."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 from edgecore.checked import OneOf, Range
 from edgecore.errors import ConfigError
 from edgecore.rules.moment import AlertRequest, Event, Moment
+from edgecore.rules.state import Restorable, number, rows, table, whole
 from edgecore.rules.zone import Anchor, Point
 
 LINE = 6
@@ -50,7 +51,7 @@ class _Stand(NamedTuple):
     t_s: float
 
 
-class LineRule:
+class LineRule(Restorable):
     """Event `crossed` for each object that goes from one side of the line, between its ends, to
     the other.
 
@@ -61,7 +62,7 @@ class LineRule:
     def __init__(self, settings: LineSettings, alert: AlertRequest | None = None) -> None:
         self.settings = settings
         self.count_in = self.count_out = 0
-        self._alert = alert
+        self.alert = alert
         self._stands: dict[int, _Stand] = {}
 
     def judge(self, moment: Moment) -> Iterator[Event]:
@@ -85,6 +86,20 @@ class LineRule:
         oldest_s = moment.t_s - self.settings.forget_s
         self._stands = {who: one for who, one in self._stands.items() if one.t_s >= oldest_s}
 
+    def state(self) -> dict[str, Any]:
+        """What it goes on from, as plain values."""
+        stands = [[who, one.side, *one.point, one.t_s] for who, one in self._stands.items()]
+        return {"in": self.count_in, "out": self.count_out, "stands": stands}
+
+    def restore(self, state: Any) -> None:
+        """Go on from the `state` of a rule with the same settings; ValueError if it is none."""
+        count_in, count_out, stands = table(state, "in", "out", "stands")
+        restored = {
+            whole(who): _Stand(whole(side), (number(x), number(y)), number(t_s))
+            for who, side, x, y, t_s in rows(stands, 5)
+        }
+        self.count_in, self.count_out, self._stands = whole(count_in), whole(count_out), restored
+
     def _crossed(
         self,
         moment: Moment,
@@ -105,7 +120,7 @@ class LineRule:
         yield moment.event(
             "crossed",
             [tracker_id],
-            self._alert,
+            self.alert,
             direction=direction,
             count_in=self.count_in,
             count_out=self.count_out,

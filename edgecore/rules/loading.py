@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -85,6 +86,21 @@ def read_rules(table: Mapping[str, Any], *, where: str = "", folder: Path | None
             raise ConfigError(f"{where}{key}: expected a name of its own, got that of another rule")
         rules[name] = rule
     return RuleSet(rules)
+
+
+def rule_tables(rules: RuleSet) -> list[dict[str, Any]]:
+    """The tables that `read_rules` makes such rules of; of functions name and type alone."""
+    types = {kind.settings: name for name, kind in KINDS.items()}
+    tables: list[dict[str, Any]] = []
+    for name, rule in rules.rules.items():
+        settings: Any = getattr(rule, "settings", None)
+        alert: Any = getattr(rule, "alert", None)
+        if type(settings) not in types:
+            tables.append({"type": "function", "name": name})
+            continue
+        table = {"type": types[type(settings)], "name": name, **asdict(settings)}
+        tables.append(table if alert is None else {**table, "alert": asdict(alert)})
+    return tables
 
 
 def _rule(entry: Mapping[str, Any], where: str, key: str, folder: Path | None) -> Rule:

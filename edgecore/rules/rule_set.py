@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from typing import Protocol
+from typing import Any, Protocol
 
 from edgecore.rules.moment import Event, Moment
+from edgecore.rules.state import Restorable, table
 
 RESERVED = frozenset(
     ("event", "t_ns", "time", "alert", "rule", "kind", "frame", "label", "frame_t_ns")
@@ -57,6 +58,27 @@ class RuleSet:
                     self._failing[name] = reason
                     events.append(replace(moment.event("rule_error", reason=reason), rule=name))
         return events
+
+    def state(self) -> dict[str, Any]:
+        """What its rules go on from, as plain values that JSON keeps exactly; see `restore`."""
+        states = {
+            name: rule.state() for name, rule in self.rules.items() if isinstance(rule, Restorable)
+        }
+        return {"rules": states, "failing": dict(self._failing)}
+
+    def restore(self, state: Any) -> None:
+        """Go on from the `state` of a set with the same rules, and maybe more.
+
+        Raises:
+            ValueError: it is none.
+        """
+        states, failing = table(state, "rules", "failing")
+        if not isinstance(states, dict) or not isinstance(failing, dict):
+            raise ValueError(f"state: expected two tables, got {states!r:.40} and {failing!r:.40}")
+        for name, rule in self.rules.items():
+            if isinstance(rule, Restorable):
+                rule.restore(states.get(name))
+        self._failing = {name: failing[name] for name in self.rules if name in failing}
 
 
 def checked(event: Event, rule: str) -> Event:

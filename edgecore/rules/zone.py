@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 from edgecore.checked import OneOf, Range
 from edgecore.errors import ConfigError
 from edgecore.rules.hysteresis import Change, Hysteresis, State
 from edgecore.rules.moment import AlertRequest, Event, Moment
+from edgecore.rules.state import Restorable, rows, table, whole
 
 ZONE, DWELL = 4, 5
 
@@ -59,7 +60,7 @@ class DwellSettings:
         check_polygon(self.polygon)
 
 
-class ZoneRule:
+class ZoneRule(Restorable):
     """Events `entered` and `left`, or `dwelling` and `left` of a DwellSettings, for each object.
 
     Facts: `inside`, how many are in the zone then; of `left` also `stayed_s`, from the first
@@ -71,7 +72,7 @@ class ZoneRule:
         self, settings: ZoneSettings | DwellSettings, alert: AlertRequest | None = None
     ) -> None:
         self.settings = settings
-        self._alert = alert
+        self.alert = alert
         dwells = isinstance(settings, DwellSettings)
         self._began = "dwelling" if dwells else "entered"
         self._enter_s = (
@@ -97,12 +98,25 @@ class ZoneRule:
         for tracker_id, stay in sorted(self._stays.items()):
             change = stay.update(moment.t_s, tracker_id in inside)
             if change is Change.BEGAN:
-                yield moment.event(self._began, [tracker_id], self._alert, inside=self.inside)
+                yield moment.event(self._began, [tracker_id], self.alert, inside=self.inside)
             elif change is Change.ENDED:
                 stayed_s = round(stay.held_s - stay.since_s, 3)
                 yield moment.event("left", [tracker_id], inside=self.inside, stayed_s=stayed_s)
             if stay.state is State.OFF:
                 del self._stays[tracker_id]
+
+    def state(self) -> dict[str, Any]:
+        """What it goes on from, as plain values."""
+        return {"stays": [[who, stay.state_values()] for who, stay in self._stays.items()]}
+
+    def restore(self, state: Any) -> None:
+        """Go on from the `state` of a rule with the same settings; ValueError if it is none."""
+        (stays,) = table(state, "stays")
+        restored = {}
+        for who, stay in rows(stays, 2):
+            restored[whole(who)] = Hysteresis(self._enter_s, self.settings.leave_s)
+            restored[who].restore(stay)
+        self._stays = restored
 
 
 def check_polygon(polygon: tuple[Point, ...]) -> None:

@@ -111,7 +111,7 @@ def test_the_configuration_names_rules_and_tracker(tmp_path: Path) -> None:
     assert config.tracker.tracker().tracks.tracker_id.size == 0
     (rule,) = config.rule_set().rules.values()
     assert isinstance(rule, CollisionRule)
-    assert rule._alert == AlertRequest(1, level=3, duration_ms=1500)
+    assert rule.alert == AlertRequest(1, level=3, duration_ms=1500)
     with pytest.raises(ConfigError, match=r"nosuch\.toml: no such file of rules"):
         load_config(None, {"rules": str(tmp_path / "nosuch.toml")}).rule_set()
     path.write_text("[tracker]\nlow_threshold = 0.5\n")

@@ -54,7 +54,7 @@ def diary(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (folder / "events.jsonl").read_text().splitlines()]
 
 
-@pytest.mark.parametrize("name", ["run", "detect", "inspect", "eval", "bench"])
+@pytest.mark.parametrize("name", ["run", "replay", "detect", "inspect", "eval", "bench"])
 def test_help_shows_examples(tmp_path: Path, name: str) -> None:
     done = edgecore(tmp_path, name, "--help")
     assert done.returncode == 0

@@ -83,7 +83,7 @@ def test_every_type_is_read(tmp_path: Path) -> None:
 
 def test_alerts_are_asked_for_where_told_and_by_a_collision_anyway(tmp_path: Path) -> None:
     rules = load_rules(written(tmp_path, EVERYTHING)).rules
-    asked = {name: rule._alert for name, rule in rules.items()}  # type: ignore[attr-defined]
+    asked = {name: rule.alert for name, rule in rules.items()}  # type: ignore[attr-defined]
     assert asked == {
         "collision": DEFAULT_ALERT,
         "following": None,
