@@ -1,6 +1,7 @@
 """Whatever answers at the socket, a reader gets a clear error or frames, and lives."""
 
 import fcntl
+import gc
 import os
 import socket
 
@@ -47,10 +48,11 @@ def test_a_producer_by_hand_is_one(place):
     ids=["nothing", "words", "much", "magic", "version", "more", "fewer", "answer"],
 )
 def test_what_is_no_welcome_is_refused(place, message):
+    gc.collect()  # what other tests left to it
     before = len(os.listdir("/proc/self/fd"))
     told = refused(place, message, [memory(stream()), memory(PAGE)])
     assert "expected a producer of frames" in told or "went away" in told
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(os.listdir("/proc/self/fd")) <= before
 
 
 def test_a_welcome_without_descriptors_is_refused(place):

@@ -550,7 +550,10 @@ def test_frames_held_back_by_the_governor_are_counted_as_such() -> None:
 
 @BOTH
 def test_python_heap_is_flat_after_the_first_frames(overlap: bool) -> None:
-    """One object a frame is 32 bytes at the least, and would show in each of the stretches."""
+    """One object a frame is 32 bytes at the least, and would show in each of the stretches.
+
+    Free lists of the interpreter and of NumPy fill up in the first ones.
+    """
     frame = frame_of(1)
 
     class Endless(File):
@@ -568,7 +571,7 @@ def test_python_heap_is_flat_after_the_first_frames(overlap: bool) -> None:
     with Pipeline(sources, detector, overlap=overlap) as pipeline:
         results = iter(pipeline)
         tracemalloc.start()
-        sizes = [heap_after(150) for _ in range(5)]
+        sizes = [heap_after(150) for _ in range(14)]
         tracemalloc.stop()
     growths = [after - before for before, after in itertools.pairwise(sizes)]
     assert min(growths) < 150 * 32, f"bytes more after every 150 frames: {growths}"
