@@ -2,6 +2,7 @@
 
 import ctypes
 import fcntl
+import gc
 import mmap
 import os
 import random
@@ -152,13 +153,16 @@ def test_readers_that_come_and_go_leave_no_descriptor_and_no_memory_behind(produ
         mapped = Path("/proc/self/maps").read_text().count("edgecore-ring-reader")
         return mapped, len(os.listdir("/proc/self/fd"))
 
+    gc.collect()  # what other tests left to it
     before = left()
     for _ in range(300):
         reader = Reader(producer.path)
         reader.page.close()
         reader.close()
     until(lambda: producer.readers == 0)
-    assert left() == before
+    mapped, descriptors = left()
+    assert mapped == before[0]
+    assert descriptors <= before[1]
 
 
 def as_nobody(path):

@@ -339,11 +339,12 @@ def test_consumers_that_come_and_go_leave_no_descriptor_behind(place):
     buffers = [memory(bytes(64)) for _ in range(2)]
     for given in ((), buffers):
         with ring.Producer(place, 8, 8, "gray", slots=2, buffers=given) as producer:
+            gc.collect()  # what other tests left to it
             before = len(os.listdir("/proc/self/fd"))
             for _ in range(20):
                 ring.Consumer(place).close()
             until(lambda: producer.readers == 0)
-            assert len(os.listdir("/proc/self/fd")) == before
+            assert len(os.listdir("/proc/self/fd")) <= before
     for fd in buffers:
         os.close(fd)
 
