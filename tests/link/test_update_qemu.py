@@ -65,7 +65,7 @@ def test_image_is_installed_and_outlives_a_loss_of_power(name: str, author: Auth
         installed = fb.update.install(link, path)
         assert not installed.active
         assert link.info.boot_id != boot_id
-        said = " ".join(record.text for record in iter(lambda: logs.read(0.5), None))
+        said = " ".join(record.text for record in iter(lambda: logs.read(2.0), None))
         assert f"version 7 offered, 0 of {len(IMAGE)} bytes are here" in said
         assert "version 7 is stored and whole" in said
         assert "version 7 is confirmed" in said
@@ -128,6 +128,15 @@ def test_file_of_another_size_is_no_flash(name: str, author: Author) -> None:
         Machine(name, flash=author.flash)
 
 
+def wait_for_line(logs: fb.Logs, text: str) -> None:
+    until = time.monotonic() + PATIENCE_S
+    while (left := until - time.monotonic()) > 0:
+        record = logs.read(left)
+        if record is not None and record.text == text:
+            return
+    raise AssertionError(f"no line {text!r} came")
+
+
 def test_unconfirmed_image_is_gone_with_the_next_boot(name: str, author: Author) -> None:
     with powered(name, author) as (machine, link):
         logs = link.logs()
@@ -138,12 +147,11 @@ def test_unconfirmed_image_is_gone_with_the_next_boot(name: str, author: Author)
         wait_for_boot_other_than(link, boot_id)
         trial = fb.update.state(link)
         assert (trial.state, trial.version) == (BootState.TRIAL, 2)
+        wait_for_line(logs, "update: slot 1 runs on trial")
         boot_id = link.info.boot_id
         machine.reset()
         wait_for_boot_other_than(link, boot_id)
-        said = [record.text for record in iter(lambda: logs.read(0.5), None)]
-        assert "update: slot 1 runs on trial" in said
-        assert "update: slot 1 was tried and never confirmed" in said
+        wait_for_line(logs, "update: slot 1 was tried and never confirmed")
         now = fb.update.state(link)
         assert (now.state, now.version) == (BootState.REVERTED, 1)
         with pytest.raises(fb.RefusedError):
@@ -166,7 +174,7 @@ def test_program_in_the_slot_really_runs(
         logs = link.logs([elf])
         fb.update.install(link, path)
         assert link.info.version == "9.9"
-        said = [record.text for record in iter(lambda: logs.read(0.5), None)]
+        said = [record.text for record in iter(lambda: logs.read(2.0), None)]
         assert f"boot {link.info.boot_id:08x}: reset, boot 2 of this power-on" in said
         assert "update: version 9 is confirmed" in said
         boot_id = link.info.boot_id
