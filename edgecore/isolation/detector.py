@@ -98,7 +98,7 @@ class IsolatedDetector:
         self._kind: FrameKind | None = None
         self._rings = 0
         self._published = 0
-        self._closed = False
+        self._closed = threading.Event()
         self._process: Process | None = Process(self._options)
         self._spare: Process | None = Process(self._options) if spare else None
         try:
@@ -144,27 +144,19 @@ class IsolatedDetector:
         """
         frame = as_frame(frame)
         with self._lock:
-            if self._closed:
+            if self._closed.is_set():
                 raise EngineError("the isolated detector is closed")
-            process = self._living()
-            ring = self._shared(frame)
-            begun_s = time.monotonic()
             try:
-                kind, body = process.ask(ring, self._published, self._deadline.limit_s)
-                if kind is Kind.FAILED:
-                    raise EngineError(text_of(body))
-                found = found_of(body, self.labels)
-            except Died as death:
-                raise self._mourn(process, str(death)) from None
-            except Nonsense as error:
-                process.end()
-                raise self._mourn(process, f"answered nonsense: {error}") from None
-            self._deadline.note(time.monotonic() - begun_s)
-            return found
+                return self._answer(frame)
+            finally:
+                if (
+                    self._closed.is_set()
+                ):  # meanwhile, by another thread: nothing begun since may stay
+                    self.close()
 
     def close(self) -> None:
         """End the children; a second call does nothing."""
-        self._closed = True
+        self._closed.set()
         for process in (self._process, self._spare):
             if process is not None:
                 process.end()
@@ -184,6 +176,23 @@ class IsolatedDetector:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+    def _answer(self, frame: Frame) -> Detections:
+        process = self._living()
+        ring = self._shared(frame)
+        begun_s = time.monotonic()
+        try:
+            kind, body = process.ask(ring, self._published, self._deadline.limit_s)
+            if kind is Kind.FAILED:
+                raise EngineError(text_of(body))
+            found = found_of(body, self.labels)
+        except Died as death:
+            raise self._mourn(process, str(death)) from None
+        except Nonsense as error:
+            process.end()
+            raise self._mourn(process, f"answered nonsense: {error}") from None
+        self._deadline.note(time.monotonic() - begun_s)
+        return found
 
     def _living(self) -> Process:
         """A child that is ready; the spare where the last one died."""

@@ -14,7 +14,7 @@ import struct
 import time
 from dataclasses import asdict
 from enum import IntEnum
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,9 @@ TICKET = struct.Struct("<Q")
 BODY_MOST = 4 << 20
 """Enough for 10,000 detections of 40 keypoints."""
 TEXT_MOST = 2000
+
+Options: TypeAlias = dict[str, Any]
+"""Keywords of `Detector.from_file`, its path, and the child's ceiling of memory."""
 
 
 class Kind(IntEnum):
@@ -193,6 +196,3 @@ def text_of(body: bytes) -> str:
 def text_message(error: BaseException) -> bytes:
     """The body of FAILED or REFUSED."""
     return str(error).encode()[:TEXT_MOST] or type(error).__name__.encode()
-
-
-Options = dict[str, Any]

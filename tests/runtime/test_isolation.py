@@ -184,6 +184,29 @@ def test_closed_is_closed(isolated):
     assert children() == set()
 
 
+def test_closing_beside_a_frame_under_way_leaves_no_child():
+    with IsolatedDetector() as detector:
+        detector.detect(frame())
+        wait_until(lambda: len(children()) == 2)
+        os.kill(detector.pid, signal.SIGSTOP)
+        failures = []
+
+        def ask():
+            try:
+                detector.detect(frame())
+            except edgecore.EngineError as error:
+                failures.append(error)
+
+        asking = threading.Thread(target=ask)
+        asking.start()
+        time.sleep(0.05)
+        detector.close()
+        asking.join(20)
+        assert not asking.is_alive()
+    assert len(failures) == 1
+    assert children() == set()
+
+
 def test_a_parent_that_is_killed_leaves_no_child(tmp_path):
     source = (
         "import time\n"
