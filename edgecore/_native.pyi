@@ -248,12 +248,8 @@ class PreprocessPlan(metaclass=_Pybind11Type):
         zero_point: int,
         pad_value: int,
     ) -> None: ...
-    @property
-    def placement(self) -> tuple[int, int, int, int]:
-        """Left, top, width and height of the picture in the model input."""
-    @property
-    def region(self) -> tuple[int, int, int, int]:
-        """Left, top, right and bottom of what is shown, in 1 / SUBPIXELS pixels of the frame."""
+    def unmap(self, boxes: Any) -> NDArray[np.float32] | None:
+        """Boxes of the tensor, float32 (n, 4), as boxes of the frame; None if they are not such."""
     def run(
         self, planes: tuple[NDArray[np.uint8], ...], out: Any, pool: ThreadPool | None = None
     ) -> bool:

@@ -107,8 +107,6 @@ class Preprocessor:
         planar = checked_choice("layout", layout, Layout) == "nchw"
         self.shape: Final = (count, *self.size) if planar else (*self.size, count)
         self._roi: Final = None if roi is None else checked_regions("roi", roi)
-        self._rotate: Final = rotate
-        self._mirror: Final = mirror
         self._options: Final[dict[str, Any]] = {
             "height": self.size[0],
             "width": self.size[1],
@@ -200,30 +198,13 @@ class Preprocessor:
             TypeError: xyxy is not a float32 array.
             ValueError: xyxy is not (n, 4).
         """
-        if not isinstance(xyxy, np.ndarray) or xyxy.dtype != np.float32:
-            got = xyxy.dtype if isinstance(xyxy, np.ndarray) else type(xyxy).__name__
-            raise TypeError(f"xyxy must be a float32 array, got {got}")
-        if xyxy.ndim != 2 or xyxy.shape[1] != 4:
-            raise ValueError(f"xyxy must have shape (n, 4), got {xyxy.shape}")
-        frame = as_frame(frame)
-        plan = self._plan(frame)
-        left, top, width, height = plan.placement
-        x0, y0, x1, y1 = (edge / SUBPIXELS for edge in plan.region)
-        corners = np.array(xyxy, np.float64).reshape(-1, 2, 2)
-        if self._mirror:
-            corners[..., 0] = 2 * left + width - corners[:, ::-1, 0]
-        across, down = self._rotate in (180, 270), self._rotate in (90, 180)
-        if self._rotate in (90, 270):
-            corners = corners[..., ::-1]
-            left, top, width, height = top, left, height, width
-        if across:
-            corners[..., 0] = 2 * left + width - corners[:, ::-1, 0]
-        if down:
-            corners[..., 1] = 2 * top + height - corners[:, ::-1, 1]
-        scale = np.array([(x1 - x0) / width, (y1 - y0) / height])
-        boxes = (corners - [left, top]) * scale + [x0, y0]
-        clipped = np.clip(boxes, 0.0, [frame.width, frame.height])
-        return np.ascontiguousarray(clipped.reshape(-1, 4), np.float32)
+        if type(frame) is not Frame:
+            frame = as_frame(frame)
+        plan = self._plans.get(frame.kind) or self._plan(frame)
+        boxes = plan.unmap(xyxy)
+        if boxes is None:
+            raise _wrong_boxes(xyxy)
+        return boxes
 
     def _plan(self, frame: Frame) -> _native.PreprocessPlan:
         plan = self._plans.get(frame.kind)
@@ -343,6 +324,14 @@ def _wrong_out(out: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Except
     if not out.flags.c_contiguous:
         return TypeError(f"out must be C-contiguous, got strides {out.strides}")
     return TypeError("out must be writable and aligned, got a read-only or unaligned array")
+
+
+def _wrong_boxes(xyxy: Any) -> Exception:
+    """What is wrong with boxes that cannot be brought back."""
+    if not isinstance(xyxy, np.ndarray) or xyxy.dtype != np.float32:
+        got = xyxy.dtype if isinstance(xyxy, np.ndarray) else type(xyxy).__name__
+        return TypeError(f"xyxy must be a float32 array, got {got}")
+    return ValueError(f"xyxy must have shape (n, 4), got {xyxy.shape}")
 
 
 def _checked_integer(name: str, value: int, low: int, high: int) -> int:

@@ -6,7 +6,6 @@
 #include <pybind11/stl.h>
 #include <stdexcept>
 #include <string>
-#include <tuple>
 #include <vector>
 
 #include "bindings/arrays.h"
@@ -100,6 +99,19 @@ bool run(const PreprocessPlan& plan, const py::tuple& planes, py::object out, Th
     return true;
 }
 
+// None where `boxes` cannot be used.
+py::object unmap(const PreprocessPlan& plan, const py::object& boxes) {
+    using Floats = py::array_t<float, py::array::c_style>;
+    if (!py::isinstance<Array<float>>(boxes))
+        return py::none();
+    const auto read = Floats::ensure(boxes); // a copy where they lie apart
+    if (!read || read.ndim() != 2 || read.shape(1) != 4)
+        return py::none();
+    py::array_t<float> out({read.shape(0), py::ssize_t{4}});
+    plan.unmap(read.data(), static_cast<size_t>(read.shape(0)), out.mutable_data());
+    return out;
+}
+
 bool run_batch(PreprocessBatch& batch, const py::tuple& planes, const Array<int32_t>& edges,
                py::object out, ThreadPool* pool) {
     if (edges.ndim() != 2 || edges.shape(1) != 4)
@@ -138,20 +150,9 @@ void bind_preprocess(py::module_& m) {
              py::arg("mirror"), py::arg("interpolation"), py::arg("chroma"), py::arg("channels"),
              py::arg("dtype"), py::arg("planar"), py::arg("mean"), py::arg("std"), py::arg("scale"),
              py::arg("zero_point"), py::arg("pad_value"))
-        .def_property_readonly(
-            "placement",
-            [](const PreprocessPlan& plan) {
-                const Placement& p = plan.placement();
-                return std::make_tuple(p.left, p.top, p.width, p.height);
-            },
-            "Left, top, width and height of the picture in the model input.")
-        .def_property_readonly(
-            "region",
-            [](const PreprocessPlan& plan) {
-                const Region& r = plan.region();
-                return std::make_tuple(r.x0, r.y0, r.x1, r.y1);
-            },
-            "Left, top, right and bottom of what is shown, in 1 / SUBPIXELS pixels of the frame.")
+        .def("unmap", &unmap, py::arg("boxes"),
+             "Boxes of the tensor, float32 (n, 4), as boxes of the frame; None if they are not "
+             "such an array.")
         .def("run", &run, py::arg("planes"), py::arg("out"), py::arg("pool").none(true) = nullptr,
              "Fill the array `out` from the planes of a frame; False if it is not such an array.");
     py::class_<PreprocessBatch>(m, "PreprocessBatch", "Plans for many regions of a frame.")

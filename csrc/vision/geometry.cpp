@@ -51,6 +51,35 @@ Axis axis(int64_t from, int64_t to, int offset, int picture, int limit, bool rev
     return {picture, begin, std::min(picture - begin, limit), from, to, reversed};
 }
 
+// From pixels of the model input to those of the frame, along one of the frame's sides.
+class Way {
+public:
+    Way(const Axis& axis, int margin, int limit) noexcept
+        : first_(axis.reversed ? margin + axis.picture : margin),
+          scale_(static_cast<double>(axis.to - axis.from) / kSubpixels / axis.picture),
+          from_(static_cast<double>(axis.from) / kSubpixels), limit_(limit),
+          reversed_(axis.reversed) {}
+
+    // The ends of a box's side, the lower one first.
+    void operator()(float low, float high, float* out_low, float* out_high) const noexcept {
+        *out_low = at(reversed_ ? high : low);
+        *out_high = at(reversed_ ? low : high);
+    }
+
+private:
+    float at(double place) const noexcept {
+        const double past = reversed_ ? first_ - place : place - first_;
+        const double there = past * scale_ + from_;
+        return static_cast<float>(there < 0.0 ? 0.0 : there > limit_ ? limit_ : there);
+    }
+
+    double first_; // where the region begins in the model input
+    double scale_;
+    double from_;
+    double limit_;
+    bool reversed_;
+};
+
 } // namespace
 
 bool parse(const char* name, Fit* out) noexcept {
@@ -87,6 +116,19 @@ Geometry lay_out(const Region& region, const GeometryOptions& options) noexcept 
         out.rows = axis(region.y0, region.y1, p.left, p.width, options.width, across);
     }
     return out;
+}
+
+void unmap_boxes(const Geometry& geometry, const FrameGeometry& frame, const float* boxes,
+                 size_t count, float* out) noexcept {
+    const Placement& p = geometry.placement;
+    const bool turned = geometry.transposed;
+    const Way across(geometry.columns, turned ? p.top : p.left, frame.width);
+    const Way down(geometry.rows, turned ? p.left : p.top, frame.height);
+    for (const float* end = boxes + 4 * count; boxes != end; boxes += 4, out += 4) {
+        const float box[4] = {boxes[0], boxes[1], boxes[2], boxes[3]};
+        across(box[turned], box[2 + turned], out, out + 2);
+        down(box[!turned], box[2 + !turned], out + 1, out + 3);
+    }
 }
 
 } // namespace edgecore

@@ -2,6 +2,7 @@
 #ifndef EDGECORE_VISION_GEOMETRY_H
 #define EDGECORE_VISION_GEOMETRY_H
 
+#include <cstddef>
 #include <cstdint>
 
 #include "vision/frame.h"
@@ -60,6 +61,11 @@ struct Geometry {
 };
 
 Geometry lay_out(const Region& region, const GeometryOptions& options) noexcept;
+
+// Boxes of the model input, x0 y0 x1 y1 in its pixels, as boxes of the frame as it was delivered,
+// clipped to it; NaN stays NaN. `out` may be `boxes`.
+void unmap_boxes(const Geometry& geometry, const FrameGeometry& frame, const float* boxes,
+                 size_t count, float* out) noexcept;
 
 } // namespace edgecore
 

@@ -48,7 +48,6 @@ public:
     PreprocessPlan& operator=(const PreprocessPlan&) = delete;
     ~PreprocessPlan();
 
-    const Placement& placement() const noexcept { return geometry_.placement; }
     const Region& region() const noexcept { return region_; }
     OutputType type() const noexcept { return tables_.type; }
 
@@ -60,6 +59,11 @@ public:
     size_t bytes() const noexcept { return bytes_; } // of the tensor
     const FrameGeometry& frame() const noexcept { return frame_; }
     const PreprocessOptions& options() const noexcept { return options_; }
+
+    // Boxes of the tensor as boxes of the frame; see geometry.h.
+    void unmap(const float* boxes, size_t count, float* out) const noexcept {
+        unmap_boxes(geometry_, frame_, boxes, count, out);
+    }
 
     // Makes this the plan of another region, for the kernels in use, in the memory of its tables as
     // far as that goes. Not while it runs. After std::bad_alloc it may only be destroyed.

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edgecore import Frame, Preprocessor, preprocess
+from edgecore import Preprocessor, preprocess
 from tests.vision.preprocess_cases import INTERPOLATIONS
 
 pytestmark = pytest.mark.usefixtures("every_isa")
@@ -16,8 +16,8 @@ pytestmark = pytest.mark.usefixtures("every_isa")
 def test_crop_is_torchvisions() -> None:
     """Resize((224)) of 480 x 640 gives 224 x 298, CenterCrop then begins at column 37."""
     plan = Preprocessor((224, 224), fit="crop")
-    frame = np.zeros((480, 640, 3), np.uint8)
-    assert plan._plan(Frame(frame, 640, 480, "rgb")).placement == (-37, 0, 298, 224)
+    shown = plan.unmap(np.array([[0, 0, 224, 224]], np.float32), np.zeros((480, 640, 3), np.uint8))
+    assert shown.tolist() == [[np.float32(37 * 640 / 298), 0, np.float32(261 * 640 / 298), 480]]
 
 
 def test_a_roi_of_whole_pixels_is_the_cut_frame() -> None:

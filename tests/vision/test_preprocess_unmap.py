@@ -37,6 +37,9 @@ def test_unmap_undoes_the_geometry(
     expected = np.clip(expected, 0, [width, height])
     boxes = np.concatenate([expected.min(1), expected.max(1)], 1)
     assert np.allclose(back, boxes, atol=2e-4 * max(width, height))
+    apart = np.zeros((7, 8), np.float32)
+    apart[:, ::2] = corners.reshape(7, 4)
+    assert np.array_equal(plan.unmap(apart[:, ::2], frame), back)
 
 
 @pytest.mark.parametrize("rotate", [0, 90, 180, 270])
@@ -66,3 +69,5 @@ def test_unmap_keeps_nan_and_takes_no_boxes() -> None:
         plan.unmap(np.zeros((1, 4)), frame)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"shape \(n, 4\), got \(4,\)"):
         plan.unmap(np.zeros(4, np.float32), frame)
+    with pytest.raises(TypeError, match="float32 array, got list"):
+        plan.unmap([[0, 0, 1, 1]], frame)  # type: ignore[arg-type]
