@@ -115,14 +115,6 @@ def test_decode(contest: Contest, peers: Load) -> None:
 
 
 @pytest.fixture
-def all_cores() -> Iterator[None]:
-    before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, range(os.cpu_count() or 1))
-    yield
-    os.sched_setaffinity(0, before)
-
-
-@pytest.fixture
 def link(all_cores: None) -> Iterator[fb.Link]:
     """To the simulated firmware, over a pty as over a serial port."""
     command = [sys.executable, "-m", "firmware_bridge.sim"]

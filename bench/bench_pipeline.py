@@ -1,4 +1,4 @@
-"""What a frame costs beside its `invoke`, and what a pipeline leaves of the engine's rate.
+"""What a frame costs beside its `invoke`.
 
 One core, processor time. Frames are images/bus.jpg as 1280 x 720 NV12, hot in cache. A round gives
 bare invokes, then each implementation a few frames, so noise hits all alike; the figure is the
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,6 @@ import pytest
 from PIL import Image
 
 import edgecore
-from bench.gated import Gated
 from bench.harness import Row
 from edgecore.synthetic import rgb_to_nv12
 
@@ -120,43 +119,3 @@ def test_whole_frame_beside_mediapipe(
             continue
         role = "edgecore" if name == "edgecore" else "peer"
         keep(row(workload, name, times, role, boxes=boxes[name]))
-
-
-def test_pipelined_rate(benchmark: Any, test_data: Path, nv12: np.ndarray, keep: Any) -> None:
-    file = test_data / "models" / MODELS["yolov8n int8 640"]
-    bare = edgecore.Detector.from_file(file).engine
-    frame = edgecore.Frame(nv12, WIDTH, HEIGHT)
-    gates = {name: Gated(frame) for name in ("one core", "overlap forced")}
-    with (
-        edgecore.Pipeline(
-            gates["one core"], edgecore.Detector.from_file(file), overlap=False
-        ) as plain,
-        edgecore.Pipeline(
-            gates["overlap forced"], edgecore.Detector.from_file(file), overlap=True
-        ) as overlapped,
-    ):
-        results = {"one core": iter(plain), "overlap forced": iter(overlapped)}
-
-        def through(name: str) -> Callable[[], None]:
-            def job() -> None:
-                gates[name].open(FRAMES)
-                take(results[name])
-
-            return job
-
-        def take(these: Iterator[Any]) -> None:
-            for _ in range(FRAMES):
-                next(these)
-
-        jobs: dict[str, Callable[[], object]] = {
-            "bare invoke": repeated(bare.invoke),
-            **{f"Pipeline, {name}": through(name) for name in gates},
-        }
-        taken = benchmark.pedantic(in_turns, args=(jobs,), rounds=1)
-    benchmark.group = workload = "pipelined rate of yolov8n int8 640, one core"
-    for name, times in taken.items():
-        if name == "bare invoke":
-            keep(row(workload, name, times, "yardstick"))
-            continue
-        rate = round(1e4 / percent(times, taken["bare invoke"]), 2)
-        keep(row(workload, name, times, "edgecore", **{"% of the bare rate": rate}))

@@ -7,7 +7,7 @@ turn of every implementation, so noise hits all alike; the turns are timed insid
 
 import importlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -60,6 +60,15 @@ def peers(pytestconfig: pytest.Config) -> Load:
         return modules
 
     return load
+
+
+@pytest.fixture
+def all_cores() -> Iterator[None]:
+    """Leaves the one core that the suite is pinned to."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, range(os.cpu_count() or 1))
+    yield
+    os.sched_setaffinity(0, before)
 
 
 @pytest.fixture

@@ -67,7 +67,8 @@ class Feed:
     Args:
         name: of the source in the pipeline.
         source: is read on a thread of its own, from `start` on, and closed by that thread.
-        changed: the pipeline's lock and condition; guards the slot and the counts.
+        lock: the pipeline's; guards the slot and the counts.
+        changed: its condition, told when the slot is filled.
         told: gets the source's events.
 
     Attributes:
@@ -88,6 +89,7 @@ class Feed:
         self,
         name: str,
         source: Source,
+        lock: threading.RLock,
         changed: threading.Condition,
         told: Callable[[PipelineEvent], None],
         tracker: Tracks | None = None,
@@ -108,6 +110,7 @@ class Feed:
         self.ended = False
         self.slot: Captured | None = None
         self._changed = changed
+        self._emptied = threading.Condition(lock)  # only its reader waits: nobody wakes in vain
         self._told = told
         self._closed = False
         self._frames = 0
@@ -125,6 +128,7 @@ class Feed:
         """Ask the reader to end; `changed` is held."""
         self._closed = True
         self.slot = None
+        self._emptied.notify()
         self.source.interrupt()
 
     def join(self, timeout_s: float) -> None:
@@ -140,7 +144,7 @@ class Feed:
         assert captured is not None
         self.slot = None
         captured.ticket, self.taken = self.taken, self.taken + 1
-        self._changed.notify_all()
+        self._emptied.notify()
         return captured
 
     def lose(self, lost: Dropped) -> None:
@@ -156,6 +160,7 @@ class Feed:
             error.source = self.name
             self.failure = error
             self._closed = True
+            self._emptied.notify()
             self.source.interrupt()
             self._changed.notify_all()
         self._told(PipelineEvent("source_failed", str(error), self.name))
@@ -197,7 +202,7 @@ class Feed:
                 self.total = self.total.plus(dropped)
                 self._skipped = skipped
             if not self.live:
-                self._changed.wait_for(lambda: self.slot is None or self._closed)
+                self._emptied.wait_for(lambda: self.slot is None or self._closed)
             if self._closed:
                 return
             if self.slot is not None:

@@ -100,9 +100,10 @@ class Pipeline:
         if overlap is None:
             overlap = in_stages and len(os.sched_getaffinity(0)) > len(usual)
         self._on_event = on_event
-        self._changed = threading.Condition()
+        lock = threading.RLock()
+        self._changed = threading.Condition(lock)
         self._feeds = [
-            Feed(name, source, self._changed, self._told, tracker and tracker())
+            Feed(name, source, lock, self._changed, self._told, tracker and tracker())
             for name, source in _opened(sources)
         ]
         lanes = [Lane(number) for number in range(len(usual))]

@@ -179,6 +179,7 @@ class Schedule:
 
     def _given(self, feed: Feed, lane: Lane) -> Captured:
         lane.preparing = True
+        self._changed.notify_all()
         return feed.take()
 
     def _next_in_turn(self, lane: Lane) -> Feed:

@@ -119,8 +119,9 @@ def test_every_frame_of_a_camera_is_a_result_or_counted_before_one(engines: int,
 
 def test_sources_take_turns() -> None:
     """Whoever has a frame ready gets one engine's next place after all others that have."""
-    changed, lane = threading.Condition(), Lane(0)
-    feeds = [Feed(name, File(1), changed, lambda _: None) for name in "abcd"]
+    lock, lane = threading.RLock(), Lane(0)
+    changed = threading.Condition(lock)
+    feeds = [Feed(name, File(1), lock, changed, lambda _: None) for name in "abcd"]
     schedule = Schedule(feeds, [lane], changed)
 
     def fill(*ready: Feed) -> None:
