@@ -84,6 +84,10 @@ class EngineModel:
         if tensor is not None:
             self._free.append(tensor)
 
+    def drop_buffers(self) -> None:
+        """Nothing is prepared any more."""
+        self._free.clear()
+
     def note(self, taken_ms: float) -> None:
         """A frame was prepared, invoked and decoded in so many ms."""
         with self._noting:

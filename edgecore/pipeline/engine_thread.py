@@ -13,6 +13,7 @@ from edgecore.errors import EngineError, SourceError
 from .delivery import Delivery
 from .events import PipelineEvent, in_a_line
 from .feed import Captured
+from .overlap import OverlapProbe
 from .result import Dropped, Result, StageTimes
 from .schedule import Lane, Prepared, Schedule
 
@@ -50,7 +51,7 @@ class EngineThread:
     Args:
         lane: its place in the schedule.
         models: by name; None is the usual one.
-        overlap: prepare the next frame on a thread of its own.
+        overlap: prepare the next frame on a thread of its own; None: if the first ones say so.
         around: what it shares with the others.
     """
 
@@ -58,7 +59,7 @@ class EngineThread:
         self,
         lane: Lane,
         models: Mapping[str | None, EngineModel],
-        overlap: bool,
+        overlap: bool | None,
         around: Surroundings,
     ) -> None:
         self._lane = lane
@@ -66,27 +67,27 @@ class EngineThread:
         self._around = around
         self._failures = 0
         self._counting = threading.Lock()
-        self._next = self._next_staged if overlap else self._next_captured
+        self._overlap = overlap
+        self._probe = OverlapProbe() if overlap is None else None
         number = lane.number
-        self._threads = [
-            threading.Thread(target=self._run, name=f"edgecore-engine {number}", daemon=True)
-        ]
-        if overlap:
-            self._threads.append(
-                threading.Thread(
-                    target=self._prepare_frames, name=f"edgecore-prepare {number}", daemon=True
-                )
-            )
+        self._thread = threading.Thread(
+            target=self._run, name=f"edgecore-engine {number}", daemon=True
+        )
+        self._preparer = threading.Thread(
+            target=self._prepare_frames, name=f"edgecore-prepare {number}", daemon=True
+        )
 
     def start(self) -> None:
         """Work from now on."""
-        for thread in self._threads:
-            thread.start()
+        if self._overlap:
+            self._preparer.start()
+        self._thread.start()
 
     def join(self, timeout_s: float) -> bool:
         """Whether its threads came back; a caller that is one of them counts as back."""
         end_s = time.monotonic() + timeout_s
-        others = [each for each in self._threads if each is not threading.current_thread()]
+        threads = (self._thread, self._preparer)  # the first may still start the second
+        others = [each for each in threads if each is not threading.current_thread()]
         for thread in others:
             if thread.ident is not None:
                 thread.join(max(0.0, end_s - time.monotonic()))
@@ -100,40 +101,56 @@ class EngineThread:
             self._around.broke(error)
         self._around.left()
 
-    def _next_captured(self) -> Prepared | None:
-        captured = self._around.schedule.take(self._lane)
-        if captured is None:
-            return None
-        return Prepared(captured, self._models[self._around.model()])
-
-    def _next_staged(self) -> Prepared | None:
-        return self._around.schedule.take_staged(self._lane)
+    def _next(self) -> Prepared | None:
+        if self._overlap:
+            return self._around.schedule.take_staged(self._lane)
+        while (captured := self._around.schedule.take(self._lane)) is not None:
+            if self._probe is None:
+                return Prepared(captured, self._models[self._around.model()])
+            if (prepared := self._prepared(captured)) is not None:
+                return prepared
+        return None
 
     def _prepare_frames(self) -> None:
         schedule = self._around.schedule
         try:
             while (captured := schedule.take(self._lane)) is not None:
-                self._prepare(captured)
+                if (prepared := self._prepared(captured)) is not None:
+                    self._stage(prepared)
         except Exception as error:  # what a callback raised
             self._around.broke(error)
         schedule.end(self._lane)
 
-    def _prepare(self, captured: Captured) -> None:
+    def _prepared(self, captured: Captured) -> Prepared | None:
         model = self._models[self._around.model()]
         try:
             tensor, preprocess_ms = model.prepare(captured.frame)
         except Exception as error:
             if judged(model, error):
-                self._prepare(captured)
-            else:
-                self._lose(captured, model, error)
-            return
-        prepared = Prepared(captured, model, tensor, preprocess_ms)
+                return self._prepared(captured)
+            self._lose(captured, model, error)
+            return None
+        return Prepared(captured, model, tensor, preprocess_ms)
+
+    def _stage(self, prepared: Prepared) -> None:
         replaced = self._around.schedule.stage(self._lane, prepared)
         if replaced is not None:
             replaced.model.release(replaced.tensor)
             if replaced.captured.ticket >= 0:
                 self._tell_lost(replaced.captured, replaced.captured.dropped)
+
+    def _weigh(self, prepared_ms: float, copied_ms: float) -> None:
+        """Settle, once enough frames have told, whether to overlap from now on."""
+        assert self._probe is not None
+        overlap = self._probe.note(prepared_ms, copied_ms)
+        if overlap is None:
+            return
+        self._probe, self._overlap = None, overlap
+        if overlap:
+            self._preparer.start()
+        else:
+            for model in self._models.values():
+                model.drop_buffers()
 
     def _finish(self, work: Prepared) -> None:
         captured, model = work.captured, work.model
@@ -158,6 +175,8 @@ class EngineThread:
             result = self._result(work, found, begun_ns)
             if (swap := model.swap) is not None:
                 swap.ran(taken_ms)
+            if self._probe is not None and work.tensor is not None:
+                self._weigh(work.preprocess_ms, result.times.preprocess_ms - work.preprocess_ms)
             self._around.delivery.put(captured.feed, captured.ticket, result)
 
     def _result(self, work: Prepared, found: Detections, begun_ns: int) -> Result:

@@ -51,7 +51,7 @@ class Pipeline:
         models: smaller models by the names that the governor's steps use, each as `detectors`.
         tracker: makes a tracker for each source, such as `edgecore.Tracker`; None tracks nothing.
         overlap: whether the next frame is prepared while this one is invoked; None: where there
-            are more cores than engines.
+            are more cores than engines, if the first frames tell that it pays.
 
     Raises:
         TypeError: something else than sources and detectors.
@@ -97,8 +97,8 @@ class Pipeline:
         in_stages = all(model.in_stages for model in every)
         if overlap and not in_stages:
             raise ValueError("overlap: expected detectors with prepare(), got one without")
-        if overlap is None:
-            overlap = in_stages and len(os.sched_getaffinity(0)) > len(usual)
+        if not in_stages or (overlap is None and len(os.sched_getaffinity(0)) <= len(usual)):
+            overlap = False
         self._on_event = on_event
         lock = threading.RLock()
         self._changed = threading.Condition(lock)
@@ -130,7 +130,7 @@ class Pipeline:
             for lane, models in zip(lanes, self._by_engine, strict=True)
         ]
         self._working = len(self._engines)
-        self._overlap = overlap
+        self._staged = overlap is not False
         self._swap: Swap | None = None
         self._failure: Exception | None = None
         self._state = "new"
@@ -254,7 +254,7 @@ class Pipeline:
                 )
             candidate = Given(detectors)
         swap = Swap(
-            candidate, self_test, trial or Trial(), self._by_engine, self._overlap, self._told
+            candidate, self_test, trial or Trial(), self._by_engine, self._staged, self._told
         )
         with self._changed:
             if self._state != "started" or self._working == 0:
