@@ -6,7 +6,7 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from cpython.exc cimport PyErr_CheckSignals
 from libc.errno cimport EINVAL
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
-from libc.stdlib cimport calloc, free
+from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy
 from posix.unistd cimport getpid
 
@@ -36,10 +36,11 @@ cdef class Carrier:
     cdef bytes name
     cdef bytes version
     cdef ec_auth auth
+    cdef uint8_t *traced
     cdef int process  # that has the thread: a fork has not
 
     def __cinit__(self, *, uint32_t boot_id, str name="", str version="",
-                  const uint8_t[::1] key=None, bint required=True):
+                  const uint8_t[::1] key=None, bint required=True, size_t trace_bytes=0):
         cdef ec_config config
         config.role = EC_HOST
         config.boot_id = boot_id
@@ -66,6 +67,11 @@ cdef class Carrier:
             raise OSError(number, os.strerror(number))
         self.carrier = made
         self.process = getpid()
+        if trace_bytes:
+            self.traced = <uint8_t *>malloc(trace_bytes)
+            if self.traced == NULL:
+                raise MemoryError(f"no memory for a trace of {trace_bytes} bytes")
+            ec_carrier_trace(made, self.traced, trace_bytes)
 
     def __dealloc__(self):
         if self.carrier != NULL:
@@ -74,6 +80,7 @@ cdef class Carrier:
             ec_carrier_destroy(self.carrier)
             ec_secret_wipe(&self.carrier.session, sizeof(ec_session))
             free(self.carrier)
+        free(self.traced)
         ec_secret_wipe(&self.auth, sizeof(ec_auth))
         release(&self.memory)
 
@@ -212,6 +219,17 @@ cdef class Carrier:
         """Inboxes are bound to the table of messages that has this hash."""
         ec_carrier_know_table(self.carrier, hash)
 
+    def trace(self):
+        """What went over the line last, for `traced`, and whether older bytes were given up."""
+        cdef ec_trace *trace = &self.carrier.trace
+        pthread_mutex_lock(&self.carrier.lock)
+        try:
+            kept = PyBytes_FromStringAndSize(NULL, <Py_ssize_t>trace.used)
+            ec_trace_copy(trace, <uint8_t *>PyBytes_AS_STRING(kept))
+            return kept, bool(trace.lost)
+        finally:
+            pthread_mutex_unlock(&self.carrier.lock)
+
     @property
     def undelivered(self):
         """Frames that inboxes dropped since the start."""
@@ -243,6 +261,21 @@ cdef class Carrier:
             return stats_of(&self.carrier.session)
         finally:
             pthread_mutex_unlock(&self.carrier.lock)
+
+
+def traced(bytes kept):
+    """The pieces of a trace, as they were read and written, the oldest first.
+
+    Yields:
+        Whether it went to the device, CLOCK_MONOTONIC us, bytes.
+    """
+    cdef ec_trace_entry entry
+    cdef Py_ssize_t at = 0
+    while at < len(kept):
+        memcpy(&entry, PyBytes_AS_STRING(kept) + at, sizeof(entry))
+        at += sizeof(entry)
+        yield bool(entry.to_device), entry.t_us, kept[at : at + entry.length]
+        at += entry.length
 
 
 cdef enum:

@@ -69,6 +69,19 @@ cdef extern from "host/clock.h" nogil:
                          int64_t *error_ns)
 
 
+cdef extern from "host/trace.h" nogil:
+    ctypedef struct ec_trace_entry:
+        uint64_t t_us
+        uint32_t length
+        bint to_device
+
+    ctypedef struct ec_trace:
+        size_t used
+        bint lost
+
+    size_t ec_trace_copy(const ec_trace *trace, uint8_t *out)
+
+
 cdef extern from "host/listener.h" nogil:
     ctypedef struct ec_listener:
         int fd
@@ -99,10 +112,12 @@ cdef extern from "host/carrier.h" nogil:
 
     ctypedef struct ec_carrier:
         ec_session session
+        ec_trace trace
         pthread_mutex_t lock
         uint64_t undelivered
 
     int ec_carrier_start(ec_carrier *carrier, const ec_config *config, const ec_memory *memory)
+    void ec_carrier_trace(ec_carrier *carrier, uint8_t *bytes, size_t capacity)
     void ec_carrier_stop(ec_carrier *carrier)
     void ec_carrier_destroy(ec_carrier *carrier)
     void ec_carrier_attach(ec_carrier *carrier, int fd, uint32_t byte_ns)

@@ -58,6 +58,7 @@ class Connection:
     Attributes:
         url: where the device is.
         carrier: the session, and the thread in C that carries its bytes.
+        keyed: whether there is a key.
         requests, subscriptions, transfers, clock: who get what comes.
         schema: the device's messages; this package's own before the first connection.
         change: the state, since when, and why.
@@ -73,6 +74,7 @@ class Connection:
         reconnect: bool,
         key: bytes | None,
         require_authentication: bool,
+        trace_bytes: int,
     ) -> None:
         self.url = url
         self.carrier = Carrier(
@@ -80,8 +82,9 @@ class Connection:
             name="edgecore",
             key=key,
             required=require_authentication,
+            trace_bytes=trace_bytes,
         )
-        self._keyed = key is not None
+        self.keyed = key is not None
         self.clock = Clock(self.carrier)
         self.subscriptions = Subscriptions(self.carrier, self.clock)
         self.requests = Requests(self.carrier)
@@ -250,7 +253,7 @@ class Connection:
             elif isinstance(event, Unauthenticated):
                 self._broken = AuthenticationError(
                     f"{self.url}: the device does not prove the key: it has another one, or none"
-                    if self._keyed
+                    if self.keyed
                     else f"{self.url}: the device requires a key, and none was given"
                 )
         self.requests.pump()

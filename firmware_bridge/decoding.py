@@ -14,7 +14,8 @@ from firmware_bridge.errors import ProtocolError
 from firmware_bridge.events import Status
 from firmware_bridge.log_line import LOG_CHANNEL, LOG_LINE, LogLine
 from firmware_bridge.log_table import LogTables
-from firmware_bridge.recording import Direction, Piece, Recording, Splitter
+from firmware_bridge.pcapng import Direction
+from firmware_bridge.recording import Piece, Recording, Splitter
 from firmware_bridge.schema import MessageInfo, Schema
 from firmware_bridge.sealing import KEYED, NONCE_BYTES, PROOF_BYTES, PROVEN, Seal, Seals
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -11,7 +11,8 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from firmware_bridge._carrier import Carrier
+from firmware_bridge import trace
+from firmware_bridge._carrier import Carrier, traced
 from firmware_bridge._codec import BODY_MAX
 from firmware_bridge._link import PAYLOAD_MAX
 from firmware_bridge.connection import Connection
@@ -52,6 +53,7 @@ class Link:
         reconnect: bool = True,
         key: Key | None = None,
         require_authentication: bool = True,
+        trace_bytes: int = 0,
     ) -> None:
         """Starts to connect; `connect` also waits for it."""
         if not isinstance(url, str):
@@ -64,6 +66,7 @@ class Link:
             reconnect=reconnect,
             key=None if key is None else read_key(key),
             require_authentication=require_authentication,
+            trace_bytes=trace_bytes,
         )
         self.clock = self._connection.clock
         self._answers_by_loop: WeakKeyDictionary[AbstractEventLoop, Answers] = WeakKeyDictionary()
@@ -305,6 +308,25 @@ class Link:
             frames, LogTables(tables), self._connection.schema, callback
         )
 
+    def recorded(self) -> Iterator[bytes]:
+        """What went over the line last, both ways: the blocks of a recording, one after the other.
+
+        Written into a file they are what `edgecore link record` writes; `edgecore link decode` and
+        all else that takes a recording takes it. Of its line the link keeps as much as `connect`
+        was told by `trace_bytes`, also when it is closed; a recording that does not begin with the
+        session begins, each way, with the first whole frame.
+        """
+        connection = self._connection
+        peer = connection.carrier.peer
+        device = {
+            **{name: peer[name] for name in ("name", "version", "boot_id")},
+            "authenticated": connection.keyed and bool(peer["keyed"]),
+        }
+        kept, lost = self._here().trace()
+        return trace.recording(
+            traced(kept), lost=lost, url=self.url, device=device, schema=connection.schema
+        )
+
     def ping(self, size: int = 32, timeout: float = 1.0) -> int:
         """Round trip of a frame with a body of `size` bytes, ns: until the whole answer came.
 
@@ -401,6 +423,7 @@ def connect(
     reconnect: bool = True,
     key: Key | None = None,
     require_authentication: bool = True,
+    trace_bytes: int = 0,
 ) -> Link:
     """An open link to firmware.
 
@@ -420,6 +443,8 @@ def connect(
             also as hexadecimal digits); None: the link is not authenticated.
         require_authentication: False also opens the link to a device that does not prove the key;
             `Link.info.authenticated` says whether it did. Without a key it means nothing.
+        trace_bytes: so much of the newest bytes of the line is kept, with their times, which take
+            16 bytes for each read and write; 0: nothing. See `Link.recorded`.
 
     Raises:
         BridgeConnectionError: the port is not there, or no firmware answers in time.
@@ -434,6 +459,7 @@ def connect(
         reconnect=reconnect,
         key=key,
         require_authentication=require_authentication,
+        trace_bytes=trace_bytes,
     )
     try:
         if link._connection.wait_open(timeout):

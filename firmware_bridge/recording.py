@@ -6,7 +6,8 @@ that were there, damaged ones too; its flags say `inbound` for what the device s
 our own, of types reserved for local use, come before them: facts as JSON, and the served table of
 messages. A third holds the words of a firmware's log lines, where they are known.
 
-Blocks are written whole or not at all, so a file that was cut is good up to the cut.
+Blocks are written whole or not at all, so a file that was cut is good up to the cut. A recording
+may also lie as `link.pcapng` in a ZIP file, such as a flight of `edgecore run`.
 """
 
 from __future__ import annotations
@@ -18,23 +19,23 @@ import os
 import struct
 import threading
 import time
+import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, Literal, NamedTuple
+from typing import IO, Any, NamedTuple
 
+from firmware_bridge import pcapng
 from firmware_bridge.errors import ProtocolError, RecordingError
 from firmware_bridge.log_table import LogTable, LogTables
+from firmware_bridge.pcapng import Direction
 from firmware_bridge.schema import Schema
 
-Direction = Literal["from_device", "to_device"]
-
-_SECTION, _INTERFACE, _PACKET = 0x0A0D0D0A, 1, 6
-_FACTS, _TABLE, _LOG_TABLE = 0x80EC0001, 0x80EC0002, 0x80EC0003
-_TEXTS = (_FACTS, _LOG_TABLE)
-_BYTE_ORDER = 0x1A2B3C4D
-_USER0 = 147
-_FLAGS: dict[Direction, int] = {"from_device": 1, "to_device": 2}
-_DIRECTIONS: dict[int, Direction] = {flags: direction for direction, flags in _FLAGS.items()}
+MEMBER = "link.pcapng"
+"""Its name in a ZIP file."""
+MEMBER_MAX = 256 << 20
+_DIRECTIONS: dict[int, Direction] = {flags: direction for direction, flags in pcapng.FLAGS.items()}
+_ZIP = b"PK\3\4"
 _BLOCK_MAX = 1 << 20
 _UNENDED_MAX = 1024
 """Noise without a delimiter is cut after so many bytes."""
@@ -113,13 +114,9 @@ class Recorder:
         except OSError as error:
             raise RecordingError(f"{path}: {error.strerror}") from None
         self._length = 0
-        facts = {"recording": 1, "url": url, "wall_ns": self._wall_ns, "device": device}
         try:
-            head = struct.pack("<IHHq", _BYTE_ORDER, 1, 0, -1)
-            self._write(_SECTION, head + _options((4, b"edgecore link record")))
-            head = struct.pack("<HHI", _USER0, 0, 0)
-            self._write(_INTERFACE, head + _options((2, url.encode()), (9, b"\x09")))
-            self._write(_FACTS, json.dumps(facts).encode())
+            for block in pcapng.head(url, self._wall_ns, device):
+                self._write(block)
         except RecordingError:
             self.close()
             raise
@@ -127,12 +124,12 @@ class Recorder:
     def table(self, schema: Schema) -> None:
         """From here on, records are of this table."""
         with self._lock:
-            self._write(_TABLE, struct.pack("<I", len(schema.blob)) + schema.blob)
+            self._write(pcapng.table(schema))
 
     def log_table(self, table: LogTable) -> None:
         """Log lines of this program may come."""
         with self._lock:
-            self._write(_LOG_TABLE, table.dump())
+            self._write(pcapng.log_table(table))
 
     def add(self, direction: Direction, t_ns: int, data: bytes) -> None:
         """Bytes as they came off the line, at CLOCK_MONOTONIC t_ns."""
@@ -141,19 +138,12 @@ class Recorder:
                 self._packet(direction, since_ns, piece)
 
     def _packet(self, direction: Direction, t_ns: int, data: bytes) -> None:
-        stamp = t_ns + self._wall_ns
-        head = struct.pack(
-            "<IIIII", 0, stamp >> 32, stamp & 0xFFFFFFFF, len(data), len(data)
-        ) + _padded(data)
-        self._write(_PACKET, head + _options((2, struct.pack("<I", _FLAGS[direction]))))
+        self._write(pcapng.packet(direction, t_ns + self._wall_ns, data))
         self.frames += 1
 
-    def _write(self, kind: int, body: bytes) -> None:
+    def _write(self, block: bytes) -> None:
         if self._fd < 0:
             raise RecordingError(f"{self.path}: the recording is closed")
-        body = _padded(body, b" " if kind in _TEXTS else b"\0")
-        length = struct.pack("<I", len(body) + 12)
-        block = struct.pack("<I", kind) + length + body + length
         try:
             written = os.write(self._fd, block)
             if written < len(block):
@@ -188,17 +178,6 @@ class Recorder:
         self.close()
 
 
-def _padded(data: bytes, padding: bytes = b"\0") -> bytes:
-    return data + padding * (-len(data) % 4)
-
-
-def _options(*options: tuple[int, bytes]) -> bytes:
-    body = b"".join(
-        struct.pack("<HH", code, len(value)) + _padded(value) for code, value in options
-    )
-    return body + struct.pack("<HH", 0, 0)
-
-
 class Recording:
     """Reads a recording, as often as one iterates: its pieces in the order they were written.
 
@@ -224,13 +203,13 @@ class Recording:
         facts: dict[str, Any] = {}
         schema = None
         for kind, body in self._blocks():
-            if kind == _FACTS:
+            if kind == pcapng.FACTS:
                 facts = _facts(body)
-            elif kind == _TABLE:
+            elif kind == pcapng.TABLE:
                 schema = _table(body)
-            elif kind == _LOG_TABLE:
+            elif kind == pcapng.LOG_TABLE:
                 self._know(body)
-            elif kind == _PACKET and facts:
+            elif kind == pcapng.PACKET and facts:
                 break
         if facts.get("recording") != 1 or schema is None:
             raise RecordingError(f"{path}: a pcapng file, but not of `edgecore link record`")
@@ -250,9 +229,9 @@ class Recording:
 
     def __iter__(self) -> Iterator[Piece]:
         for kind, body in self._blocks():
-            if kind == _TABLE:
+            if kind == pcapng.TABLE:
                 self.schema = _table(body) or self.schema
-            elif kind == _PACKET and len(body) >= 20:
+            elif kind == pcapng.PACKET and len(body) >= 20:
                 _, high, low, length, _ = struct.unpack_from("<5I", body)
                 flags = body[20 + length + -length % 4 :]
                 if len(flags) < 8 or length == 0:
@@ -266,16 +245,37 @@ class Recording:
         """Blocks up to the end of the file or to the first that is not whole."""
         try:
             with self.path.open("rb") as file:
-                yield from self._blocks_of(file)
+                if file.read(4) == _ZIP:
+                    yield from self._blocks_of_member(file)
+                else:
+                    file.seek(0)
+                    yield from self._blocks_of(file)
         except OSError as error:
             raise RecordingError(f"{self.path}: {error.strerror}") from None
 
-    def _blocks_of(self, file: BinaryIO) -> Iterator[tuple[int, bytes]]:
+    def _blocks_of_member(self, file: IO[bytes]) -> Iterator[tuple[int, bytes]]:
+        try:
+            with zipfile.ZipFile(file) as archive:
+                size = archive.getinfo(MEMBER).file_size
+                if size > MEMBER_MAX:
+                    raise RecordingError(
+                        f"{self.path}: expected at most {MEMBER_MAX} bytes of {MEMBER}, got {size}"
+                    )
+                with archive.open(MEMBER) as member:
+                    yield from self._blocks_of(member)
+        except KeyError:
+            raise RecordingError(f"{self.path}: no recording: there is no {MEMBER} in it") from None
+        except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+            raise RecordingError(f"{self.path}: cut off or damaged: {error}") from None
+        except (NotImplementedError, RuntimeError, ValueError) as error:
+            raise RecordingError(f"{self.path}: not as it is written: {error}") from None
+
+    def _blocks_of(self, file: IO[bytes]) -> Iterator[tuple[int, bytes]]:
         self.cut = None
         at = 0
         while True:
             head = file.read(8)
-            if at == 0 and not is_recording(head):
+            if at == 0 and head[:4] != struct.pack("<I", pcapng.SECTION):
                 raise RecordingError(f"{self.path}: no recording; expected a pcapng file")
             if not head:
                 return
@@ -290,7 +290,7 @@ class Recording:
 
 def is_recording(head: bytes) -> bool:
     """Whether a file that begins so may be a recording."""
-    return head[:4] == struct.pack("<I", _SECTION)
+    return head[:4] in (struct.pack("<I", pcapng.SECTION), _ZIP)
 
 
 def _facts(body: bytes) -> dict[str, Any]:

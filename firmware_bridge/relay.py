@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 from firmware_bridge.doors import Door
 from firmware_bridge.errors import BridgeConnectionError, BridgeError
-from firmware_bridge.recording import Direction
+from firmware_bridge.pcapng import Direction
 from firmware_bridge.transport import Port, open_port
 
 Tap = Callable[[Direction, int, bytes], None]

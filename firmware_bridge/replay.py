@@ -58,7 +58,7 @@ class Player:
         refused: commands for which the recording had no answer.
 
     Raises:
-        RecordingError: the device says HELLO nowhere in it.
+        RecordingError: the device says HELLO nowhere in it, and its head does not know it.
     """
 
     def __init__(self, recording: Recording, key: bytes | None = None) -> None:
@@ -180,10 +180,15 @@ def _good(recording: Recording, key: bytes | None) -> Iterator[Reading]:
 
 
 def _hello(recording: Recording, key: bytes | None) -> dict[str, Any]:
-    """What the device said of itself first."""
+    """What the device said of itself first, or, where it begins amid a session, before that."""
     for reading in _good(recording, key):
         if reading.direction == "from_device" and reading.kind == "HELLO":
             return reading.head
+    device = recording.device
+    boot_id = device.get("boot_id")
+    named = all(isinstance(device.get(name), str) for name in ("name", "version"))
+    if named and type(boot_id) is int and 0 < boot_id < 2**32:
+        return device
     raise RecordingError(f"{recording.path}: the device never said HELLO in it")
 
 

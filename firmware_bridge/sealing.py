@@ -11,7 +11,7 @@ import struct
 from typing import Any, NamedTuple
 
 from firmware_bridge.codec import Frame
-from firmware_bridge.recording import Direction
+from firmware_bridge.pcapng import Direction
 
 ACCEPTED, KEYED, PROVEN = 1, 2, 4
 """Flags of a HELLO."""

@@ -50,6 +50,7 @@ uint64_t ec_carrier_flush(ec_carrier* c, uint64_t now) {
         }
         ssize_t count = write(c->fd, c->out + c->out_at, c->out_length - c->out_at);
         if (count >= 0) {
+            ec_trace_put(&c->trace, now, true, c->out + c->out_at, (size_t)count);
             c->out_at += (size_t)count;
             c->queued += (size_t)count;
         } else if (errno != EINTR && errno != EAGAIN) {
@@ -107,6 +108,12 @@ int ec_carrier_start(ec_carrier* c, const ec_config* config, const ec_memory* me
     }
     c->running = true;
     return 0;
+}
+
+void ec_carrier_trace(ec_carrier* c, uint8_t* bytes, size_t capacity) {
+    pthread_mutex_lock(&c->lock);
+    ec_trace_init(&c->trace, bytes, capacity);
+    pthread_mutex_unlock(&c->lock);
 }
 
 void ec_carrier_stop(ec_carrier* c) {

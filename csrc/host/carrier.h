@@ -15,6 +15,7 @@
 #include "host/inbox.h"
 #include "host/listener.h"
 #include "host/mailbox.h"
+#include "host/trace.h"
 #include "link/session.h"
 
 #include <pthread.h>
@@ -61,6 +62,7 @@ typedef struct {
     ec_listener* listener; /* whose set has the line, or NULL */
     ec_listener* taking;   /* whose loop takes what came, or NULL */
     ec_clock clock;
+    ec_trace trace;
     uint64_t ping_due_us; /* of the clock's next exchange */
     uint32_t burst_left, known_boot;
     uint64_t sleeping_until_us; /* the reader looks again by itself; 0: it is awake */
@@ -80,6 +82,10 @@ typedef struct {
 /* Starts the thread. Returns 0 or an errno; EINVAL: see ec_session_init. `memory`, its rings and
  * `config`'s texts outlive the carrier. */
 int ec_carrier_start(ec_carrier* carrier, const ec_config* config, const ec_memory* memory);
+
+/* Keeps the newest bytes of the line, both ways, from now on, in memory that outlives the carrier.
+ */
+void ec_carrier_trace(ec_carrier* carrier, uint8_t* bytes, size_t capacity);
 
 /* Ends the thread; a second call does nothing. Waiters are not ended by it. */
 void ec_carrier_stop(ec_carrier* carrier);

@@ -36,6 +36,7 @@ static void take(ec_carrier* c, int fd, short found, ssize_t count, int number) 
     if (count > 0) {
         c->in_at = 0;
         c->in_length = (size_t)count;
+        ec_trace_put(&c->trace, ec_monotonic_us(), false, c->in, c->in_length);
     } else if (count == 0) {
         ec_carrier_broke(c, EPIPE);
     } else if (number != EAGAIN && number != EINTR) {

@@ -14,7 +14,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -52,6 +52,7 @@ class Uplink:
         settings: deadline of the alerts.
         events: gets link_up, link_down, firmware_safe, firmware_active, alert_result.
         key: the link's, see `firmware_bridge.connect`.
+        trace_bytes: so much of the newest bytes of the line is kept, for `recorded`.
         connect: what makes a link of a url.
 
     Attributes:
@@ -69,6 +70,7 @@ class Uplink:
         events: EventLog,
         *,
         key: bytes | None = None,
+        trace_bytes: int = 0,
         connect: Callable[..., fb.Link] = fb.connect,
     ) -> None:
         self.telemetry = Telemetry()
@@ -83,7 +85,7 @@ class Uplink:
         self._state = "connecting"
         self._firmware = ""
         self._closing = False
-        self._link = connect(url, on_state=self._note_link, key=key)
+        self._link = connect(url, on_state=self._note_link, key=key, trace_bytes=trace_bytes)
         self._listeners = [
             threading.Thread(
                 target=self._listen, args=(name,), name=f"edgecore-{name}", daemon=True
@@ -135,6 +137,10 @@ class Uplink:
                 self._raised,
                 self._outcomes["done"],
             )
+
+    def recorded(self) -> Iterator[bytes]:
+        """The newest bytes of the line, both ways, as `firmware_bridge.Link.recorded`."""
+        return self._link.recorded()
 
     def summary(self) -> dict[str, Any]:
         """The link's part of summary.json."""

@@ -18,7 +18,7 @@ from typing import Protocol
 
 from firmware_bridge.doors import Door
 from firmware_bridge.errors import BridgeConnectionError
-from firmware_bridge.recording import Direction
+from firmware_bridge.pcapng import Direction
 from firmware_bridge.testing.bad_line import BadLine
 from firmware_bridge.testing.journal import Journal
 from firmware_bridge.testing.profile import CLEAN, Profile

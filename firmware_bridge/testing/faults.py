@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from firmware_bridge.recording import Direction
+from firmware_bridge.pcapng import Direction
 from firmware_bridge.testing.bridge import FaultBridge
 from firmware_bridge.testing.profile import CLEAN, Profile, named
 

@@ -10,7 +10,8 @@ from itertools import islice
 from typing import Any
 
 from firmware_bridge.decoding import Interpreter, Reading
-from firmware_bridge.recording import Direction, Piece, Splitter
+from firmware_bridge.pcapng import Direction
+from firmware_bridge.recording import Piece, Splitter
 from firmware_bridge.schema import COMPILED
 
 _KEPT = 20_000

@@ -319,7 +319,7 @@ def test_firmware_whose_records_are_other_ones_is_listened_to_all_the_same(
         def close(self) -> None:
             pass
 
-    uplink = Uplink("other:", AlertSettings(), events, connect=lambda url, on_state, key: Other())  # type: ignore[arg-type,return-value]
+    uplink = Uplink("other:", AlertSettings(), events, connect=lambda url, **_: Other())  # type: ignore[arg-type,return-value]
     uplink.close()
     assert uplink.view().telemetry_records == 18
     assert uplink.view().speed_mps is None
