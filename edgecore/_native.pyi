@@ -277,5 +277,16 @@ class Tracker(metaclass=_Pybind11Type):
     def tracks(self) -> tuple[NDArray[np.int32], NDArray[np.float64], NDArray[np.bool_]]:
         """Ids, boxes and whether each is lost, of the confirmed tracks."""
 
+    def state(self) -> tuple[int, int, NDArray[np.int64], NDArray[np.float64]]:
+        """Newest time, next id, (n, 5) whole numbers and (n, 20) of the motion of each track."""
+
+    def restore(
+        self,
+        newest_ns: int,
+        next_id: int,
+        whole: NDArray[np.int64],
+        motion: NDArray[np.float64],
+    ) -> None: ...
+
 def assign(gains: NDArray[np.int32]) -> NDArray[np.int32]:
     """The column of each row, -1 for none, of the pairing of largest total gain."""

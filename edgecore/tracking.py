@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgecore import _native
 from edgecore.detections import Detections
+from edgecore.state import Restorable, number, rows, table, truth, whole
 
 LONGEST_LOST_S = 3600.0
+MOST_TRACKS = 512
+FARTHEST_PX = 1e9
+"""No restored centre, side or velocity is beyond it."""
 
 
 class Tracks(NamedTuple):
@@ -29,7 +33,7 @@ class Tracks(NamedTuple):
     lost: NDArray[np.bool_]
 
 
-class Tracker:
+class Tracker(Restorable):
     """Gives every object an id that stays with it from frame to frame.
 
     Detections of high score are paired with all tracks first, those of low score with what is left
@@ -116,6 +120,59 @@ class Tracker:
     def reset(self) -> None:
         """Forget all tracks, as for another scene; their ids are not given again."""
         self._native.clear()
+
+    def state(self) -> dict[str, Any]:
+        """What it goes on from after this frame, to the last bit; see `restore`."""
+        newest_ns, next_id, numbers, motion = self._native.state()
+        tracks = [
+            [*row[:4], bool(row[4]), *floats]
+            for row, floats in zip(numbers.tolist(), motion.tolist(), strict=True)
+        ]
+        return {"newest_ns": newest_ns, "next_id": next_id, "tracks": tracks}
+
+    def restore(self, state: Any) -> None:
+        """Go on from the `state` of a tracker with the same settings.
+
+        Raises:
+            ValueError: it is none.
+        """
+        newest_ns, next_id, tracks = table(state, "newest_ns", "next_id", "tracks")
+        listed = [_track(row) for row in rows(tracks, 25)]
+        if len(listed) > MOST_TRACKS:
+            raise ValueError(f"state: expected at most {MOST_TRACKS} tracks, got {len(listed)}")
+        self._native.restore(
+            _within(newest_ns, 0, 2**63 - 1),
+            _within(next_id, 1, 2**31 - 1),
+            np.array([row[:5] for row in listed], np.int64).reshape(-1, 5),
+            np.array([row[5:] for row in listed], np.float64).reshape(-1, 20),
+        )
+        self._newest_ns = newest_ns
+
+
+def _track(row: list[Any]) -> list[Any]:
+    """A track's row of a state, if a tracker can have come to it."""
+    for low, high, value in (
+        (0, 2**31 - 1, row[0]),
+        (-(2**31), 2**31 - 1, row[1]),
+        (0, 2**63 - 1, row[2]),
+        (0, 1000, row[3]),
+    ):
+        _within(value, low, high)
+    truth(row[4])
+    for axis in range(5, 25, 5):
+        value, velocity, variance, covariance, spread = map(number, row[axis : axis + 5])
+        if max(abs(value), abs(velocity)) > FARTHEST_PX:
+            raise ValueError(f"state: expected motion within {FARTHEST_PX:g}, got {row!r:.80}")
+        least = min(variance, covariance, spread)
+        if least < 0 or variance * spread * (1 + 1e-6) < covariance**2:
+            raise ValueError(f"state: expected covariances that can be, got {row!r:.80}")
+    return row
+
+
+def _within(value: Any, low: int, high: int) -> int:
+    if not low <= whole(value) <= high:
+        raise ValueError(f"state: expected {low} to {high}, got {value!r}")
+    return int(value)
 
 
 def check_columns(detections: Detections) -> None:

@@ -1,4 +1,5 @@
 #include <cstdint>
+#include <cstring>
 #include <mutex>
 
 #include <pybind11/numpy.h>
@@ -72,7 +73,46 @@ public:
         return py::make_tuple(id, xyxy, lost);
     }
 
+    // Newest time, next id, and of each track: id, class, time seen, sightings, lost; value,
+    // velocity, variance, covariance, variance of velocity of x, y, width and height.
+    py::tuple state() {
+        const std::lock_guard<std::mutex> lock(mutex_);
+        const auto n = static_cast<py::ssize_t>(tracker_.tracks().size());
+        py::array_t<std::int64_t> whole({n, kWhole});
+        py::array_t<double> motion({n, kMotion});
+        for (py::ssize_t i = 0; i < n; ++i) {
+            const Track& track = tracker_.tracks()[static_cast<std::size_t>(i)];
+            std::int64_t* row = whole.mutable_data(i, 0);
+            row[0] = track.id;
+            row[1] = track.class_id;
+            row[2] = track.seen_ns;
+            row[3] = track.sightings;
+            row[4] = track.lost;
+            const BoxMotion::Axes axes = track.motion.axes();
+            std::memcpy(motion.mutable_data(i, 0), axes.data(), sizeof axes);
+        }
+        return py::make_tuple(tracker_.newest_ns(), tracker_.next_id(), whole, motion);
+    }
+
+    void restore(std::int64_t newest_ns, std::int32_t next_id,
+                 const Contiguous<std::int64_t>& whole, const Contiguous<double>& motion) {
+        std::vector<Track> tracks;
+        for (py::ssize_t i = 0; i < whole.shape(0); ++i) {
+            const std::int64_t* row = whole.data(i, 0);
+            BoxMotion::Axes axes;
+            std::memcpy(axes.data(), motion.data(i, 0), sizeof axes);
+            tracks.push_back({BoxMotion(axes), row[2], static_cast<std::int32_t>(row[0]),
+                              static_cast<std::int32_t>(row[1]), static_cast<int>(row[3]),
+                              row[4] != 0, false});
+        }
+        const std::lock_guard<std::mutex> lock(mutex_);
+        tracker_.restore(tracks, newest_ns, next_id);
+    }
+
 private:
+    static constexpr py::ssize_t kWhole = 5, kMotion = 20;
+    static_assert(sizeof(BoxMotion::Axes) == kMotion * sizeof(double), "doubles alone");
+
     std::mutex mutex_;
     Tracker tracker_;
 };
@@ -103,7 +143,10 @@ void bind_tracking(py::module_& m) {
         .def("update", &SharedTracker::update, py::arg("xyxy").noconvert(),
              py::arg("confidence").noconvert(), py::arg("class_id").noconvert(), py::arg("t_ns"))
         .def("clear", &SharedTracker::clear)
-        .def("tracks", &SharedTracker::tracks);
+        .def("tracks", &SharedTracker::tracks)
+        .def("state", &SharedTracker::state)
+        .def("restore", &SharedTracker::restore, py::arg("newest_ns"), py::arg("next_id"),
+             py::arg("whole").noconvert(), py::arg("motion").noconvert());
     m.def("assign", &assign, py::arg("gains").noconvert(),
           "The column of each row, -1 for none, of the pairing of largest total gain.");
 }

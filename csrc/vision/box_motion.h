@@ -3,6 +3,8 @@
 #ifndef EDGECORE_VISION_BOX_MOTION_H
 #define EDGECORE_VISION_BOX_MOTION_H
 
+#include <array>
+
 #include "vision/rect.h"
 
 namespace edgecore {
@@ -21,7 +23,11 @@ struct MotionAxis {
 // two.
 class BoxMotion {
 public:
+    using Axes = std::array<MotionAxis, 4>; // x, y, width, height
+
     explicit BoxMotion(const Rect& seen); // stands still, as far as is known
+    explicit BoxMotion(const Axes& axes)
+        : x_(axes[0]), y_(axes[1]), width_(axes[2]), height_(axes[3]) {}
 
     void predict(double dt_s);
     void correct(const Rect& seen);
@@ -29,6 +35,7 @@ public:
     void keep_size(); // from now on, until corrected
 
     Rect box() const;
+    Axes axes() const { return {x_, y_, width_, height_}; }
 
 private:
     MotionAxis x_, y_, width_, height_;

@@ -63,6 +63,13 @@ void Tracker::clear() {
     tracks_.clear();
 }
 
+void Tracker::restore(const std::vector<Track>& tracks, std::int64_t newest_ns,
+                      std::int32_t next_id) {
+    tracks_ = tracks;
+    newest_ns_ = newest_ns;
+    next_id_ = next_id;
+}
+
 void Tracker::predict(std::int64_t t_ns) {
     if (t_ns < newest_ns_ && newest_ns_ - t_ns > options_.lost_ns)
         clear();
@@ -138,9 +145,10 @@ void Tracker::associate(std::vector<Sight>& sights, double least, std::int64_t t
             if (sight.class_id != track.class_id)
                 continue;
             const double excess = overlap(box, sight.box) - least;
-            const auto gain = static_cast<std::int32_t>(excess * kGainSteps);
-            if (gain > 0)
-                assignment_.add(static_cast<std::size_t>(&sight - sights.data()), gain);
+            const double gain = excess * kGainSteps;
+            if (gain >= 1.0) // of a restored track it may be no number
+                assignment_.add(static_cast<std::size_t>(&sight - sights.data()),
+                                static_cast<std::int32_t>(gain));
         }
     }
     assignment_.solve();

@@ -60,6 +60,11 @@ public:
     void clear();
 
     const std::vector<Track>& tracks() const { return tracks_; }
+    std::int64_t newest_ns() const { return newest_ns_; }
+    std::int32_t next_id() const { return next_id_; }
+
+    // Goes on from where another tracker of the same options was between two frames.
+    void restore(const std::vector<Track>& tracks, std::int64_t newest_ns, std::int32_t next_id);
 
 private:
     void predict(std::int64_t t_ns);

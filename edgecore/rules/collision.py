@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from edgecore.checked import Range
 from edgecore.errors import ConfigError
 from edgecore.rules.moment import AlertRequest, Event, Moment
-from edgecore.rules.state import Restorable, maybe, number, rows, table, truth, whole
+from edgecore.state import Restorable, maybe, number, rows, table, truth, whole
 
 FORWARD_COLLISION = 1
 DEFAULT_ALERT = AlertRequest(FORWARD_COLLISION, level=2, duration_ms=1500)

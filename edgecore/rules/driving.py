@@ -13,7 +13,7 @@ from edgecore.checked import OneOf, Range
 from edgecore.errors import ConfigError
 from edgecore.rules.hysteresis import Change, Hysteresis
 from edgecore.rules.moment import AlertRequest, Event, Moment
-from edgecore.rules.state import Restorable, number, rows, table, truth, whole
+from edgecore.state import Restorable, number, rows, table, truth, whole
 
 HARSH_DRIVING = 3
 AXES = ("x", "-x", "y", "-y", "z", "-z")

@@ -11,7 +11,7 @@ from edgecore.errors import ConfigError
 from edgecore.rules.collision import CollisionSettings, find_lead
 from edgecore.rules.hysteresis import Change, Hysteresis
 from edgecore.rules.moment import AlertRequest, Event, Moment
-from edgecore.rules.state import Restorable, table, truth
+from edgecore.state import Restorable, table, truth
 
 FOLLOWING_DISTANCE = 2
 

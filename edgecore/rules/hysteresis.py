@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from typing import Any
 
-from edgecore.rules.state import number
+from edgecore.state import number
 
 
 class Change(enum.Enum):

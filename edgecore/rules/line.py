@@ -9,8 +9,8 @@ from typing import Annotated, Any, NamedTuple
 from edgecore.checked import OneOf, Range
 from edgecore.errors import ConfigError
 from edgecore.rules.moment import AlertRequest, Event, Moment
-from edgecore.rules.state import Restorable, number, rows, table, whole
 from edgecore.rules.zone import Anchor, Point
+from edgecore.state import Restorable, number, rows, table, whole
 
 LINE = 6
 

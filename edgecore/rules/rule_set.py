@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from edgecore.rules.moment import Event, Moment
-from edgecore.rules.state import Restorable, table
+from edgecore.state import Restorable, table
 
 RESERVED = frozenset(
     ("event", "t_ns", "time", "alert", "rule", "kind", "frame", "label", "frame_t_ns")

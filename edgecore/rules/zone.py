@@ -10,7 +10,7 @@ from edgecore.checked import OneOf, Range
 from edgecore.errors import ConfigError
 from edgecore.rules.hysteresis import Change, Hysteresis, State
 from edgecore.rules.moment import AlertRequest, Event, Moment
-from edgecore.rules.state import Restorable, rows, table, whole
+from edgecore.state import Restorable, rows, table, whole
 
 ZONE, DWELL = 4, 5
 

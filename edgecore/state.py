@@ -1,4 +1,4 @@
-"""Rules' states as plain values, exact as JSON, and the checks of those that come from a file."""
+"""States as plain values, exact as JSON, and the checks of those that come from a file."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 class Restorable(ABC):
-    """A rule that can say what it goes on from, and go on from there."""
+    """Something that can say what it goes on from, and go on from there."""
 
     @abstractmethod
     def state(self) -> dict[str, Any]:
@@ -19,7 +19,7 @@ class Restorable(ABC):
 
     @abstractmethod
     def restore(self, state: Any) -> None:
-        """Go on from the `state` of a rule with the same settings; ValueError if it is none."""
+        """Go on from the `state` of one with the same settings; ValueError if it is none."""
 
 
 def table(state: Any, *names: str) -> list[Any]:
