@@ -1,42 +1,49 @@
-"""Where two recordings part: of a run and its repetition, or of two versions of a firmware."""
+"""Where two recordings part: of a run and its repetition, or of two versions of a firmware.
+
+`Divergence` and `differences` serve anything that is recorded and played again.
+"""
 
 from __future__ import annotations
 
+import json
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import zip_longest
-from typing import Any, Literal
+from typing import Any, Generic, Literal, TypeVar
 
 from firmware_bridge.decoding import REQUEST, RESULT, Reading
 from firmware_bridge.download import CONTROL_CHANNEL
 
 Mode = Literal["strict", "lax"]
 CONTEXT = 3
-"""Frames before the divergence that are kept."""
+"""Pairs before the divergence that are kept."""
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Divergence:
+class Divergence(Generic[T]):
     """The first place where two recordings differ.
 
     Attributes:
-        number: of the frame among those compared, from 0.
-        left, right: what each has there; None: it has ended.
+        number: of the frame; of a link among those compared, from 0.
+        left, right: what each has there; None: nothing, or it has ended.
         before: the pairs just before, which are alike.
-        fields: what differs by name, each with the value of both; None: one side has no such field.
+        fields: what differs by its place, each with the value of both; None: one side has no such
+            field.
     """
 
     number: int
-    left: Reading | None
-    right: Reading | None
-    before: tuple[tuple[Reading, Reading], ...]
+    left: T | None
+    right: T | None
+    before: tuple[tuple[T, T], ...]
     fields: dict[str, tuple[Any, Any]]
 
 
 def first_divergence(
     left: Iterable[Reading], right: Iterable[Reading], mode: Mode = "strict"
-) -> Divergence | None:
+) -> Divergence[Reading] | None:
     """Compares frame by frame; None: they are alike to the end.
 
     Args:
@@ -87,10 +94,33 @@ def _meaning(reading: Reading) -> tuple[object, ...]:
 def _differing(left: Reading | None, right: Reading | None) -> dict[str, tuple[Any, Any]]:
     if left is None or right is None:
         return {}
-    ours, theirs = _fields(left), _fields(right)
-    names = dict.fromkeys([*ours, *theirs])
-    pairs = {name: (ours.get(name), theirs.get(name)) for name in names}
-    return {name: (a, b) for name, (a, b) in pairs.items() if a != b}
+    return differences(_fields(left), _fields(right))
+
+
+def differences(left: Any, right: Any, place: str = "") -> dict[str, tuple[Any, Any]]:
+    """Every place where two values of JSON differ, such as `events[0].kind`, with both values.
+
+    Numbers are compared as they are written: to the last bit.
+    """
+    ours, theirs = _children(left, place), _children(right, place)
+    if type(left) is not type(right) or not isinstance(left, dict | list):
+        same = json.dumps(left, default=str) == json.dumps(right, default=str)
+        return {} if same else {place: (left, right)}
+    found: dict[str, tuple[Any, Any]] = {}
+    for name in ours | theirs:
+        if name in ours and name in theirs:
+            found |= differences(ours[name], theirs[name], name)
+        else:
+            found[name] = (ours.get(name), theirs.get(name))
+    return found
+
+
+def _children(value: Any, place: str) -> dict[str, Any]:
+    if isinstance(value, dict):
+        return {f"{place}.{name}" if place else str(name): one for name, one in value.items()}
+    if isinstance(value, list):
+        return {f"{place}[{index}]": one for index, one in enumerate(value)}
+    return {}
 
 
 def _fields(reading: Reading) -> dict[str, Any]:

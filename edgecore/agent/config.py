@@ -164,6 +164,7 @@ class FlightSettings:
         memory_mib: so much is held at most, whatever the seconds.
         files: the oldest flights beyond so many are removed.
         pictures_per_s: small pictures for people beside the detections; 0 is none.
+        lossless_per_s: frames kept with every pixel, for a replay of a live source; 0 is none.
     """
 
     enabled: bool = True
@@ -172,6 +173,22 @@ class FlightSettings:
     memory_mib: Annotated[float, Range(1, 1024)] = 16.0
     files: Annotated[int, Range(1, 10000)] = 20
     pictures_per_s: Annotated[float, Range(0, 60)] = 2.0
+    lossless_per_s: Annotated[float, Range(0, 240)] = 0.0
+
+    @property
+    def link_bytes(self) -> int:
+        """The part of the memory for the link: an eighth."""
+        return round(self.memory_mib * (1 << 17)) if self.enabled else 0
+
+    @property
+    def lossless_bytes(self) -> int:
+        """The part for frames with every pixel: half, where there are any."""
+        return round(self.memory_mib * (1 << 19)) if self.lossless_per_s else 0
+
+    @property
+    def log_bytes(self) -> int:
+        """What is left for everything else."""
+        return round(self.memory_mib * (1 << 20)) - self.link_bytes - self.lossless_bytes
 
 
 @dataclass(frozen=True)

@@ -69,6 +69,8 @@ class Judging:
     def frame(self, frame: Frame, found: Detections, label: str, t_ns: int) -> None:
         """Judge a finished frame, and give the sign of life for it."""
         uplink, number = self._uplink, self._tally.frames
+        if self._flight is not None:
+            self._flight.before_frame(self._rules, self._tracker)
         moment = Moment(
             number,
             t_ns,
@@ -77,8 +79,6 @@ class Judging:
             uplink.telemetry.speed_mps(t_ns) if uplink is not None else None,
             uplink.telemetry.take() if uplink is not None else {},
         )
-        if self._flight is not None:
-            self._flight.before_frame(self._rules)
         happened = self._rules.judge(moment)
         for event in happened:
             self._tell(event, moment, label)

@@ -1,82 +1,109 @@
-"""`edgecore replay`: a flight judged again, and where it parts from what was recorded."""
+"""`edgecore replay`: a flight through the code that made it again, and where the two part."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edgecore.cli.side_by_side import page_width, shown, side_by_side
+
 if TYPE_CHECKING:
-    from edgecore.flight import Divergence, Judged, Replay
+    from edgecore.flight import Judged, Replay
 
 EXAMPLES = """
 [bold]Examples[/]
 
 edgecore replay results/flights/flight-000001-alert.zip
+
+edgecore replay results/flights/flight-000001-alert.zip --pixels
+
+edgecore replay flight-000001-alert.zip --source drive.mp4 --model next.tflite --lax
 """
-_COLUMN = 40
 
 
 def replay(
     flight: Annotated[Path, typer.Argument(help="A flight, as `edgecore run` leaves them.")],
+    pixels: Annotated[
+        bool, typer.Option("--pixels", help="Run detector and tracker on the frames again.")
+    ] = False,
+    source: Annotated[
+        str | None,
+        typer.Option(
+            "--source", "-s", help="Gives the frames, in place of that of then.", metavar="SOURCE"
+        ),
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option("--model", "-m", help="Another model than that of then.", metavar="FILE"),
+    ] = None,
+    accelerator: Annotated[
+        str, typer.Option("--accelerator", help="As of `edgecore detect`.", metavar="NAME")
+    ] = "cpu",
+    lax: Annotated[
+        bool,
+        typer.Option("--lax/--strict", help="The same events and about the same boxes are enough."),
+    ] = False,
 ) -> None:
-    """Judge a recorded flight again, by the same code with the recorded times.
+    """Judge a recorded flight again, by the same code with the recorded times and telemetry.
 
-    The events must be those that were recorded, to the last bit. Where they are not, the first
-    frame that differs is shown, recorded and replayed side by side with the frames before it, and
-    the exit status is 1.
+    The events must be those that were recorded: to the last bit, or with --lax of the same kinds at
+    about the same times. With --pixels, which --source and --model imply, the frames themselves go
+    through the detector again; they come from the source of then, if it gives the same frames
+    again, or from the flight, if it keeps them.
+
+    The first frame that differs is shown, recorded and replayed side by side with the frames before
+    it, and the exit status is 1.
     """
-    from edgecore.flight import replay as judge_again
+    from edgecore.flight import replay as again
 
-    outcome = judge_again(flight)
+    outcome = again(
+        flight,
+        mode="lax" if lax else "strict",
+        pixels=pixels or source is not None or model is not None,
+        source=source,
+        model=model,
+        accelerator=accelerator,
+    )
     found = outcome.divergence
-    print("\n".join(_told(outcome) if found is None else side_by_side(found)))
-    if found is not None:
-        raise typer.Exit(1)
+    if found is None:
+        print("\n".join(_told(outcome)))
+        return
+    print("\n".join(side_by_side(found, "recorded", "replayed", page_width(), row_text)))
+    raise typer.Exit(1)
 
 
 def _told(outcome: Replay) -> list[str]:
     lines = [
-        f"frame {event['frame']}: {_shown(event['rule'])}: {_shown(event['kind'])}"
-        + "".join(f", {name} {_shown(fact)}" for name, fact in event["facts"].items())
+        f"frame {event['frame']}: {shown(event['rule'])}: {shown(event['kind'])}"
+        + "".join(f", {name} {shown(fact)}" for name, fact in event["facts"].items())
         for event in outcome.events
     ]
     ending = f"{outcome.frames} frames, {len(lines)} events: as recorded"
-    if outcome.skipped:
-        ending += f"; {outcome.skipped} frames before the first state left out"
+    for count, what in (
+        (outcome.detected, "frames through the detector again"),
+        (outcome.missing, "frames that the source does not have"),
+        (outcome.altered, "frames with other pixels than then"),
+        (outcome.gaps, "gaps in the recording"),
+        (outcome.skipped, "frames before the first state left out"),
+    ):
+        ending += f"; {count} {what}" if count else ""
     if outcome.functions:
-        ending += f"; not asked, being functions: {', '.join(map(_shown, outcome.functions))}"
+        ending += f"; not asked, being functions: {', '.join(map(shown, outcome.functions))}"
     return [*lines, ending]
 
 
-def side_by_side(found: Divergence) -> list[str]:
-    """The divergence as two columns, and below them each field that differs."""
-    lines = [f"{'':10} {'recorded':{_COLUMN}}   replayed"]
-    lines += [_row(one, "|") for one in found.before]
-    lines += [_row(found.at, "!"), f"frame {found.at.frame} differs:"]
-    for name, (ours, theirs) in found.fields.items():
-        lines.append(f"  {json.dumps(name)[1:-1]}: {_shown(ours)} | {_shown(theirs)}")
-    return lines
-
-
-def _row(one: Judged, mark: str) -> str:
-    left, right = _brief(one.recorded), _brief(one.replayed)
-    return f"{one.frame:<10} {left:{_COLUMN}} {mark} {right}"
-
-
-def _brief(outcome: dict[str, Any]) -> str:
-    """The events of a frame, and what the collision rules saw."""
-    said = [f"{_shown(one.get('rule'))}: {_shown(one.get('kind'))}" for one in outcome["events"]]
+def row_text(judged: Judged | None) -> str:
+    """What came of a frame: its events, what the collision rules saw, how much was detected."""
+    if judged is None:
+        return "(no such frame)"
+    outcome = judged.outcome
+    said = [f"{shown(one.get('rule'))}: {shown(one.get('kind'))}" for one in outcome["events"]]
     seen = [
-        f"{_shown(view.get('danger'))}, ttc {_shown(view.get('ttc_s'))}"
+        f"{shown(view.get('danger'))}, ttc {shown(view.get('ttc_s'))}"
         for view in outcome["view"].values()
         if isinstance(view, dict)
     ]
-    return "; ".join([*said, *seen])[:_COLUMN]
-
-
-def _shown(value: object) -> str:
-    """As JSON, so that no text of a file reaches the terminal's own codes."""
-    return json.dumps(value).strip('"')[:_COLUMN]
+    found = [f"{len(outcome['detections'])} detections"] if "detections" in outcome else []
+    return f"{judged.frame:<8} " + "; ".join([*said, *seen, *found])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import hashlib
 import signal
 import sys
 import time
@@ -188,7 +189,7 @@ def run_agent(config: AgentConfig, again: Callable[[], AgentConfig] | None = Non
         folder = results_folder(config.out)
         events.open(folder / "events.jsonl")
         recorder = open_recorder(config, source, folder)
-        flight = open_flight(config, source, detector, rules, events, folder)
+        flight = open_flight(config, source, detector, rules, uplink, events, folder)
         if flight is not None:
             stack.callback(flight.close)
         agent = Agent(
@@ -304,7 +305,7 @@ def open_uplink(config: AgentConfig, epoch_ns: int, events: EventLog) -> Uplink 
         url += ("&" if "?" in url else "?") + f"epoch_ns={epoch_ns}"
     key = key_in(None if config.key_file is None else Path(config.key_file))
     try:
-        return Uplink(url, config.alert, events, key=key)
+        return Uplink(url, config.alert, events, key=key, trace_bytes=config.flight.link_bytes)
     except ValueError as error:
         raise ConfigError(f"link: {error}") from None
 
@@ -331,10 +332,12 @@ def open_flight(
     source: Source,
     detector: Detector | IsolatedDetector,
     rules: RuleSet,
+    uplink: Uplink | None,
     events: EventLog,
     folder: Path,
 ) -> FlightRecorder | None:
     """What keeps the last seconds, None where it is not wanted."""
+    from edgecore import model
     from edgecore.flight import FlightRecorder
     from edgecore.rules import rule_tables
 
@@ -343,8 +346,13 @@ def open_flight(
         return None
     about = {
         "source": source.description,
+        "url": absolute(config.source),
         "model": config.model or "embedded road model",
+        "model_file": config.model and absolute(config.model),
+        "model_sha256": sha256(Path(config.model) if config.model else model.embedded()),
         "detector": dataclasses.asdict(detector.info),
+        "options": detector_options(config),
+        "tracker": dataclasses.asdict(config.tracker),
         "rules": rule_tables(rules),
     }
     return FlightRecorder(
@@ -353,10 +361,24 @@ def open_flight(
         events.write,
         before_s=settings.before_s,
         after_s=settings.after_s,
-        memory_bytes=round(settings.memory_mib * (1 << 20)),
+        memory_bytes=settings.log_bytes,
         files=settings.files,
         pictures_per_s=settings.pictures_per_s,
+        lossless_per_s=settings.lossless_per_s,
+        lossless_bytes=settings.lossless_bytes,
+        link=uplink.recorded if uplink is not None else tuple,
     )
+
+
+def absolute(name: str) -> str:
+    """A path from wherever one stands; what is none, such as `synthetic:`, stays as it is."""
+    path = Path(name)
+    return str(path.absolute()) if path.exists() or (path.parent.is_dir() and "*" in name) else name
+
+
+def sha256(path: Path) -> str:
+    """Of a file's content, in hexadecimal digits."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def results_folder(name: str | None) -> Path:

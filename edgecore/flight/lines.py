@@ -1,8 +1,9 @@
 """Lines of a flight's log: JSON objects whose `record` says what they are.
 
-state   of the rules, before the frame that follows: a replay can begin here
-frame   what the rules were given: detections with their ids, speed, and the telemetry that came
-        since the frame before; and what came of it: `view` of each collision rule, `events`
+state   of rules and tracker, before the frame that follows: a replay can begin here
+frame   what was looked at: sums of its pixels; what the rules were given: detections with their
+        ids, speed, and the telemetry that came since the frame before; and what came of it: `view`
+        of each collision rule, `events`
 event   as events.jsonl has it, but for those of the rules, which stand with their frames
 """
 
@@ -21,11 +22,14 @@ from edgecore.errors import FlightError
 from edgecore.frame import MAX_SIDE
 from edgecore.rules import CollisionRule, Moment
 
+from .pixels import described
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from numpy.typing import NDArray
 
+    from edgecore.frame import Frame
     from edgecore.rules import Event, RuleSet
 
 FARTHEST_PX = 1e9
@@ -33,7 +37,12 @@ NUMBER = re.compile(r"[<>|][iufb][1248]")
 
 
 def frame_line(
-    moment: Moment, rules: RuleSet, events: Iterable[Event], label: str, link: str | None
+    frame: Frame,
+    moment: Moment,
+    rules: RuleSet,
+    events: Iterable[Event],
+    label: str,
+    link: str | None,
 ) -> bytes:
     """A frame, whole: its moment can be read back bit for bit, since doubles hold any float32."""
     found = moment.detections
@@ -43,6 +52,7 @@ def frame_line(
         label=label,
         t_ns=moment.t_ns,
         size=moment.size,
+        pixels=described(frame),
         speed_mps=moment.speed_mps,
         link=link,
         xyxy=found.xyxy.tolist(),
@@ -67,6 +77,18 @@ def outcome(rules: RuleSet, events: Iterable[Event]) -> dict[str, Any]:
         if isinstance(rule, CollisionRule)
     }
     return {"view": views, "events": [asdict(event) for event in events]}
+
+
+def detections(found: Detections) -> list[dict[str, Any]]:
+    """What was found in a frame, of plain values, each exact."""
+    assert found.tracker_id is not None
+    columns = (found.xyxy, found.confidence, found.class_id, found.tracker_id)
+    return [
+        {"class_name": name, "class_id": number, "confidence": sure, "xyxy": box, "tracker_id": who}
+        for name, box, sure, number, who in zip(
+            found.class_name, *(column.tolist() for column in columns), strict=True
+        )
+    ]
 
 
 def _table(batch: NDArray[np.void]) -> dict[str, Any]:

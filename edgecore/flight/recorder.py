@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timezone
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .file import write_flight
+from .file import frame_name, write_flight
 from .lines import dumped, frame_line
+from .pixels import packed
 from .ring import Entry, FlightRing
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from edgecore.frame import Frame
     from edgecore.rules import Event, Moment, RuleSet
+    from edgecore.tracking import Tracker
 
 FAULTS = ("engine_error", "engine_failed", "source_lost", "source_failed", "stalled")
 TRIGGERS = frozenset(("alert", "firmware_safe", *FAULTS))
@@ -33,8 +35,23 @@ PICTURE_SIDE = 320
 JPEG_QUALITY = 80
 
 
+class Cadence:
+    """So many times a second at most; 0 is never."""
+
+    def __init__(self, per_s: float) -> None:
+        self._every_ns = round(1e9 / per_s) if per_s else None
+        self._due_ns = 0
+
+    def due(self, now_ns: int) -> bool:
+        """Whether it is time; then not again before the next."""
+        if self._every_ns is None or now_ns < self._due_ns:
+            return False
+        self._due_ns = now_ns + self._every_ns
+        return True
+
+
 class FlightRecorder:
-    """Keeps frames' detections, events, telemetry and small pictures; any thread may tell it.
+    """Keeps frames' detections, events, telemetry and pixels; any thread may tell it.
 
     A trigger writes a flight: what was kept `before_s` before it to `after_s` after it. Triggers
     that come while one is waited for join its flight, and are listed in it.
@@ -42,14 +59,20 @@ class FlightRecorder:
     Args:
         folder: where flights go.
         about: plain values for the head of each flight; a replay needs `rules`, as
-            `edgecore.rules.rule_tables` gives them.
+            `edgecore.rules.rule_tables` gives them; one through the detector also `url` of the
+            source, `model_file`, `options` of `Detector.from_file`, and those of the `tracker`.
         tell: is called with what became of a flight: `flight` with its path, or `flight_failed`
             with the reason.
         before_s, after_s: seconds.
         memory_bytes: bound of what is kept. While a flight is written, what the ring has given up
             meanwhile is held too: at most twice as much.
         files: flights in the folder beyond so many are removed, the oldest first.
-        pictures_per_s: 0 keeps none.
+        pictures_per_s: small ones for people; 0 keeps none.
+        lossless_per_s: so many frames a second are kept with every pixel, for a replay of what no
+            source gives again; 0 keeps none.
+        lossless_bytes: bound of those, apart from `memory_bytes`.
+        link: the newest bytes of the link as the blocks of a recording, such as
+            `firmware_bridge.Link.recorded`; what it keeps is its own to bound.
 
     Attributes:
         written, failed: flights.
@@ -67,16 +90,22 @@ class FlightRecorder:
         memory_bytes: int = 16 << 20,
         files: int = 20,
         pictures_per_s: float = 2.0,
+        lossless_per_s: float = 0.0,
+        lossless_bytes: int = 0,
+        link: Callable[[], Iterable[bytes]] = tuple,
     ) -> None:
         self.written = 0
         self.failed = 0
         self.pictures_dropped = 0
         # A replay begins at a state: what lies before the first one is of no use to it.
-        self.ring = FlightRing(before_s + after_s + STATE_EVERY_NS / 1e9, memory_bytes)
+        span_s = before_s + after_s + STATE_EVERY_NS / 1e9
+        self.ring = FlightRing(span_s, memory_bytes)
+        self.lossless = FlightRing(span_s, lossless_bytes)
+        self._link = link
         self._folder, self._about, self._tell = folder, dict(about), tell
         self._after_s, self._files = after_s, files
-        self._picture_every_ns = round(1e9 / pictures_per_s) if pictures_per_s else None
-        self._picture_due_ns = 0
+        self._pictures = Cadence(pictures_per_s)
+        self._whole_frames = Cadence(lossless_per_s)
         self._state_due_ns = 0
         self._frames = 0
         self._was_active = False
@@ -88,12 +117,12 @@ class FlightRecorder:
         self._thread = threading.Thread(target=self._work, name="edgecore-flight", daemon=True)
         self._thread.start()
 
-    def before_frame(self, rules: RuleSet) -> None:
-        """Keep the rules' state about once a second; called before they judge a frame."""
+    def before_frame(self, rules: RuleSet, tracker: Tracker) -> None:
+        """Keep both states about once a second; called before they get a frame."""
         now_ns = time.monotonic_ns()
         if now_ns >= self._state_due_ns:
             self._state_due_ns = now_ns + STATE_EVERY_NS
-            self._keep(dumped(record="state", state=rules.state()))
+            self._keep(dumped(record="state", state=rules.state(), tracker=tracker.state()))
 
     def frame(
         self,
@@ -114,12 +143,13 @@ class FlightRecorder:
             label: where the frame came from, as the source says it.
             link: the link's state, None without one.
         """
-        self._keep(frame_line(moment, rules, events, label, link))
+        self._keep(frame_line(frame, moment, rules, events, label, link))
         self._frames += 1
         now_ns = time.monotonic_ns()
-        if self._picture_every_ns is not None and now_ns >= self._picture_due_ns:
-            self._picture_due_ns = now_ns + self._picture_every_ns
+        if self._pictures.due(now_ns):
             self._offer(f"pictures/{moment.frame:08}.jpg", frame)
+        if self._whole_frames.due(now_ns):
+            self.lossless.add(Entry(now_ns, frame_name(moment.frame), packed(frame)))
         if any(event.alert is not None for event in events):
             self.trigger("alert", frame=moment.frame)
 
@@ -216,13 +246,16 @@ class FlightRecorder:
             "written": datetime.now(timezone.utc).isoformat(timespec="milliseconds"),
             "edgecore": _version(),
             "triggers": triggers,
-            "refused": self.ring.refused,
+            "refused": self.ring.refused + self.lossless.refused,
             "pictures_dropped": self.pictures_dropped,
             **self._about,
         }
         kind = triggers[0]["kind"]
+        entries = self.ring.entries() + self.lossless.entries()
         try:
-            path = write_flight(self._folder, kind, header, self.ring.entries(), files=self._files)
+            path = write_flight(
+                self._folder, kind, header, entries, files=self._files, link=self._link()
+            )
         except OSError as error:
             self.failed += 1
             self._tell("flight_failed", trigger=kind, reason=error.strerror or str(error))

@@ -23,6 +23,7 @@ class SyntheticOptions:
         duration: seconds of scene time until the source ends; 0 is without end.
         epoch_ns: CLOCK_MONOTONIC nanoseconds of scene time zero; None is the moment of opening.
         format: nv12 or rgb.
+        first: number of the frame it begins with, unless it comes by the clock.
         realtime: frames come by the clock, as a camera's do.
         width: pixels.
         height: pixels.
@@ -33,6 +34,7 @@ class SyntheticOptions:
     duration: float = 0.0
     epoch_ns: int | None = None
     format: Literal["nv12", "rgb"] = "nv12"
+    first: int = 0
     realtime: bool = True
     width: int = 640
     height: int = 384
@@ -58,12 +60,12 @@ class SyntheticRoad(Source):
         self._epoch_ns = time.monotonic_ns() if options.epoch_ns is None else options.epoch_ns
         if options.duration > 0:
             self.length = max(1, round(options.duration * options.fps))
-        self._index = 0
+        self._index = options.first
         self._end: int | None = None
         self._stop = threading.Event()
 
     def _begin(self) -> None:
-        """Start at scene time zero, or in real time at what it is now."""
+        """Start at the first frame, or in real time at what it is now."""
         if self._options.realtime:
             self._index = max(0, self._now())
         self._end = self._index + (self.length or 2**62)

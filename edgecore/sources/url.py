@@ -207,6 +207,7 @@ def _synthetic_value(name: str, value: object) -> object:
     kind, low, high = {
         "seed": (int, 0, 2**32 - 1),
         "epoch_ns": (int, 0, 2**63 - 1),
+        "first": (int, 0, 2**40),
         "fps": (float, 0.1, 240),
         "duration": (float, 0, 1e6),
         "width": (int, 64, 4096),

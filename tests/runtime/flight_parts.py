@@ -26,7 +26,7 @@ class Car:
         self.tracker = Tracker()
 
 
-ABOUT = {"source": "a drive", "rules": rule_tables(Car().rules)}
+ABOUT = {"source": "a drive", "rules": rule_tables(Car().rules), "tracker": {}}
 
 
 def drive(
@@ -43,9 +43,9 @@ def drive(
     for number in range(first, first + frames):
         t_ns = number * 50_000_000
         frame = Frame(PIXELS, *SIZE, "rgb", timestamp_ns=t_ns)
+        flight.before_frame(car.rules, car.tracker)
         found = car.tracker.update(detector.detect(frame), t_ns)
         moment = Moment(number, t_ns, found, SIZE, 16.7, records(number))
-        flight.before_frame(car.rules)
         events = car.rules.judge(moment)
         flight.frame(frame, moment, car.rules, events, label=f"drive#{number}", link="up")
         happened += events

@@ -67,7 +67,7 @@ def test_an_agent_leaves_a_flight_of_its_alert_with_telemetry_events_and_picture
     assert {"flight", "run_ended"} <= {event["event"] for event in told}
     assert (summary["flights"], summary["flights_failed"]) == (1, 0)
     head = log_of(path)[0]
-    assert (head["format"], head["version"], head["source"]) == ("edgecore flight", 1, "a drive")
+    assert (head["format"], head["version"], head["source"]) == ("edgecore flight", 2, "a drive")
     assert [(one["kind"], one["frame"]) for one in head["triggers"]] == [("alert", alert["frame"])]
     frames = records(path, "frame")
     assert [frame["frame"] for frame in frames] == list(range(80))
@@ -85,7 +85,7 @@ def test_an_agent_leaves_a_flight_of_its_alert_with_telemetry_events_and_picture
         pictures = [name for name in archive.namelist() if name.endswith(".jpg")]
         assert len(pictures) >= 5
         assert Image.open(BytesIO(archive.read(pictures[0]))).size == (320, 192)
-    assert replay(path).events == (event,)
+    assert replay(path).events == [event]
 
 
 def test_a_hang_leaves_a_flight_of_the_frames_before_it(tmp_path: Path) -> None:

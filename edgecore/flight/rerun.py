@@ -1,0 +1,159 @@
+"""A flight's frames through the pipeline and the detector again."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from edgecore.errors import FlightError
+from edgecore.pipeline import Pipeline, PipelineEvent
+from edgecore.sources import Source
+
+from .pixels import sums
+from .supply import KeptFrames, SourceFrames, Supply, begins_anew
+
+if TYPE_CHECKING:
+    from edgecore.detections import Detections
+    from edgecore.detector import Detector
+    from edgecore.frame import Frame
+
+    from .judging import Line
+
+OPTIONS = ("score_threshold", "iou_threshold", "max_detections", "num_threads", "labels")
+"""Those of `Detector.from_file` that a flight may set: none of them loads code."""
+
+
+class Seen(NamedTuple):
+    """A frame of a flight that was looked at again.
+
+    Attributes:
+        number: of its line in the log.
+        line: its record.
+        found, pixels: what the detector found, and the sums; None: there is no such frame.
+    """
+
+    number: int
+    line: Line
+    found: Detections | None
+    pixels: list[int] | None
+
+
+class _Again(Source):
+    """The frames that can be had of a flight's lines; `passed` has all lines, in their order."""
+
+    def __init__(self, path: Path, lines: Iterable[tuple[int, Line]], supply: Supply) -> None:
+        super().__init__()
+        self.passed: deque[tuple[int, Line, bool]] = deque()
+        self.error: Exception | None = None
+        self._path, self._lines = path, iter(lines)
+        self._supply = supply
+
+    def __next__(self) -> Frame:
+        try:
+            for number, line in self._lines:
+                frame = self._frame(number, line)
+                self.passed.append((number, line, frame is not None))
+                if frame is not None:
+                    self.label = str(line.get("label"))
+                    return frame
+        except Exception as error:  # is the caller's, not one of the source
+            self.error = error
+        raise StopIteration
+
+    def _frame(self, number: int, line: Line) -> Frame | None:
+        try:
+            return self._supply.frame(line)
+        except FlightError as error:
+            raise FlightError(f"{self._path}: line {number}: {error}") from None
+
+    def close(self) -> None:
+        """Of what gives the frames."""
+        self._supply.close()
+
+
+def rerun(
+    path: Path, lines: Iterable[tuple[int, Line]], supply: Supply, detector: Detector
+) -> Generator[Seen, None, None]:
+    """The lines in their order, with what the detector finds in their frames now.
+
+    Args:
+        path: of the flight, for what is wrong with it.
+        lines: numbered; read ahead of what is given by a frame or two, on another thread.
+        supply: of the frames; closed at the end.
+        detector: is used by the pipeline alone meanwhile.
+
+    Raises:
+        FlightError: a frame cannot be read or made sense of, or the engine fails on it.
+    """
+    told: list[PipelineEvent] = []
+    again = _Again(path, lines, supply)
+    count = 0
+    with Pipeline({"flight": again}, detector, on_event=told.append) as pipeline:
+        for result in pipeline:
+            if result.frame_id != count:
+                raise FlightError(f"{path}: frame {count} of the replay: {_reasons(told)}")
+            count += 1
+            yield from _without_frames(again)
+            number, line, _ = again.passed.popleft()
+            yield Seen(number, line, result.detections, sums(result.frame))
+        if again.error is not None:
+            raise again.error
+    yield from _without_frames(again)
+    if again.passed:
+        raise FlightError(f"{path}: frame {count} of the replay: {_reasons(told)}")
+
+
+def _without_frames(again: _Again) -> Iterator[Seen]:
+    while again.passed and not again.passed[0][2]:
+        number, line, _ = again.passed.popleft()
+        yield Seen(number, line, None, None)
+
+
+def _reasons(told: list[PipelineEvent]) -> str:
+    return "; ".join(dict.fromkeys(event.reason for event in told if event.reason)) or "was lost"
+
+
+def open_supply(path: Path, header: Line, url: str | None) -> Supply:
+    """Where the frames come from: the named source, else that of then, else the flight itself.
+
+    Raises:
+        FlightError: the source of then was live, and the flight keeps no frames.
+    """
+    if url is not None:
+        return SourceFrames(url)
+    recorded = header.get("url")
+    if begins_anew(recorded):
+        return SourceFrames(str(recorded))
+    try:
+        return KeptFrames(path)
+    except FlightError as error:
+        raise FlightError(
+            f"{error}; and its source does not give its frames again: {recorded!r:.80}"
+        ) from None
+
+
+def open_detector(path: Path, header: Line, model: str | None, accelerator: str) -> Detector:
+    """The detector of then, as the head of the flight describes it, or one of another model.
+
+    Its accelerator is not taken from the file: a delegate is code.
+
+    Raises:
+        FlightError: the head does not describe one.
+        ModelError, EngineError: as `Detector.from_file`.
+    """
+    from edgecore import Detector
+
+    options, info = header.get("options"), header.get("detector")
+    if not isinstance(options, dict) or not isinstance(info, dict):
+        raise FlightError(f"{path}: options, detector: expected tables, got {options!r:.80}")
+    engine = str(info.get("engine")).partition(" ")[0]  # its version follows
+    chosen = model if model is not None else header.get("model_file")
+    if chosen is not None and not isinstance(chosen, str):
+        raise FlightError(f"{path}: model_file: expected a text or null, got {chosen!r:.80}")
+    known = {name: options[name] for name in OPTIONS if name in options}
+    try:
+        return Detector.from_file(chosen, engine=engine, accelerator=accelerator, **known)
+    except (TypeError, ValueError) as error:
+        raise FlightError(f"{path}: options: {error}") from None
