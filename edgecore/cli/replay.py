@@ -11,6 +11,7 @@ from edgecore.cli.side_by_side import page_width, shown, side_by_side
 
 if TYPE_CHECKING:
     from edgecore.flight import Judged, Replay
+    from edgecore.flight.link_replay import Received
 
 EXAMPLES = """
 [bold]Examples[/]
@@ -49,7 +50,8 @@ def replay(
     """Judge a recorded flight again, by the same code with the recorded times and telemetry.
 
     The events must be those that were recorded: to the last bit, or with --lax of the same kinds at
-    about the same times. With --pixels, which --source and --model imply, the frames themselves go
+    about the same times. The bytes of the link are decoded again, and must hold the telemetry that
+    the frames took. With --pixels, which --source and --model imply, the frames themselves go
     through the detector again; they come from the source of then, if it gives the same frames
     again, or from the flight, if it keeps them.
 
@@ -66,11 +68,18 @@ def replay(
         model=model,
         accelerator=accelerator,
     )
-    found = outcome.divergence
-    if found is None:
+    if outcome.alike:
         print("\n".join(_told(outcome)))
         return
-    print("\n".join(side_by_side(found, "recorded", "replayed", page_width(), row_text)))
+    width = page_width()
+    if outcome.divergence is not None:
+        lines = side_by_side(outcome.divergence, "recorded", "replayed", width, row_text)
+    else:
+        assert outcome.link is not None
+        assert outcome.link.divergence is not None
+        titles = ("taken by frames", "in the bytes of the link")
+        lines = side_by_side(outcome.link.divergence, *titles, width, record_text)
+    print("\n".join(lines))
     raise typer.Exit(1)
 
 
@@ -89,9 +98,19 @@ def _told(outcome: Replay) -> list[str]:
         (outcome.skipped, "frames before the first state left out"),
     ):
         ending += f"; {count} {what}" if count else ""
+    if outcome.link is not None and outcome.link.records:
+        ending += f"; {outcome.link.records} records in the bytes of the link"
     if outcome.functions:
         ending += f"; not asked, being functions: {', '.join(map(shown, outcome.functions))}"
     return [*lines, ending]
+
+
+def record_text(record: Received | None) -> str:
+    """One record of telemetry."""
+    if record is None:
+        return "(no such record)"
+    fields = " ".join(f"{shown(name)}={shown(value)}" for name, value in record.fields.items())
+    return f"{record.frame:<8} {shown(record.message)} {fields}"
 
 
 def row_text(judged: Judged | None) -> str:

@@ -150,6 +150,16 @@ def kept_frames(path: Path) -> frozenset[int]:
         return frozenset(int(match[1]) for match in named if match)
 
 
+def has_link(path: Path) -> bool:
+    """Whether the bytes of a link are in it.
+
+    Raises:
+        FlightError: as `read_lines`.
+    """
+    with _opened(path) as archive:
+        return LINK in archive.namelist()
+
+
 def read_frame(path: Path, number: int) -> bytes:
     """The pixels of a frame that is among `kept_frames`.
 

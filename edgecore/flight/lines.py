@@ -60,7 +60,7 @@ def frame_line(
         class_id=found.class_id.tolist(),
         class_name=found.class_name,
         tracker_id=moment.tracker_id,
-        records={name: _table(batch) for name, batch in moment.records.items()},
+        records={name: table(batch) for name, batch in moment.records.items()},
         **outcome(rules, events),
     )
 
@@ -91,7 +91,7 @@ def detections(found: Detections) -> list[dict[str, Any]]:
     ]
 
 
-def _table(batch: NDArray[np.void]) -> dict[str, Any]:
+def table(batch: NDArray[np.void]) -> dict[str, Any]:
     """A structured array's plain numbers."""
     kinds = [(name, batch.dtype[name].str) for name in batch.dtype.names or ()]
     kinds = [(name, kind) for name, kind in kinds if NUMBER.fullmatch(kind)]

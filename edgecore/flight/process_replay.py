@@ -18,6 +18,7 @@ from .judging import Judging, Line
 if TYPE_CHECKING:
     from firmware_bridge.divergence import Divergence
 
+    from .link_replay import LinkReplay
     from .rerun import Seen
 
 
@@ -35,7 +36,8 @@ class Replay:
         skipped: frames before the first recorded state, which cannot be.
         functions: names of rules that were not asked: a flight has no code in it.
         events: the replayed ones.
-        divergence: None: everything was alike.
+        divergence: the first frame that came to something else; None: there is none.
+        link: what came of the link's bytes; None: they were not decoded again.
     """
 
     header: dict[str, Any]
@@ -48,6 +50,12 @@ class Replay:
     skipped: int = 0
     events: list[dict[str, Any]] = field(default_factory=list)
     divergence: Divergence[Judged] | None = None
+    link: LinkReplay | None = None
+
+    @property
+    def alike(self) -> bool:
+        """Whether everything was."""
+        return self.divergence is None and (self.link is None or self.link.divergence is None)
 
 
 def replay(
@@ -63,12 +71,14 @@ def replay(
 
     The rules start from their first recorded state and from there get every frame of the run, so
     views and events must be what they were. With `pixels` the frames themselves go through
-    pipeline, detector and tracker again; else what was detected is taken as recorded.
+    pipeline, detector and tracker again; else what was detected is taken as recorded. The link's
+    bytes, where the flight has them, are decoded again and must hold the telemetry of the frames.
 
     Args:
         flight: the file.
         mode: "strict": everything to the last bit, pixels included. "lax": what `Comparison` allows
-            is alike, and frames that are missing, here or there, or have other pixels are counted.
+            is alike, frames that are missing, here or there, or have other pixels are counted, and
+            the link is left out.
         pixels: run the detector.
         source: gives the frames; None: that of then, or the frames that the flight keeps.
         model: a model file in place of that of then.
@@ -111,6 +121,10 @@ def replay(
     if not outcome.frames:
         raise FlightError(f"{path}: expected a state of the rules and frames after it, got none")
     outcome.divergence = comparison.end()
+    if outcome.divergence is None and mode == "strict":
+        from .link_replay import replay_link
+
+        outcome.link = replay_link(path)
     return outcome
 
 
