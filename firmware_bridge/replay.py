@@ -64,7 +64,7 @@ class Player:
     def __init__(self, recording: Recording, key: bytes | None = None) -> None:
         """`key`: of the link; it verifies what was recorded, and hosts must prove it."""
         self._key = key
-        self._offset_us = _device_offset_us(recording, key)
+        self._offset_us = device_offset_us(recording, key)
         self._said = self._data(recording)
         self._next = next(self._said, None)
         first_us = self._next.t_us if self._next else _GRACE_US
@@ -192,7 +192,7 @@ def _hello(recording: Recording, key: bytes | None) -> dict[str, Any]:
     raise RecordingError(f"{recording.path}: the device never said HELLO in it")
 
 
-def _device_offset_us(recording: Recording, key: bytes | None) -> int:
+def device_offset_us(recording: Recording, key: bytes | None = None) -> int:
     """Device time minus recorder time; the frame that was quickest says it best."""
     offsets = []
     for reading in islice(_good(recording, key), _CLOCK_FRAMES):

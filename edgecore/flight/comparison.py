@@ -141,10 +141,16 @@ class Comparison:
                 key=lambda other: overlap(one["xyxy"], other["xyxy"]),
                 default=None,
             )
-            if partner is not None and alike(one, partner):
-                theirs.remove(partner)
-            elif self._is_sure(one):
-                fields |= _parting(f"detections[{number}]", one, partner)
+            place = f"detections[{number}]"
+            if partner is None or overlap(one["xyxy"], partner["xyxy"]) < LEAST_OVERLAP:
+                if self._is_sure(one):
+                    fields[place] = (_brief(one), None)
+                continue
+            theirs.remove(partner)
+            confidences = (one["confidence"], partner["confidence"])
+            is_sure = self._is_sure(one) or self._is_sure(partner)
+            if is_sure and abs(confidences[0] - confidences[1]) > UNSURE:
+                fields[f"{place}.confidence"] = confidences
         if not fields:
             fields = {
                 f"detections: new {number}": (None, _brief(other))
@@ -157,12 +163,6 @@ class Comparison:
         return bool(detection["confidence"] > self.threshold + UNSURE)
 
 
-def alike(one: dict[str, Any], other: dict[str, Any]) -> bool:
-    """Whether they may be of the same object, seen by the same model."""
-    near = abs(one["confidence"] - other["confidence"]) <= UNSURE
-    return near and overlap(one["xyxy"], other["xyxy"]) >= LEAST_OVERLAP
-
-
 def overlap(one: list[float], other: list[float]) -> float:
     """Intersection over union of two boxes; those without area overlap nothing."""
     width = min(one[2], other[2]) - max(one[0], other[0])
@@ -171,14 +171,6 @@ def overlap(one: list[float], other: list[float]) -> float:
         return 0.0
     areas = [(box[2] - box[0]) * (box[3] - box[1]) for box in (one, other)]
     return width * height / (areas[0] + areas[1] - width * height)
-
-
-def _parting(
-    place: str, one: dict[str, Any], partner: dict[str, Any] | None
-) -> dict[str, tuple[Any, Any]]:
-    if partner is None or overlap(one["xyxy"], partner["xyxy"]) < LEAST_OVERLAP:
-        return {place: (_brief(one), None)}
-    return {f"{place}.confidence": (one["confidence"], partner["confidence"])}
 
 
 def _brief(detection: dict[str, Any]) -> str:

@@ -65,7 +65,8 @@ def replay_link(path: Path) -> LinkReplay:
     if not has_link(path):
         return LinkReplay(0, None)
     try:
-        decoded, whole = _decoded(Recording(path))
+        recording = Recording(path)
+        decoded, hello = _decoded(recording)
     except RecordingError as error:
         raise FlightError(str(error)) from None
     before: deque[tuple[Received, Received]] = deque(maxlen=CONTEXT)
@@ -73,12 +74,15 @@ def replay_link(path: Path) -> LinkReplay:
     count = 0
     for taken in _taken(path):
         known = decoded[taken.message].get(taken.fields.get(DEVICE_TIME), [])
-        if not known and not whole and taken.message not in begun:
+        if not known and hello is None and taken.message not in begun:
             continue
         begun.add(taken.message)
         found = next((one for one in known if not differences(taken.fields, one)), None)
         if found is None:
-            return LinkReplay(count, _parting(taken, known[0] if known else None, tuple(before)))
+            tables = (hello, recording.schema.hash)
+            fields = {} if hello in (None, 0, tables[1]) else {"schema_hash": tables}
+            held = known[0] if known else None
+            return LinkReplay(count, _parting(taken, held, tuple(before), fields))
         known.remove(found)
         before.append((taken, Received(taken.frame, taken.message, found)))
         count += 1
@@ -86,12 +90,15 @@ def replay_link(path: Path) -> LinkReplay:
 
 
 def _parting(
-    taken: Received, held: Fields | None, before: tuple[tuple[Received, Received], ...]
+    taken: Received,
+    held: Fields | None,
+    before: tuple[tuple[Received, Received], ...],
+    fields: dict[str, tuple[Any, Any]],
 ) -> Divergence[Received]:
     if held is None:
-        return Divergence(taken.frame, taken, None, before, {})
+        return Divergence(taken.frame, taken, None, before, fields)
     theirs = Received(taken.frame, taken.message, held)
-    return Divergence(taken.frame, taken, theirs, before, differences(taken.fields, held))
+    return Divergence(taken.frame, taken, theirs, before, fields | differences(taken.fields, held))
 
 
 def _taken(path: Path) -> list[Received]:
@@ -114,14 +121,16 @@ def _numbers(names: list[str], row: list[Any]) -> Fields:
     return {name: value for name, value in zip(names, row, strict=True) if name != HOST_TIME}
 
 
-def _decoded(recording: Recording) -> tuple[dict[str, dict[Any, list[Fields]]], bool]:
-    """Records by message and device time, and whether the device's HELLO comes before them."""
+def _decoded(recording: Recording) -> tuple[dict[str, dict[Any, list[Fields]]], int | None]:
+    """Records by message and device time; and the hash of its table by the device's HELLO, if one
+    comes before them."""
     found: dict[str, dict[Any, list[Fields]]] = defaultdict(dict)
-    whole = False
+    hello: int | None = None
     for reading in readings(recording):
         if reading.direction != "from_device" or reading.error is not None:
             continue
-        whole = whole or (reading.kind == "HELLO" and not found)
+        if reading.kind == "HELLO" and not found:
+            hello = reading.head["schema_hash"]
         info = recording.schema.by_name.get(reading.message or "")
         if reading.kind != "DATA" or info is None or info.size == 0:
             continue
@@ -132,4 +141,4 @@ def _decoded(recording: Recording) -> tuple[dict[str, dict[Any, list[Fields]]], 
         for row in batch["rows"]:
             fields = _numbers(names, list(row))
             found[info.name].setdefault(fields.get(DEVICE_TIME), []).append(fields)
-    return found, whole
+    return found, hello

@@ -7,10 +7,13 @@ import pytest
 import firmware_bridge as fb
 from firmware_bridge._link import Session
 from firmware_bridge.decoding import DATA, readings
+from firmware_bridge.divergence import first_divergence
 from firmware_bridge.events import Opened, Received, Resolved, Stamps
 from firmware_bridge.recording import Recorder, Recording
 from firmware_bridge.replay import Player
 from firmware_bridge.schema import COMPILED
+from firmware_bridge.testing import Firmware
+from firmware_bridge.testing.rerun import rerun
 from tests.link import drive, keyed_drive
 from tests.link.attacker import KEY, OTHER_KEY, Channel, put_together, taken_apart
 
@@ -152,3 +155,50 @@ def test_recording_without_the_device_is_refused(tmp_path):
         recorder.table(COMPILED)
     with pytest.raises(fb.RecordingError, match="the device never said HELLO in it"):
         Player(Recording(path))
+
+
+def parting(path, mode="strict", tick_us=1000, **firmware):
+    """Where the drive and its repetition with a firmware part."""
+    return first_divergence(
+        readings(Recording(path)), rerun(Recording(path), Firmware(**firmware), tick_us), mode
+    )
+
+
+def test_a_drive_comes_to_the_same_again_byte_for_byte(path):
+    assert parting(path) is None
+    again = [(r.direction, r.data) for r in rerun(Recording(path), Firmware())]
+    assert again == [(piece.direction, piece.data) for piece in Recording(path)]
+
+
+def test_an_edited_drive_shows_the_first_frame_that_the_firmware_answers_otherwise(path, tmp_path):
+    pieces, said = list(Recording(path)), list(readings(Recording(path)))
+    at = next(n for n, r in enumerate(said) if (r.kind, r.message) == ("REQUEST", "Alert"))
+    frame = said[at].frame
+    body = bytearray(frame.payload)
+    body[7] = 9  # a level that the firmware refuses
+    data = fb.codec.encode(frame.channel, frame.type, bytes(body), frame.sequence, frame.kind)
+    pieces[at] = pieces[at]._replace(data=data)
+    with Recorder(tmp_path / "edited.pcapng", url="test", device={}) as recorder:
+        recorder.table(COMPILED)
+        for piece in pieces:
+            recorder.add(*piece)
+    found = parting(tmp_path / "edited.pcapng")
+    assert found.number > at
+    assert (found.left.kind, found.right.kind) == ("RESULT", "RESULT")
+    assert found.fields["status"][0] == "DONE"
+    assert found.fields["status"][1] != "DONE"
+
+
+def test_another_firmware_is_told_from_the_recorded_one(path):
+    found = parting(path, boot_id=2)
+    assert found.left.kind == found.right.kind == "HELLO"
+    assert found.fields["boot_id"] == (1, 2)
+
+
+def test_a_trace_of_a_real_line_comes_to_the_same_answers(tmp_path):
+    with fb.connect("sim:", trace_bytes=1 << 20) as link:
+        for level in (1, 2, 3):
+            link.request(fb.Alert(kind=1, level=level, duration_ms=100), timeout=10)
+        boot_id = link.info.boot_id
+        (tmp_path / "a.pcapng").write_bytes(b"".join(link.recorded()))
+    assert parting(tmp_path / "a.pcapng", "lax", tick_us=20, boot_id=boot_id) is None
