@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from edgecore.errors import ConfigError, FlightError
 from edgecore.rules import RuleSet, read_rules
@@ -20,6 +20,21 @@ if TYPE_CHECKING:
     from edgecore.detections import Detections
 
 Line = dict[str, Any]
+
+
+class Seen(NamedTuple):
+    """A frame of a flight that was looked at again.
+
+    Attributes:
+        number: of its line in the log.
+        line: its record.
+        found, pixels: what the detector found, and the sums; None: there is no such frame.
+    """
+
+    number: int
+    line: Line
+    found: Detections | None
+    pixels: list[int] | None
 
 
 class Judging:

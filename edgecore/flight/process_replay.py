@@ -13,13 +13,12 @@ from edgecore.errors import FlightError
 
 from .comparison import Comparison, Judged, Mode
 from .file import read_lines
-from .judging import Judging, Line
+from .judging import Judging, Line, Seen
 
 if TYPE_CHECKING:
     from firmware_bridge.divergence import Divergence
 
     from .link_replay import LinkReplay
-    from .rerun import Seen
 
 
 @dataclass
@@ -147,8 +146,6 @@ def _judgeable(
 
 
 def _as_recorded(frames: Iterator[tuple[int, Line]]) -> Generator[Seen, None, None]:
-    from .rerun import Seen
-
     for number, line in frames:
         yield Seen(number, line, None, None)
 

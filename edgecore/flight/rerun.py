@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from edgecore.errors import FlightError
 from edgecore.pipeline import Pipeline, PipelineEvent
 from edgecore.sources import Source
 
+from .judging import Seen
 from .pixels import sums
 from .supply import KeptFrames, SourceFrames, Supply, begins_anew
 
 if TYPE_CHECKING:
-    from edgecore.detections import Detections
     from edgecore.detector import Detector
     from edgecore.frame import Frame
 
@@ -23,21 +23,6 @@ if TYPE_CHECKING:
 
 OPTIONS = ("score_threshold", "iou_threshold", "max_detections", "num_threads", "labels")
 """Those of `Detector.from_file` that a flight may set: none of them loads code."""
-
-
-class Seen(NamedTuple):
-    """A frame of a flight that was looked at again.
-
-    Attributes:
-        number: of its line in the log.
-        line: its record.
-        found, pixels: what the detector found, and the sums; None: there is no such frame.
-    """
-
-    number: int
-    line: Line
-    found: Detections | None
-    pixels: list[int] | None
 
 
 class _Again(Source):

@@ -137,7 +137,7 @@ def _opened(url: str, first: int) -> Source:
 
 def begins_anew(url: object) -> bool:
     """Whether this names a source that gives the same frames again, and none that is live."""
-    if not isinstance(url, str):
+    if not isinstance(url, str) or not url:
         return False
     if url.partition(":")[0] == "synthetic":
         return True

@@ -31,7 +31,7 @@ def open(url: str | Path, **options: object) -> Source:
             camera (`/dev/video0`, `v4l2:/dev/video0?video_size=1280x720`), a stream
             (`rtsp://...`), frames that another process shares (`ring:///run/camera.sock`, or
             `ring:/run/camera.sock?reconnect=0` to end with that process), or
-            `synthetic:?seed=1&fps=20&duration=10&epoch_ns=0&format=nv12&realtime=0`.
+            `synthetic:?seed=1&fps=20&duration=10&epoch_ns=0&format=nv12&first=0&realtime=0`.
         options: the same as after the question mark of `synthetic:`; these win.
 
     Raises:

@@ -71,6 +71,31 @@ def test_the_same_lines_pass_on_a_recording(tmp_path: Path) -> None:
     assert outcome(done.stdout) == "1 passed", done.stdout
 
 
+def test_the_same_lines_pass_on_a_flight(tmp_path: Path) -> None:
+    write(tmp_path, test_alert=THREE_LINES)
+    write(
+        tmp_path,
+        record="""
+            from pathlib import Path
+
+            import firmware_bridge as fb
+            from edgecore.flight import FlightRecorder
+
+            with fb.connect("sim:", trace_bytes=1 << 20) as link:
+                link.request(fb.Alert(kind=1, level=2), timeout=10)
+                told = lambda *_, **__: None
+                flight = FlightRecorder(Path("flights"), {}, told, link=link.recorded)
+                flight.trigger("test")
+                flight.close()
+        """,
+    )
+    subprocess.run(
+        [sys.executable, "record.py"], cwd=tmp_path, env={"PYTHONPATH": str(ROOT)}, check=True
+    )
+    done = run(tmp_path, "--edge-target", "replay:flights/flight-000001-test.zip")
+    assert outcome(done.stdout) == "1 passed", done.stdout
+
+
 def test_plugin_is_found_where_it_is_installed(tmp_path: Path) -> None:
     """As it would be by its entry point, and once, though it is also named."""
     installed = tmp_path / "site"

@@ -1,7 +1,7 @@
 /* A carrier used from many threads at once, for ThreadSanitizer: askers, a batch, pings, telemetry
  * into inboxes, and a line that is taken away and given back, beside a device that answers; then by
  * one caller alone, who reads the line itself, while others come in between. Every request must end
- * exactly once. */
+ * exactly once, and the newest bytes of the line are traced meanwhile. */
 
 #include "host/carrier.h"
 #include "host/monotonic.h"
@@ -18,6 +18,7 @@
 #define ASKED 400
 #define BATCH 3000
 #define SELDOM 200
+#define TRACED 4099 /* no power of two: entries wrap around anywhere */
 #define TOTAL (ASKERS * ASKED + BATCH + ASKED + 2 * SELDOM)
 
 EC_STORAGE(storage, 32, 64, 4096, 0, 0);
@@ -149,7 +150,9 @@ static void* listen_and_ping(void* argument) {
         uint8_t* bytes;
         size_t head, tail;
         int64_t offset_ns, error_ns;
+        static uint8_t copied[TRACED];
         pthread_mutex_lock(&carrier.lock);
+        ec_trace_copy(&carrier.trace, copied);
         ec_inbox_take(&inbox, &bytes, &head, &tail);
         pthread_mutex_unlock(&carrier.lock);
         free(bytes);
@@ -196,6 +199,8 @@ int main(void) {
     if (ec_carrier_start(&carrier, &config, &given) != 0) {
         return 1;
     }
+    static uint8_t traced[TRACED];
+    ec_carrier_trace(&carrier, traced, sizeof traced);
     ec_carrier_attach(&carrier, ends[0], 0);
     for (int i = 0; i < ASKERS; i++) {
         pthread_create(&users[i], NULL, ask, NULL);
@@ -222,5 +227,5 @@ int main(void) {
     __atomic_store_n(&device_over, 1, __ATOMIC_RELAXED);
     pthread_join(device, NULL);
     printf("%d of %d requests done\n", done, TOTAL);
-    return done != TOTAL;
+    return done != TOTAL || !carrier.trace.lost || carrier.trace.used > TRACED;
 }

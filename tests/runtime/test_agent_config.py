@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from edgecore.agent.config import AgentConfig, load_config
+from edgecore.agent.config import AgentConfig, FlightSettings, load_config
 from edgecore.errors import ConfigError
 from edgecore.pipeline import Rule, Step
 
@@ -116,6 +116,15 @@ def test_threads_may_be_left_to_measuring(tmp_path: Path) -> None:
     path = tmp_path / "agent.toml"
     path.write_text("[detector]\nnum_threads = 'auto'")
     assert load_config(path, {}).detector.num_threads == "auto"
+
+
+@pytest.mark.parametrize("lossless_per_s", [0.0, 2.0])
+def test_parts_of_a_flight_share_its_memory(lossless_per_s: float) -> None:
+    settings = FlightSettings(memory_mib=16, lossless_per_s=lossless_per_s)
+    parts = (settings.link_bytes, settings.lossless_bytes, settings.log_bytes)
+    assert sum(parts) == 16 << 20
+    assert parts[0] == 2 << 20
+    assert parts[1] == (8 << 20 if lossless_per_s else 0)
 
 
 def test_missing_file_is_named(tmp_path: Path) -> None:

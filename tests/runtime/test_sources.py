@@ -473,6 +473,15 @@ def test_synthetic_road_by_its_own_clock_is_the_same_every_time() -> None:
         assert np.array_equal(one, other)
 
 
+def test_synthetic_road_begins_with_the_named_frame() -> None:
+    with sources.open("synthetic:?realtime=0&duration=1", epoch_ns=0) as source:
+        whole = [(frame.timestamp_ns, frame.to_rgb(), source.label) for frame in source]
+    with sources.open("synthetic:?realtime=0&first=7", epoch_ns=0) as source:
+        frame = next(source)
+        assert (frame.timestamp_ns, source.label) == (whole[7][0], whole[7][2])
+        assert np.array_equal(frame.to_rgb(), whole[7][1])
+
+
 def test_synthetic_road_in_real_time_shows_the_scene_of_the_moment() -> None:
     epoch_ns = time.monotonic_ns() - 5_000_000_000
     with sources.open("synthetic:?fps=10&duration=1", epoch_ns=epoch_ns) as source:
