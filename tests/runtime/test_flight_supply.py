@@ -1,4 +1,4 @@
-"""Frames of a flight are found again in videos, pictures and roads, or are known not to be there."""
+"""Frames of a flight are found again where they came from, or are known not to be there."""
 
 from __future__ import annotations
 
