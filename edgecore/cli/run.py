@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import hashlib
 import signal
 import sys
 import time
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from edgecore.cli.flight import open_flight
 from edgecore.cli.key import KeyFile, key_in
 from edgecore.errors import ConfigError
 
@@ -28,9 +28,7 @@ if TYPE_CHECKING:
     from edgecore.agent.uplink import Uplink
     from edgecore.detector import Detector
     from edgecore.engines import EngineInfo
-    from edgecore.flight import FlightRecorder
     from edgecore.isolation import IsolatedDetector
-    from edgecore.rules import RuleSet
     from edgecore.sources import Source
 
 EXAMPLES = """
@@ -189,7 +187,8 @@ def run_agent(config: AgentConfig, again: Callable[[], AgentConfig] | None = Non
         folder = results_folder(config.out)
         events.open(folder / "events.jsonl")
         recorder = open_recorder(config, source, folder)
-        flight = open_flight(config, source, detector, rules, uplink, events, folder)
+        options = detector_options(config)
+        flight = open_flight(config, source, detector, options, rules, uplink, events, folder)
         if flight is not None:
             stack.callback(flight.close)
         agent = Agent(
@@ -325,60 +324,6 @@ def open_recorder(config: AgentConfig, source: Source, folder: Path) -> Recorder
         else VideoRecording(folder / "annotated")
     )
     return Recorder(recording, lossless=not source.live)
-
-
-def open_flight(
-    config: AgentConfig,
-    source: Source,
-    detector: Detector | IsolatedDetector,
-    rules: RuleSet,
-    uplink: Uplink | None,
-    events: EventLog,
-    folder: Path,
-) -> FlightRecorder | None:
-    """What keeps the last seconds, None where it is not wanted."""
-    from edgecore import model
-    from edgecore.flight import FlightRecorder
-    from edgecore.rules import rule_tables
-
-    settings = config.flight
-    if not settings.enabled:
-        return None
-    about = {
-        "source": source.description,
-        "url": absolute(config.source),
-        "model": config.model or "embedded road model",
-        "model_file": config.model and absolute(config.model),
-        "model_sha256": sha256(Path(config.model) if config.model else model.embedded()),
-        "detector": dataclasses.asdict(detector.info),
-        "options": detector_options(config),
-        "tracker": dataclasses.asdict(config.tracker),
-        "rules": rule_tables(rules),
-    }
-    return FlightRecorder(
-        folder / "flights",
-        about,
-        events.write,
-        before_s=settings.before_s,
-        after_s=settings.after_s,
-        memory_bytes=settings.log_bytes,
-        files=settings.files,
-        pictures_per_s=settings.pictures_per_s,
-        lossless_per_s=settings.lossless_per_s,
-        lossless_bytes=settings.lossless_bytes,
-        link=uplink.recorded if uplink is not None else tuple,
-    )
-
-
-def absolute(name: str) -> str:
-    """A path from wherever one stands; what is none, such as `synthetic:`, stays as it is."""
-    path = Path(name)
-    return str(path.absolute()) if path.exists() or (path.parent.is_dir() and "*" in name) else name
-
-
-def sha256(path: Path) -> str:
-    """Of a file's content, in hexadecimal digits."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def results_folder(name: str | None) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator
 from pathlib import Path
@@ -125,7 +126,7 @@ def open_detector(path: Path, header: Line, model: str | None, accelerator: str)
     Its accelerator is not taken from the file: a delegate is code.
 
     Raises:
-        FlightError: the head does not describe one.
+        FlightError: the head does not describe one, or its model's file is another by now.
         ModelError, EngineError: as `Detector.from_file`.
     """
     from edgecore import Detector
@@ -137,8 +138,25 @@ def open_detector(path: Path, header: Line, model: str | None, accelerator: str)
     chosen = model if model is not None else header.get("model_file")
     if chosen is not None and not isinstance(chosen, str):
         raise FlightError(f"{path}: model_file: expected a text or null, got {chosen!r:.80}")
+    if model is None:
+        _is_that_of_then(path, header, chosen)
     known = {name: options[name] for name in OPTIONS if name in options}
     try:
         return Detector.from_file(chosen, engine=engine, accelerator=accelerator, **known)
     except (TypeError, ValueError) as error:
         raise FlightError(f"{path}: options: {error}") from None
+
+
+def _is_that_of_then(path: Path, header: Line, model: str | None) -> None:
+    from edgecore.model import embedded
+
+    file = embedded() if model is None else Path(model)
+    expected = header.get("model_sha256")
+    if expected is None or not file.is_file():  # what is not there is told of by its reader
+        return
+    came = hashlib.sha256(file.read_bytes()).hexdigest()
+    if came != expected:
+        raise FlightError(
+            f"{path}: expected {file} to have the SHA-256 {expected!r:.80}, got {came}; "
+            "name it with --model to run it all the same"
+        )

@@ -16,6 +16,7 @@ from edgecore.agent import Agent, EventLog
 from edgecore.agent.config import TrackerSettings
 from edgecore.errors import EdgecoreError, FlightError
 from edgecore.flight import FlightRecorder, file, recorder, replay
+from edgecore.model import embedded
 from edgecore.rules import CollisionRule, RuleSet, rule_tables
 from firmware_bridge import recording as link_recording
 from firmware_bridge.decoding import readings
@@ -239,6 +240,15 @@ def test_frames_that_the_source_does_not_have_are_named_and_counted_where_they_a
     assert outcome.detected == outcome.frames - 2
 
 
+def test_a_model_that_the_caller_names_is_run_whatever_the_file_says(
+    tmp_path: Path, short: Path
+) -> None:
+    other = tmp_path / "other.tflite"
+    other.write_bytes(embedded().read_bytes())
+    path = edited(short, tmp_path / "x.zip", lambda lines: lines[0].update(model_sha256="00"))
+    assert replay(path, pixels=True, model=str(other)).divergence is None
+
+
 def test_another_road_parts_from_the_first_frame_on(short: Path) -> None:
     first = frames_of(log_of(short))[0]["frame"]
     for mode in ("strict", "lax"):
@@ -420,6 +430,7 @@ def test_a_live_source_of_which_no_frame_was_kept_is_refused_with_what_would_do(
         (lambda head: head.update(detector={"engine": "evil"}), "options: engine must be one of"),
         (lambda head: head.update(model_file=7), "model_file: expected a text or null, got 7"),
         (lambda head: head.update(model_file="/nowhere.tflite"), "nowhere.tflite"),
+        (lambda head: head.update(model_sha256="00"), "road.tflite to have the SHA-256 '00', got"),
     ],
 )
 def test_a_head_that_makes_no_sense_is_refused(
