@@ -163,8 +163,11 @@ def _track(row: list[Any]) -> list[Any]:
         value, velocity, variance, covariance, spread = map(number, row[axis : axis + 5])
         if max(abs(value), abs(velocity)) > FARTHEST_PX:
             raise ValueError(f"state: expected motion within {FARTHEST_PX:g}, got {row!r:.80}")
-        least = min(variance, covariance, spread)
-        if least < 0 or variance * spread * (1 + 1e-6) < covariance**2:
+        if axis >= 15 and value <= 0:
+            raise ValueError(f"state: expected a box with an inside, got {row!r:.80}")
+        least, most = min(variance, covariance, spread), max(variance, covariance, spread)
+        possible = least >= 0 and most <= FARTHEST_PX**2
+        if not possible or variance * spread * (1 + 1e-6) < covariance**2:
             raise ValueError(f"state: expected covariances that can be, got {row!r:.80}")
     return row
 

@@ -16,6 +16,7 @@ from edgecore.tracking import Tracker
 from .agent_parts import PIXELS, SIZE, IdealDetector
 
 LOG = "flight.jsonl"
+Lines = list[dict[str, Any]]
 
 
 class Car:
@@ -72,3 +73,21 @@ def with_log(path: Path, log: bytes) -> Path:
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr(LOG, log)
     return path
+
+
+def copied(path: Path, to: Path, **members: bytes) -> Path:
+    """A flight with other members of these names."""
+    with zipfile.ZipFile(path) as source, zipfile.ZipFile(to, "w", zipfile.ZIP_DEFLATED) as target:
+        for name in source.namelist():
+            target.writestr(name, members.get(name, source.read(name)))
+    return to
+
+
+def rewritten(path: Path, to: Path, change: Callable[[Lines], Any]) -> Path:
+    lines = log_of(path)
+    change(lines)
+    return copied(path, to, **{LOG: "\n".join(map(json.dumps, lines)).encode()})
+
+
+def frames_of(lines: Lines) -> Lines:
+    return [line for line in lines if line["record"] == "frame"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import struct
 import zipfile
 from collections.abc import Callable
@@ -11,23 +10,15 @@ from typing import Any
 
 import pytest
 
-import edgecore
-from edgecore.agent import Agent, EventLog
-from edgecore.agent.config import TrackerSettings
 from edgecore.errors import EdgecoreError, FlightError
-from edgecore.flight import FlightRecorder, file, recorder, replay
+from edgecore.flight import file, replay
 from edgecore.model import embedded
-from edgecore.rules import CollisionRule, RuleSet, rule_tables
 from firmware_bridge import recording as link_recording
 from firmware_bridge.decoding import readings
 from firmware_bridge.recording import MEMBER, Piece, Recorder, Recording
 
-from .flight_parts import LOG, flights, log_of
+from .flight_parts import Lines, copied, flights, frames_of, log_of, rewritten
 from .test_flight_replay import edgecore as command
-
-NOTHING_TOLD: Any = lambda *_, **__: None  # noqa: E731
-Lines = list[dict[str, Any]]
-CAMERA = "rtsp://camera.example/"
 
 
 @pytest.fixture(scope="module")
@@ -50,20 +41,6 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
 
 
-def copy(path: Path, to: Path, **members: bytes) -> Path:
-    """A flight with other members of these names."""
-    with zipfile.ZipFile(path) as source, zipfile.ZipFile(to, "w", zipfile.ZIP_DEFLATED) as target:
-        for name in source.namelist():
-            target.writestr(name, members.get(name, source.read(name)))
-    return to
-
-
-def edited(path: Path, to: Path, change: Callable[[Lines], Any]) -> Path:
-    lines = log_of(path)
-    change(lines)
-    return copy(path, to, **{LOG: "\n".join(map(json.dumps, lines)).encode()})
-
-
 @pytest.fixture(scope="module")
 def short(recorded: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Of it the seconds around the alert, from the state before them on."""
@@ -74,24 +51,7 @@ def short(recorded: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         del lines[alert + 20 :]
         del lines[1 : max(n for n in states if n < alert - 20)]
 
-    return edited(recorded, tmp_path_factory.mktemp("short") / "short.zip", cut)
-
-
-@pytest.fixture(scope="module")
-def stated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Forty frames of the road, each with the states before it."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(recorder, "STATE_EVERY_NS", 0)
-        return record(tmp_path_factory.mktemp("stated") / "flights", "synthetic:")[0]
-
-
-def begin_late(lines: Lines) -> None:
-    """Take out what lies before the twentieth frame's state."""
-    del lines[1 : [n for n, line in enumerate(lines) if line["record"] == "state"][20]]
-
-
-def frames_of(lines: Lines) -> Lines:
-    return [line for line in lines if line["record"] == "frame"]
+    return rewritten(recorded, tmp_path_factory.mktemp("short") / "short.zip", cut)
 
 
 def with_boxes(lines: Lines) -> dict[str, Any]:
@@ -123,21 +83,6 @@ def test_the_command_says_how_much_of_it_was_run_again(short: Path) -> None:
     assert "records in the bytes of the link" in done.stdout
 
 
-def test_a_flight_that_begins_amid_a_run_goes_on_from_the_state_of_its_tracker(
-    tmp_path: Path, stated: Path
-) -> None:
-    path = edited(stated, tmp_path / "late.zip", begin_late)
-    assert log_of(path)[1]["tracker"]["tracks"], "there is something to go on from"
-    outcome = replay(path, pixels=True)
-    assert (outcome.divergence, outcome.frames, outcome.detected) == (None, 20, 20)
-    fresh = edited(
-        path, tmp_path / "fresh.zip", lambda lines: lines[1]["tracker"].update(tracks=[])
-    )
-    found = replay(fresh, pixels=True).divergence
-    assert found is not None
-    assert "detections[0].tracker_id" in found.fields
-
-
 def test_the_last_bit_of_a_confidence_counts_and_is_allowed_to_the_lax(
     tmp_path: Path, short: Path
 ) -> None:
@@ -147,7 +92,7 @@ def test_the_last_bit_of_a_confidence_counts_and_is_allowed_to_the_lax(
         frame = with_boxes(lines)
         frame["confidence"][0] *= 1 + 2**-23
 
-    path = edited(short, tmp_path / "edited.zip", nudge)
+    path = rewritten(short, tmp_path / "edited.zip", nudge)
     found = replay(path, pixels=True).divergence
     assert found is not None
     assert (found.number, set(found.fields)) == (number, {"detections[0].confidence"})
@@ -177,7 +122,7 @@ def test_another_detection_is_another_one_to_the_lax_too(
     tmp_path: Path, short: Path, change: Callable[[dict[str, Any]], Any], field: str
 ) -> None:
     number = with_boxes(log_of(short))["frame"]
-    path = edited(short, tmp_path / "x.zip", lambda lines: change(with_boxes(lines)))
+    path = rewritten(short, tmp_path / "x.zip", lambda lines: change(with_boxes(lines)))
     found = replay(path, pixels=True, mode="lax").divergence
     assert found is not None
     assert (found.number, list(found.fields)) == (number, [field])
@@ -194,11 +139,11 @@ def test_an_event_taken_out_is_missed_by_the_lax_at_its_frame(
         frames[alert["frame"] + by]["events"] = alert["events"]
         frames[alert["frame"]]["events"] = []
 
-    near = edited(recorded, tmp_path / "near.zip", lambda lines: move(lines, -2))
+    near = rewritten(recorded, tmp_path / "near.zip", lambda lines: move(lines, -2))
     assert replay(near).divergence is not None
     assert replay(near, mode="lax").divergence is None
     for by in (-20, last - alert["frame"]):
-        far = edited(recorded, tmp_path / "far.zip", lambda lines, by=by: move(lines, by))
+        far = rewritten(recorded, tmp_path / "far.zip", lambda lines, by=by: move(lines, by))
         found = replay(far, mode="lax").divergence
         assert found is not None
         first = min(alert["frame"], alert["frame"] + by)
@@ -214,7 +159,7 @@ def test_other_pixels_are_named_and_counted_where_they_are_allowed(
     def alter(lines: Lines) -> None:
         frames_of(lines)[7]["pixels"]["crc32"][1] ^= 1
 
-    path = edited(short, tmp_path / "edited.zip", alter)
+    path = rewritten(short, tmp_path / "edited.zip", alter)
     found = replay(path, pixels=True).divergence
     assert found is not None
     assert (found.number, set(found.fields)) == (number, {"pixels[1]"})
@@ -231,7 +176,7 @@ def test_frames_that_the_source_does_not_have_are_named_and_counted_where_they_a
         for frame in frames_of(lines)[7:9]:
             frame["label"] = "synthetic#0"  # before the others
 
-    path = edited(short, tmp_path / "edited.zip", lose)
+    path = rewritten(short, tmp_path / "edited.zip", lose)
     found = replay(path, pixels=True).divergence
     assert found is not None
     assert (found.number, found.right, found.fields) == (number, None, {"frame": (number, None)})
@@ -245,7 +190,7 @@ def test_a_model_that_the_caller_names_is_run_whatever_the_file_says(
 ) -> None:
     other = tmp_path / "other.tflite"
     other.write_bytes(embedded().read_bytes())
-    path = edited(short, tmp_path / "x.zip", lambda lines: lines[0].update(model_sha256="00"))
+    path = rewritten(short, tmp_path / "x.zip", lambda lines: lines[0].update(model_sha256="00"))
     assert replay(path, pixels=True, model=str(other)).divergence is None
 
 
@@ -286,7 +231,7 @@ def with_link(path: Path, to: Path, change: Callable[[list[Piece]], Any]) -> Pat
         recorder.table(recording.schema)
         for piece in pieces:
             recorder.add(*piece)
-    return copy(path, to, **{MEMBER: other.read_bytes()})
+    return copied(path, to, **{MEMBER: other.read_bytes()})
 
 
 def test_a_changed_byte_of_the_link_shows_the_record_that_is_not_there(
@@ -324,7 +269,7 @@ def test_a_changed_table_of_messages_is_not_the_one_that_the_device_named(
     with zipfile.ZipFile(recorded) as archive:
         content = archive.read(MEMBER)
     assert content.count(b"speed_mps") >= 1
-    path = copy(
+    path = copied(
         recorded, tmp_path / "x.zip", **{MEMBER: content.replace(b"speed_mps", b"speed_kmh", 1)}
     )
     outcome = replay(path)
@@ -350,69 +295,6 @@ def test_bytes_that_begin_amid_a_session_are_compared_from_there_on(
     assert 0.3 < outcome.link.records / whole.link.records < 0.7
 
 
-# --- Frames that are kept ---
-
-
-def record(folder: Path, url: str, **settings: Any) -> tuple[Path, FlightRecorder]:
-    """Two seconds of the road, as if they came from there."""
-    rules, tracker = RuleSet({"collision": CollisionRule()}), TrackerSettings()
-    detector = edgecore.Detector.from_file()
-    about = {
-        "url": url,
-        "model_file": None,
-        "detector": {"engine": detector.info.engine},
-        "options": {},
-        "tracker": {"class_aware": False, "high_threshold": 0.3},
-        "rules": rule_tables(rules),
-    }
-    flight = FlightRecorder(folder, about, NOTHING_TOLD, after_s=600, pictures_per_s=0, **settings)
-    road = edgecore.sources.open("synthetic:?realtime=0&duration=2")
-    events = EventLog(folder.with_suffix(".jsonl"))
-    agent = Agent(road, detector, events, rules=rules, tracker=tracker, flight=flight)
-    flight.trigger("test")
-    agent.run()
-    events.close()
-    return flights(folder)[0], flight
-
-
-def test_kept_frames_go_through_the_detector_again_and_the_others_are_taken_as_recorded(
-    tmp_path: Path,
-) -> None:
-    path, flight = record(
-        tmp_path / "kept",
-        CAMERA,
-        lossless_per_s=1e6,
-        lossless_bytes=15 * (640 * 384 * 3 // 2 + 1024),
-    )
-    outcome = replay(path, pixels=True)
-    assert outcome.divergence is None
-    assert (outcome.frames, outcome.detected) == (40, 15)
-    assert flight.lossless.held_bytes <= 15 * (640 * 384 * 3 // 2 + 1024)
-    with zipfile.ZipFile(path) as archive:
-        kept = sorted(name for name in archive.namelist() if name.startswith("frames/"))
-        content = bytearray(archive.read(kept[3]))
-    assert kept == [file.frame_name(number) for number in range(25, 40)]
-    content[5000] ^= 0xFF
-    found = replay(
-        copy(path, tmp_path / "x.zip", **{kept[3]: bytes(content)}), pixels=True
-    ).divergence
-    assert found is not None
-    assert found.number == 28
-    assert "pixels[0]" in found.fields
-    with pytest.raises(FlightError, match=r"line \d+: pixels: .*got 5"):
-        replay(copy(path, tmp_path / "y.zip", **{kept[3]: b"short"}), pixels=True)
-
-
-def test_a_live_source_of_which_no_frame_was_kept_is_refused_with_what_would_do(
-    tmp_path: Path,
-) -> None:
-    path, _ = record(tmp_path / "none", CAMERA)
-    with pytest.raises(FlightError, match=r"got none; and its source does not give .*rtsp://cam"):
-        replay(path, pixels=True)
-    same = replay(path, pixels=True, source="synthetic:")
-    assert (same.divergence, same.detected) == (None, 40)
-
-
 # --- Hostile files ---
 
 
@@ -436,7 +318,7 @@ def test_a_live_source_of_which_no_frame_was_kept_is_refused_with_what_would_do(
 def test_a_head_that_makes_no_sense_is_refused(
     tmp_path: Path, short: Path, change: Callable[[dict[str, Any]], Any], complaint: str
 ) -> None:
-    path = edited(short, tmp_path / "x.zip", lambda lines: change(lines[0]))
+    path = rewritten(short, tmp_path / "x.zip", lambda lines: change(lines[0]))
     with pytest.raises(EdgecoreError, match=complaint):
         replay(path, pixels=True)
 
@@ -447,33 +329,7 @@ def test_no_accelerator_is_taken_from_a_file(tmp_path: Path, short: Path) -> Non
         lines[0]["detector"]["accelerator"] = f"external:{tmp_path}/evil.so"
         del lines[40:]
 
-    assert replay(edited(short, tmp_path / "x.zip", seduce), pixels=True).divergence is None
-
-
-@pytest.mark.parametrize(
-    ("change", "complaint"),
-    [
-        (lambda state: state.update(newest_ns=-1), "state: expected 0 to 9223372036854775807"),
-        (lambda state: state.update(next_id=2**31), "state: expected 1 to 2147483647"),
-        (lambda state: state.update(tracks=[[1]]), "state: expected rows of 25 values"),
-        (lambda state: state["tracks"][0].__setitem__(1, 2**40), "state: expected -2147483648 to"),
-        (lambda state: state["tracks"][0].__setitem__(4, 1), "state: expected true or false"),
-        (lambda state: state["tracks"][0].__setitem__(5, 1e300), "expected motion within 1e.09"),
-        (lambda state: state["tracks"][0].__setitem__(5, None), "state: expected a finite number"),
-        (lambda state: state["tracks"][0].__setitem__(7, -1.0), "covariances that can be"),
-        (lambda state: state["tracks"][0].__setitem__(8, 1e9), "covariances that can be"),
-        (lambda state: state.update(tracks=state["tracks"] * 513), "at most 512 tracks"),
-    ],
-)
-def test_a_state_no_tracker_can_have_is_refused(
-    tmp_path: Path, stated: Path, change: Callable[[dict[str, Any]], Any], complaint: str
-) -> None:
-    def late(lines: Lines) -> None:
-        begin_late(lines)
-        change(lines[1]["tracker"])
-
-    with pytest.raises(FlightError, match=complaint):
-        replay(edited(stated, tmp_path / "x.zip", late), pixels=True)
+    assert replay(rewritten(short, tmp_path / "x.zip", seduce), pixels=True).divergence is None
 
 
 def test_members_too_large_or_damaged_are_refused(
@@ -484,7 +340,7 @@ def test_members_too_large_or_damaged_are_refused(
         (b"x" * 100, "no recording; expected a pcapng file"),
         (struct.pack("<IIIHHqI", 0x0A0D0D0A, 28, 0x1A2B3C4D, 1, 0, -1, 28), "but not of `edgecore"),
     ):
-        path = copy(short, tmp_path / "x.zip", **{MEMBER: content})
+        path = copied(short, tmp_path / "x.zip", **{MEMBER: content})
         with pytest.raises(FlightError, match=complaint):
             replay(path)
     whole = bytearray(short.read_bytes())

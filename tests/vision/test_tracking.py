@@ -1,6 +1,7 @@
 """The tracker against its plain twin, and against the truth of rendered drives."""
 
 import itertools
+import json
 import threading
 
 import numpy as np
@@ -134,6 +135,61 @@ def test_ids_and_boxes_are_those_of_the_plain_definition(
         assert ours.tracks.lost.tolist() == [track.lost for track in confirmed]
         boxes = np.array([track.box for track in confirmed]).reshape(-1, 4)
         np.testing.assert_allclose(ours.tracks.xyxy, boxes, rtol=1e-7, atol=1e-5)
+
+
+@settings(max_examples=40)
+@given(
+    seed=st.integers(0, 2**32),
+    objects=st.integers(0, 14),
+    at=st.integers(0, 15),
+    lost_s=st.sampled_from([0.0, 0.2, 1.0]),
+    min_sightings=st.integers(1, 3),
+)
+def test_a_restored_tracker_goes_on_as_the_one_of_that_state(
+    seed, objects, at, lost_s, min_sightings
+):
+    frames = crowd(seed, objects, 16)
+    one, other = (edgecore.Tracker(lost_s=lost_s, min_sightings=min_sightings) for _ in range(2))
+    for found, t_ns in frames[:at]:
+        one.update(found, t_ns)
+    other.update(detections([box(10), box(90)]), 10**12)
+    other.restore(json.loads(json.dumps(one.state())))
+    for found, t_ns in frames[at:]:
+        assert ids(other.update(found, t_ns)) == ids(one.update(found, t_ns))
+        assert other.state() == one.state()
+
+
+@settings(max_examples=80)
+@given(
+    motion=st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=20, max_size=20),
+    extreme=st.lists(
+        st.sampled_from([0.0, 1e-300, 1.0, 1e9, -1e9, 1e18]), min_size=20, max_size=20
+    ),
+    blend=st.lists(st.booleans(), min_size=20, max_size=20),
+    numbers=st.tuples(
+        st.integers(0, 2**31 - 1),
+        st.integers(-(2**31), 2**31 - 1),
+        st.integers(0, 2**63 - 1),
+        st.integers(0, 1000),
+        st.booleans(),
+    ),
+    newest_ns=st.integers(0, 2**63 - 1),
+    next_id=st.integers(1, 2**31 - 1),
+)
+def test_any_state_is_refused_or_gone_on_from(motion, extreme, blend, numbers, newest_ns, next_id):
+    mixed = [b if chosen else a for a, b, chosen in zip(motion, extreme, blend, strict=True)]
+    for floats in (mixed, extreme, [1.0] * 20):
+        tracker = edgecore.Tracker(lost_s=3600)
+        state = {"newest_ns": newest_ns, "next_id": next_id, "tracks": [[*numbers, *floats]] * 3}
+        said = "state: expected"
+        try:
+            tracker.restore(state)
+        except ValueError as error:
+            said = str(error)
+        assert said.startswith("state: expected")
+        for found, t_ns in [(detections([box(1), box(50)]), 5), *crowd(1, 5, 4)]:
+            assert len(ids(tracker.update(found, t_ns))) == len(found)
+            tracker.tracks  # noqa: B018
 
 
 # --- against the truth --------------------------------------------------------------------------
