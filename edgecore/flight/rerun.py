@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 OPTIONS = ("score_threshold", "iou_threshold", "max_detections", "num_threads", "labels")
 """Those of `Detector.from_file` that a flight may set: none of them loads code."""
+MISSING_MAX = 10_000
+"""So many frames in a row that cannot be had are waited with for one that can."""
 
 
 class _Again(Source):
@@ -44,6 +46,12 @@ class _Again(Source):
                 if frame is not None:
                     self.label = str(line.get("label"))
                     return frame
+                if len(self.passed) > MISSING_MAX:
+                    self.error = FlightError(
+                        f"{self._path}: line {number}: expected at most {MISSING_MAX} frames in a "
+                        "row that cannot be had"
+                    )
+                    break
         except Exception as error:  # is the caller's, not one of the source
             self.error = error
         raise StopIteration

@@ -13,7 +13,7 @@ import edgecore
 from edgecore.agent import Agent, EventLog
 from edgecore.agent.config import TrackerSettings
 from edgecore.errors import FlightError
-from edgecore.flight import FlightRecorder, file, recorder, replay
+from edgecore.flight import FlightRecorder, file, recorder, replay, rerun
 from edgecore.rules import CollisionRule, RuleSet, rule_tables
 
 from .flight_parts import Lines, copied, flights, log_of, rewritten
@@ -126,6 +126,15 @@ def test_kept_frames_go_through_the_detector_again_and_the_others_are_taken_as_r
     assert "pixels[0]" in found.fields
     with pytest.raises(FlightError, match=r"line \d+: pixels: .*got 5"):
         replay(copied(path, tmp_path / "y.zip", **{kept[3]: b"short"}), pixels=True)
+
+
+def test_frames_that_cannot_be_had_do_not_pile_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, _ = record(tmp_path / "kept", CAMERA, lossless_per_s=1e6, lossless_bytes=1 << 20)
+    monkeypatch.setattr(rerun, "MISSING_MAX", 30)
+    with pytest.raises(FlightError, match=r"line 3[0-9]: expected at most 30 frames in a row"):
+        replay(path, pixels=True)
 
 
 def test_a_live_source_of_which_no_frame_was_kept_is_refused_with_what_would_do(
