@@ -149,9 +149,11 @@ def test_rules_of_a_file_are_judged_again_and_functions_are_named(tmp_path: Path
         polygon = [[0, 0], [1, 0], [1, 1], [0, 1]]
         alert = { level = 1 }
     """)
+    (tmp_path / "agent.toml").write_text("[flight]\nafter_s = 300\n")  # however slow it is
     done = edgecore(
         *("run", "--source", "synthetic:?realtime=0&duration=3", "--link", "none"),
-        *("--rules", tmp_path / "rules.toml", "--annotate", "none", "--out", tmp_path),
+        *("--rules", tmp_path / "rules.toml", "--config", tmp_path / "agent.toml"),
+        *("--annotate", "none", "--out", tmp_path),
     )
     assert done.returncode == 0, done.stderr
     (tmp_path / "mine.py").write_text("raise SystemExit('code of the recording was run')")
