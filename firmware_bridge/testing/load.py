@@ -193,9 +193,7 @@ def _trip(link: Link, begun: tuple[int, int, int], result: Result) -> Trip:
     """The device's times are put on the host's clock now: it may drift until all are done."""
     acknowledged_ns = time.monotonic_ns()
     stamps = Stamps.of(result)
-    return Trip(
-        *begun, acknowledged_ns, None if stamps is None else stamps.on_host(link.clock)
-    )
+    return Trip(*begun, acknowledged_ns, None if stamps is None else stamps.on_host(link.clock))
 
 
 def _report(trips: tuple[Trip, ...], count: int, begun_ns: int) -> LoadReport:

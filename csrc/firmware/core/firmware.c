@@ -113,8 +113,7 @@ static uint8_t obey(ec_firmware* firmware, uint64_t now_us, const ec_event* even
     ec_stamps stamps;
     firmware->stamped = false;
     stamps.received_us = hal->now_us(hal->port);
-    uint8_t status =
-        ec_firmware_execute(firmware, now_us, event->type, event->body, event->length);
+    uint8_t status = ec_firmware_execute(firmware, now_us, event->type, event->body, event->length);
     if (status != EC_STATUS_DONE || !firmware->stamped)
         return status;
     drive_lamps(firmware, now_us);
