@@ -43,7 +43,7 @@ def nearest_rank(values: Sequence[int], percent: float) -> int:
         raise ValueError("expected at least one value, got none")
     if not 0 < percent <= 100:
         raise ValueError(f"percent must be in (0, 100], got {percent}")
-    return values[math.ceil(percent / 100 * len(values)) - 1]
+    return values[math.ceil(percent * len(values) / 100) - 1]
 
 
 @dataclass(frozen=True)
@@ -167,7 +167,13 @@ def offer(
 
 
 def single_stream(link: Link, message: Asked, count: int, *, timeout: float = 10.0) -> LoadReport:
-    """Sends so many commands, each when the one before is done."""
+    """Sends so many commands, each when the one before is done.
+
+    Raises:
+        ValueError: count is not above zero.
+    """
+    if not count > 0:
+        raise ValueError(f"count must be above zero, got {count}")
     begun_ns = time.monotonic_ns()
     trips = []
     for number in range(count):
