@@ -12,10 +12,13 @@ from edgecore.pages.axis import LogAxis
 from edgecore.pages.document import cells, document, table
 
 STYLE = """
-td.time { min-width: 9rem; font-variant-numeric: tabular-nums; white-space: nowrap; }
+table.times { table-layout: fixed; }
+table.times th:first-child { width: 32%; } table.times th:nth-child(2) { width: 9rem; }
+td.time { font-variant-numeric: tabular-nums; white-space: nowrap; }
 .bar { display: block; height: .35rem; border-radius: 2px; background: var(--bar); }
 .best .bar { background: var(--best); } .best { font-weight: 600; }
 .none { color: var(--faint); } .variant { color: #777; }
+svg { max-width: 52rem; }
 """
 WIDTH, HEIGHT, LEFT, BOTTOM = 720, 320, 56, 40
 
@@ -41,7 +44,10 @@ def _groups(runs: Sequence[Run]) -> list[str]:
 
 def _about(runs: Sequence[Run]) -> str:
     rows = (cells(run.name, run.machine, run.edgecore, run.date) for run in runs)
-    told = "Medians; the shorter the bar, the quicker. Green is the quickest by more than 5 %."
+    told = (
+        "Medians; the shorter the bar, the quicker. Green: its slowest pass is quicker than all "
+        "passes of the others by more than 5 %."
+    )
     return table(("run", "machine", "edgecore", "date"), rows) + f"<p>{told}</p>"
 
 
@@ -55,23 +61,27 @@ def _group(runs: Sequence[Run], group: str) -> str:
         rows.append(
             f'<td>{escape(job)}</td><td class="variant">{escape(variant)}</td>' + _times(runs, key)
         )
-    return f"<h2>{escape(group)}</h2>" + table(("", "", *(run.name for run in runs)), rows)
+    head = ("", "", *(run.name for run in runs))
+    return f"<h2>{escape(group)}</h2>" + table(head, rows, kind="times")
 
 
 def _times(runs: Sequence[Run], key: Key) -> str:
-    times = [run.results[key].median_us if key in run.results else None for run in runs]
-    known = [time for time in times if time is not None]
-    low, high = min(known), max(known)
-    clear = all(time == low or time > low * MARGIN for time in known) and high > low
+    results = [run.results.get(key) for run in runs]
+    known = [result for result in results if result is not None]
+    best = min(known, key=lambda result: result.median_us)
+    longest = max(result.median_us for result in known)
+    clear = len(known) > 1 and all(
+        best is other or best.high_us * MARGIN < other.low_us for other in known
+    )
     told = []
-    for time in times:
-        if time is None:
+    for result in results:
+        if result is None:
             told.append('<td class="time none">not measured</td>')
             continue
-        best = " best" if time == low and clear else ""
+        mark = " best" if clear and result is best else ""
         told.append(
-            f'<td class="time{best}">{time_text(time)}'
-            f'<span class="bar" style="width:{100 * time / high:.1f}%"></span></td>'
+            f'<td class="time{mark}">{time_text(result.median_us)}<span class="bar" '
+            f'style="width:{100 * result.median_us / longest:.1f}%"></span></td>'
         )
     return "".join(told)
 
@@ -92,8 +102,8 @@ def _models(models: Sequence[Accuracy]) -> str:
 
 def _scatter(models: Sequence[Accuracy]) -> str:
     """Accuracy over time, which is on a log scale: up and to the left is better."""
-    axis = LogAxis.around((one.ms for one in models), LEFT + 20, WIDTH - 150, least=1e-3)
-    top = max(0.1, math.ceil(10 * max(one.map_50_95 for one in models)) / 10)
+    axis = LogAxis.around((one.ms for one in models), LEFT + 90, WIDTH - 90, least=1e-3)
+    top = max(0.1, math.ceil(10 * max(one.map_50_95 for one in models) + 0.3) / 10)
     floor = HEIGHT - BOTTOM + 10
 
     def y(precision: float) -> float:
@@ -110,11 +120,12 @@ def _scatter(models: Sequence[Accuracy]) -> str:
         marks.append(
             f'<text x="{axis.at(tick):.1f}" y="{floor + 16}" text-anchor="middle">{tick:g}</text>'
         )
-    for one in models:
+    for number, one in enumerate(sorted(models, key=lambda one: one.ms)):
         at_x, at_y = axis.at(one.ms), y(one.map_50_95)
+        beside = at_y + (-10, 19)[number % 2]  # neighbours' names do not meet
         marks.append(
-            f'<circle cx="{at_x:.1f}" cy="{at_y:.1f}" r="6" fill="var(--dot)"/>'
-            f'<text x="{at_x + 10:.1f}" y="{at_y + 4:.1f}">'
+            f'<circle cx="{at_x:.1f}" cy="{at_y:.1f}" r="5" fill="var(--dot)"/>'
+            f'<text x="{at_x:.1f}" y="{beside:.1f}" text-anchor="middle">'
             f"{escape(one.model)}, {one.ms:.3g} ms</text>"
         )
     marks.append(f'<text x="{LEFT}" y="{HEIGHT + 8}">mAP 50-95 over ms a picture, log scale</text>')

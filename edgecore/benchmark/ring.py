@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
 import tempfile
@@ -98,7 +99,7 @@ class _Reader:
 
 def read(socket: str) -> None:
     """Reads every frame of a ring, and prints its last byte and how long it was under way, ns."""
-    with Consumer(socket) as reader:
+    with contextlib.closing(Consumer(socket)) as reader:
         print("ready", flush=True)
         while (frame := reader.read(PATIENCE_S)) is not None:
             mark = int(frame.planes[-1].flat[-1])

@@ -45,10 +45,10 @@ def cells(*texts: str, tag: str = "td") -> str:
     return "".join(f"<{tag}>{escape(text)}</{tag}>" for text in texts)
 
 
-def table(head: Sequence[str], rows: Iterable[str]) -> str:
-    """HTML of a table: texts of its head, and the cells of each row as HTML."""
+def table(head: Sequence[str], rows: Iterable[str], *, kind: str = "") -> str:
+    """HTML of a table: texts of its head, the cells of each row as HTML, and its class."""
     body = "".join(f"<tr>{row}</tr>" for row in rows)
-    return f"<table><tr>{cells(*head, tag='th')}</tr>{body}</table>"
+    return f'<table class="{kind}"><tr>{cells(*head, tag="th")}</tr>{body}</table>'
 
 
 def definitions(pairs: Iterable[tuple[str, str]]) -> str:

@@ -25,15 +25,16 @@ STYLE = """
 td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
 td.number { white-space: nowrap; } td.plot { padding: 0; width: 480px; }
 td.id { overflow-wrap: anywhere; } .reason { color: var(--idle); overflow-wrap: anywhere; }
-tr.whole td { font-weight: 600; }
+tr.whole td:first-child { font-weight: 600; }
 a { color: inherit; } ul { margin: 0; padding-left: 1.1rem; }
+td code { white-space: nowrap; } td.id code { white-space: normal; }
 code, pre { font: 13px/1.4 ui-monospace, monospace; }
 pre { overflow-x: auto; border-left: 3px solid var(--faint); padding-left: .8rem; }
 .density { fill: var(--bar); } .whole .density { fill: var(--best); }
 .mark { stroke: currentColor; } .bound { stroke: var(--odd); stroke-width: 2; }
 p.note { color: var(--idle); font-size: .9rem; margin: .3rem 0; max-width: 60rem; }
 """
-WIDTH, ROW, EDGE, BINS = 480, 26, 24, 96
+WIDTH, ROW, EDGE, BINS = 480, 26, 32, 96
 LEAST_MS = 1e-3
 """What a device's stamps of microseconds cannot tell from nothing."""
 
@@ -44,9 +45,9 @@ def page(report: Report) -> str:
     parts = [_about(report)]
     if report.requirements:
         parts += ["<h2>Requirements</h2>", _requirements(report.requirements, numbers)]
-    measured = [test for test in report.tests if test.latency]
+    measured = [_Measured(test.id, series) for test in report.tests for series in test.latency]
     if measured:
-        parts += ["<h2>Latency</h2>", _NOTE, *(_latency(test) for test in measured)]
+        parts += ["<h2>Latency</h2>", _NOTE, *_latency(measured)]
     parts += ["<h2>Tests</h2>", _tests(report.tests)]
     return document("edgecore test report", parts, style=STYLE)
 
@@ -56,7 +57,7 @@ _NOTE = (
     "is known within the bound under \N{PLUS-MINUS SIGN}, which the link published for the "
     "device's clock; the orange line is that long to either side of the median. So the device's "
     "times may seem a little too early, and a leg shorter than nothing. Columns: how many frames "
-    "or commands took so long, on a logarithmic scale that all legs of a test share; lines at p50, "
+    "or commands took so long, on a logarithmic scale that all of them share; lines at p50, "
     "p95, p99 and the longest.</p>"
 )
 
@@ -122,39 +123,52 @@ def _test(number: int, test: TestRun) -> str:
     )
 
 
-def _latency(test: TestRun) -> str:
-    measured = [(series, _distributions(series)) for series in test.latency]
-    times_ms = (value for _, found in measured for one in found for value in one.values_ms)
+class _Measured:
+    """A series of a test."""
+
+    def __init__(self, test: str, series: dict[str, Any]) -> None:
+        self.test, self.name, self.failed = test, series["series"], series["failed"]
+        passages = [Passage(*row) for row in series["passages"]]
+        found = (distribution(self.name, leg, passages) for leg in LEGS)
+        self.done, self.legs = len(passages), [one for one in found if one is not None]
+
+    @property
+    def whole(self) -> Distribution | None:
+        """The longest leg that says when the device acted, else when it had answered."""
+        by_name = {one.leg: one for one in self.legs}
+        return by_name.get("due to actuated", by_name.get("due to acknowledged"))
+
+
+def _latency(measured: Sequence[_Measured]) -> Iterator[str]:
+    times_ms = (value for each in measured for one in each.legs for value in one.values_ms)
     axis = LogAxis.around(times_ms, EDGE, WIDTH - EDGE, least=LEAST_MS)
-    told = "".join(_series(series, found, axis) for series, found in measured)
-    return f"<h3>{escape(test.id)}</h3>{told}"
+    if len(measured) > 1:
+        whole = [(each.name, each.whole) for each in measured]
+        yield "<h3>The whole way, side by side</h3>" + _rows(
+            [(f"{name}: {one.leg}", one) for name, one in whole if one is not None], axis
+        )
+    for each in measured:
+        failed = f", {each.failed} not done" if each.failed else ""
+        yield (
+            f"<h3>{escape(each.test)}</h3>"
+            f"<p><b>{escape(each.name)}</b>: {each.done} done{failed}</p>"
+        )
+        if each.legs:
+            yield _rows([(one.leg, one) for one in each.legs], axis)
 
 
-def _distributions(series: dict[str, Any]) -> list[Distribution]:
-    passages = [Passage(*row) for row in series["passages"]]
-    found = (distribution(series["series"], leg, passages) for leg in LEGS)
-    return [one for one in found if one is not None]
-
-
-def _series(series: dict[str, Any], found: Sequence[Distribution], axis: LogAxis) -> str:
-    failed = f", {series['failed']} not done" if series["failed"] else ""
-    told = f"{len(series['passages'])} done{failed}"
-    title = f"<p><b>{escape(series['series'])}</b>: {told}</p>"
-    return title + _legs(found, axis) if found else title
-
-
-def _legs(found: Sequence[Distribution], axis: LogAxis) -> str:
+def _rows(named: Sequence[tuple[str, Distribution]], axis: LogAxis) -> str:
     names = ("n", "p50", "p95", "p99", "max", "\N{PLUS-MINUS SIGN}")
     head = "".join(f'<th class="number">{name}</th>' for name in names)
     rows = "".join(
-        f'<tr{_whole(one)}><td>{escape(one.leg)}</td><td class="number">{one.count}</td>'
+        f'<tr{_whole(one)}><td>{escape(name)}</td><td class="number">{one.count}</td>'
         + "".join(
             f'<td class="number">{value:.3f}</td>'
             for value in (one.p50_ms, one.p95_ms, one.p99_ms, one.max_ms)
         )
         + f'<td class="number">{"" if one.error_ms is None else f"{one.error_ms:.3f}"}</td>'
         f'<td class="plot">{_plot(one, axis)}</td></tr>'
-        for one in found
+        for name, one in named
     )
     return f"<table><tr><th></th>{head}<th></th></tr>{rows}<tr>{_scale(axis)}</tr></table>"
 

@@ -59,11 +59,14 @@ A-9 Never brakes by itself
 A-4   Brakes on ice
 """
 
+# Other rigs' plugins, where they are installed: one skips every test without an environment of its
+# own, another's use of pytest warns.
+BESIDE = ("-p", "no:labgrid", "-W", "default")
+
 
 def report(folder: Path, *arguments: str, **env: str) -> tuple[str, dict[str, Any], str]:
     """What pytest said, the JSON, the page."""
-    # Where it is installed, every test skips without an environment of its own.
-    done = run(folder, "-p", "no:labgrid", "--edge-report", "out", *arguments, **env)
+    done = run(folder, *BESIDE, "--edge-report", "out", *arguments, **env)
     told = json.loads((folder / "out" / "report.json").read_text())
     return done.stdout, told, (folder / "out" / "report.html").read_text()
 
@@ -205,11 +208,11 @@ def check_measured(told: dict[str, Any], page: str) -> None:
     body = parsed(page)
     assert text(body).count("10 done, 2 not done") == 2
     drawn = [row for row in body.iter("tr") if row.find(".//svg/rect") is not None]
-    assert len(drawn) == 2 * 7
+    assert len(drawn) == 2 * 7 + 2  # of each test, and both side by side
     for row in drawn:
         crosses = row.findall("td")[6].text is not None
         assert (row.find(".//line[@class='bound']") is not None) == crosses
-    assert sum(row.findall("td")[6].text is not None for row in drawn) == 2 * 3
+    assert sum(row.findall("td")[6].text is not None for row in drawn) == 2 * 3 + 2
 
 
 def test_latencies_stand_in_page_json_and_junit(tmp_path: Path) -> None:
@@ -228,7 +231,7 @@ def test_latencies_stand_in_page_json_and_junit(tmp_path: Path) -> None:
 @pytest.mark.skipif(importlib.util.find_spec("xdist") is None, reason="`make hil` has xdist")
 def test_workers_report_to_one_page(tmp_path: Path) -> None:
     write(tmp_path, test_measured=MEASURED, test_mixed=MIXED)
-    _, told, page = report(tmp_path, "-n", "2", "-W", "default")
+    _, told, page = report(tmp_path, "-n", "2")
     assert len(told["tests"]) == 10
     assert latencies(told).keys() >= {"test_latency[burst]", "test_nothing_measured"}
     verdicts = {row["id"]: row["verdict"] for row in told["requirements"]}

@@ -114,7 +114,7 @@ def test_the_ring_to_another_process_is_a_part(tmp_path: Path) -> None:
 
 
 def test_a_reader_that_dies_is_told_with_its_reason(tmp_path: Path) -> None:
-    with pytest.raises(EdgecoreError, match="ring: the reading process ended: .*no such socket"):
+    with pytest.raises(EdgecoreError, match=r"ring: the reading process ended: .*no such socket"):
         ring._Reader(str(tmp_path / "nobody"))
 
 
