@@ -123,6 +123,10 @@ def _test(number: int, test: TestRun) -> str:
     )
 
 
+_WHOLE = ("due to actuated", "due to acknowledged")
+"""Legs that are the whole way: the better first, which takes a device that stamps."""
+
+
 class _Measured:
     """A series of a test."""
 
@@ -132,21 +136,21 @@ class _Measured:
         found = (distribution(self.name, leg, passages) for leg in LEGS)
         self.done, self.legs = len(passages), [one for one in found if one is not None]
 
-    @property
-    def whole(self) -> Distribution | None:
-        """The longest leg that says when the device acted, else when it had answered."""
+    def whole(self, leg: str) -> Distribution | None:
+        """That leg if it is the one that tells most of the whole way."""
         by_name = {one.leg: one for one in self.legs}
-        return by_name.get("due to actuated", by_name.get("due to acknowledged"))
+        most = next((name for name in _WHOLE if name in by_name), "")
+        return by_name[leg] if leg == most else None
 
 
 def _latency(measured: Sequence[_Measured]) -> Iterator[str]:
     times_ms = (value for each in measured for one in each.legs for value in one.values_ms)
     axis = LogAxis.around(times_ms, EDGE, WIDTH - EDGE, least=LEAST_MS)
     if len(measured) > 1:
-        whole = [(each.name, each.whole) for each in measured]
-        yield "<h3>The whole way, side by side</h3>" + _rows(
-            [(f"{name}: {one.leg}", one) for name, one in whole if one is not None], axis
-        )
+        for leg in _WHOLE:
+            whole = [(each.name, one) for each in measured if (one := each.whole(leg))]
+            if whole:
+                yield f"<h3>{leg.capitalize()}, side by side</h3>" + _rows(whole, axis)
     for each in measured:
         failed = f", {each.failed} not done" if each.failed else ""
         yield (
@@ -174,7 +178,7 @@ def _rows(named: Sequence[tuple[str, Distribution]], axis: LogAxis) -> str:
 
 
 def _whole(one: Distribution) -> str:
-    return ' class="whole"' if one.leg.startswith("due to") else ""
+    return ' class="whole"' if one.leg in _WHOLE else ""
 
 
 def _plot(one: Distribution, axis: LogAxis) -> str:

@@ -200,6 +200,20 @@ def test_a_page_holds_boards_and_models(tmp_path: Path) -> None:
     assert ElementTree.fromstring(body).tag == "body"
 
 
+def test_a_run_is_marked_the_quickest_only_beyond_its_noise(tmp_path: Path) -> None:
+    kept(tmp_path, "quick", a=10.0, b=10.0)
+    kept(tmp_path, "slow", a=12.0, b=12.0)
+    document = json.loads((tmp_path / "slow.json").read_text())
+    document["results"][2]["low_us"] = 10.2  # one pass of b
+    (tmp_path / "slow.json").write_text(json.dumps(document))
+    done = bench(tmp_path, "--compare", "quick.json", "slow.json", "--html", "page.html")
+    assert done.returncode == 0, done.stderr
+    rows = (tmp_path / "page.html").read_text().split("<tr>")
+    marked = {name: f"<td>{name}</td>" for name in "ab"}
+    best = {n for n, cell in marked.items() for row in rows if cell in row and "time best" in row}
+    assert best == {"a"}
+
+
 def test_entrants_take_turns() -> None:
     order: list[str] = []
 
