@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from firmware_bridge.clock import Clock
+    from firmware_bridge.messages import Message
     from firmware_bridge.requests import Result
 
 _FORM = struct.Struct("<QQ")
@@ -26,9 +27,9 @@ class Stamps:
     actuated_us: int
 
     @classmethod
-    def of(cls, result: Result) -> Stamps | None:
-        """Those in an answer; None: the device gave none."""
-        if len(result.payload) != _FORM.size:
+    def of(cls, message: Message, result: Result) -> Stamps | None:
+        """Those in the answer to a message; None: it did not ask, or the device gave none."""
+        if not getattr(message, "stamped", 0) or len(result.payload) != _FORM.size:
             return None
         return cls(*_FORM.unpack(result.payload))
 

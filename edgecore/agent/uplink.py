@@ -121,7 +121,7 @@ class Uplink:
         except fb.BridgeError as error:
             self._resolve(number, "not_sent", str(error))
         else:
-            future.add_done_callback(lambda done: self._settle(number, done))
+            future.add_done_callback(lambda done: self._settle(number, message, done))
 
     def frame_finished(self, frame: int, count: int, ttc_s: float | None) -> None:
         """The agent's sign of life, and what it saw; lost while there is no link."""
@@ -224,7 +224,7 @@ class Uplink:
             self._firmware = state
         self._events.write(f"firmware_{state}")
 
-    def _settle(self, number: int, done: Future[fb.Result]) -> None:
+    def _settle(self, number: int, message: fb.Alert, done: Future[fb.Result]) -> None:
         try:
             result = done.result()
         except fb.RefusedError as error:
@@ -234,14 +234,15 @@ class Uplink:
         except (fb.BridgeError, CancelledError) as error:
             self._resolve(number, "unknown", str(error))
         else:
-            self._resolve(number, "done", None, 0, self._times(number, result))
+            self._resolve(
+                number, "done", None, 0, self._times(number, fb.Stamps.of(message, result))
+            )
 
-    def _times(self, number: int, result: fb.Result) -> dict[str, int]:
+    def _times(self, number: int, stamps: fb.Stamps | None) -> dict[str, int]:
         """By name; those of the device only where it tells them and its clock is known."""
         acknowledged_ns = time.monotonic_ns()
         sent_ns, before = self._pending[number]
         told = {**before, "sent_ns": sent_ns, "acknowledged_ns": acknowledged_ns}
-        stamps = fb.Stamps.of(result)
         device = None if stamps is None else stamps.on_host(self._link.clock)
         return told if device is None else told | asdict(device)
 

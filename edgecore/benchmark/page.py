@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from html import escape
 
 from edgecore.benchmark.comparison import MARGIN, Accuracy, Key, Run, keys_of
 from edgecore.benchmark.plot import time_text
 from edgecore.pages.axis import LogAxis
-from edgecore.pages.document import cells, document, table
+from edgecore.pages.document import cells, document, escaped, table
 
 STYLE = """
 table.times { table-layout: fixed; }
@@ -59,10 +58,11 @@ def _group(runs: Sequence[Run], group: str) -> str:
         last = key[1]
         variant = "" if key[2] == "any" else key[2]
         rows.append(
-            f'<td>{escape(job)}</td><td class="variant">{escape(variant)}</td>' + _times(runs, key)
+            f'<td>{escaped(job)}</td><td class="variant">{escaped(variant)}</td>'
+            + _times(runs, key)
         )
     head = ("", "", *(run.name for run in runs))
-    return f"<h2>{escape(group)}</h2>" + table(head, rows, kind="times")
+    return f"<h2>{escaped(group)}</h2>" + table(head, rows, kind="times")
 
 
 def _times(runs: Sequence[Run], key: Key) -> str:
@@ -126,7 +126,7 @@ def _scatter(models: Sequence[Accuracy]) -> str:
         marks.append(
             f'<circle cx="{at_x:.1f}" cy="{at_y:.1f}" r="5" fill="var(--dot)"/>'
             f'<text x="{at_x:.1f}" y="{beside:.1f}" text-anchor="middle">'
-            f"{escape(one.model)}, {one.ms:.3g} ms</text>"
+            f"{escaped(one.model)}, {one.ms:.3g} ms</text>"
         )
     marks.append(f'<text x="{LEFT}" y="{HEIGHT + 8}">mAP 50-95 over ms a picture, log scale</text>')
     return f'<svg viewBox="0 0 {WIDTH} {HEIGHT + 20}" role="img">{"".join(marks)}</svg>'

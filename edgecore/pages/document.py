@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from html import escape
 
+_UNSAID = re.compile("[\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f-\\x9f\\ud800-\\udfff\\ufffe\\uffff]")
 STYLE = """
 :root { color-scheme: light dark; --bar: #9cc3e6; --best: #5fa463; --faint: #8888; --dot: #2d63aa; }
 :root { --idle: #6b7280; }
@@ -35,14 +37,19 @@ def document(title: str, parts: Iterable[str], *, style: str = "") -> str:
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width">'
-        f"<title>{escape(title)}</title><style>{STYLE}{style}</style></head><body>\n"
-        f"<h1>{escape(title)}</h1>\n" + "\n".join(parts) + "\n</body></html>\n"
+        f"<title>{escaped(title)}</title><style>{STYLE}{style}</style></head><body>\n"
+        f"<h1>{escaped(title)}</h1>\n" + "\n".join(parts) + "\n</body></html>\n"
     )
+
+
+def escaped(value: str) -> str:
+    """HTML of plain text; what no page can hold, such as control characters, is marked."""
+    return escape(_UNSAID.sub("\N{REPLACEMENT CHARACTER}", value))
 
 
 def cells(*texts: str, tag: str = "td") -> str:
     """Cells of a row, each of plain text."""
-    return "".join(f"<{tag}>{escape(text)}</{tag}>" for text in texts)
+    return "".join(f"<{tag}>{escaped(text)}</{tag}>" for text in texts)
 
 
 def table(head: Sequence[str], rows: Iterable[str], *, kind: str = "") -> str:
@@ -53,5 +60,5 @@ def table(head: Sequence[str], rows: Iterable[str], *, kind: str = "") -> str:
 
 def definitions(pairs: Iterable[tuple[str, str]]) -> str:
     """HTML of names and what they are, texts."""
-    told = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in pairs)
+    told = "".join(f"<dt>{escaped(name)}</dt><dd>{escaped(value)}</dd>" for name, value in pairs)
     return f"<dl>{told}</dl>"

@@ -160,7 +160,8 @@ class Camera:
         until_s = time.monotonic() + _RING_S
         while not socket.exists():
             if process.poll() is not None or time.monotonic() > until_s:
-                raise RigError(f"no camera: {(folder / 'said').read_text().strip()}")
+                why = (folder / "said").read_text().strip() or f"not there after {_RING_S:g} s"
+                raise RigError(f"no camera: {why}")
             time.sleep(_LOOK_S)
 
         def truth(label: str) -> Sequence[Truth]:

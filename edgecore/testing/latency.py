@@ -216,7 +216,7 @@ class LatencyLab:
                 times.get("error_ns"),
             )
             for event in results
-            if (times := event["times"]) is not None
+            if (times := event.get("times")) is not None
         )
         return self.distributions("agent")
 

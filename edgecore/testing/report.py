@@ -111,7 +111,7 @@ class _Phases:
             tuple(
                 (str(name), str(value)) for name, value in self.properties if name != REQUIREMENT
             ),
-            self.reason,
+            self.reason if known else "it did not end",
             "\n\n".join(self.texts),
             tuple(self.latency),
         )
@@ -124,10 +124,12 @@ class ReportKeeper:
         self._config, self._folder, self._listed = config, folder, listed
         self._begun = datetime.datetime.now(datetime.timezone.utc)
         self._phases: dict[tuple[str, str], _Phases] = {}
+        # Of xdist's ways of sharing tests out, the one by which each worker runs them all.
+        self._each = getattr(config.option, "dist", "no") == "each"
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """One phase of one test, here or on a worker of xdist."""
-        worker = getattr(report, "worker_id", "") or ""
+        worker = getattr(report, "worker_id", "") if self._each else ""
         self._phases.setdefault((report.nodeid, worker), _Phases()).add(report)
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
@@ -166,11 +168,8 @@ class ReportKeeper:
         )
 
     def _tests(self) -> Iterator[TestRun]:
-        workers: dict[str, int] = {}
-        for nodeid, _ in self._phases:
-            workers[nodeid] = workers.get(nodeid, 0) + 1
         for (nodeid, worker), phases in self._phases.items():
-            yield phases.test(f"{nodeid} [{worker}]" if workers[nodeid] > 1 else nodeid)
+            yield phases.test(f"{nodeid} [{worker}]" if worker else nodeid)
 
 
 def keep_report(config: pytest.Config) -> None:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from html import escape
 from typing import Any
 
 from edgecore.pages.axis import LogAxis
-from edgecore.pages.document import definitions, document, table
+from edgecore.pages.document import definitions, document, escaped, table
 from edgecore.testing.latency import LEGS, Distribution, Passage, distribution
 from edgecore.testing.matrix import Requirement, TestRun
 from edgecore.testing.report import Report
@@ -76,7 +75,7 @@ def _about(report: Report) -> str:
 
 
 def _chip(kind: str, text: str) -> str:
-    return f'<span class="chip {kind.replace(" ", "-")}">{escape(text)}</span>'
+    return f'<span class="chip {kind.replace(" ", "-")}">{escaped(text)}</span>'
 
 
 def _requirements(rows: Sequence[Requirement], numbers: dict[str, int]) -> str:
@@ -92,13 +91,13 @@ def _requirements(rows: Sequence[Requirement], numbers: dict[str, int]) -> str:
 def _requirement(row: Requirement, numbers: dict[str, int]) -> str:
     kind = "gap" if row.verdict in ("no test", "not shown") else row.verdict
     tests = "".join(
-        f'<li><a href="#t{numbers[test.id]}">{escape(test.id)}</a> '
+        f'<li><a href="#t{numbers[test.id]}">{escaped(test.id)}</a> '
         f"{_chip(test.outcome, test.outcome)}</li>"
         for test in row.tests
     )
     return (
-        f"<td>{_chip(kind, row.verdict)}</td><td><code>{escape(row.id)}</code></td>"
-        f"<td>{escape(row.title)}</td><td>{f'<ul>{tests}</ul>' if tests else ''}</td>"
+        f"<td>{_chip(kind, row.verdict)}</td><td><code>{escaped(row.id)}</code></td>"
+        f"<td>{escaped(row.title)}</td><td>{f'<ul>{tests}</ul>' if tests else ''}</td>"
     )
 
 
@@ -107,18 +106,20 @@ def _tests(tests: Sequence[TestRun]) -> str:
 
 
 def _test(number: int, test: TestRun) -> str:
-    told = f"<code>{escape(test.id)}</code>"
+    told = f"<code>{escaped(test.id)}</code>"
     if test.reason:
-        told += f'<div class="reason">{escape(test.reason)}</div>'
+        told += f'<div class="reason">{escaped(test.reason)}</div>'
     properties = [pair for pair in test.properties if not pair[0].startswith("latency: ")]
     if properties:
         told += f"<details><summary>recorded</summary>{definitions(properties)}</details>"
     if test.text:
-        told += f"<details><summary>what happened</summary><pre>{escape(test.text)}</pre></details>"
+        told += (
+            f"<details><summary>what happened</summary><pre>{escaped(test.text)}</pre></details>"
+        )
     return (
         f"<td>{_chip(test.outcome, test.outcome)}</td>"
         f'<td class="id" id="t{number}">{told}</td>'
-        f"<td>{escape(', '.join(test.requirements))}</td>"
+        f"<td>{escaped(', '.join(test.requirements))}</td>"
         f'<td class="number">{test.duration_s:.2f}</td>'
     )
 
@@ -153,10 +154,8 @@ def _latency(measured: Sequence[_Measured]) -> Iterator[str]:
                 yield f"<h3>{leg.capitalize()}, side by side</h3>" + _rows(whole, axis)
     for each in measured:
         failed = f", {each.failed} not done" if each.failed else ""
-        yield (
-            f"<h3>{escape(each.test)}</h3>"
-            f"<p><b>{escape(each.name)}</b>: {each.done} done{failed}</p>"
-        )
+        done = f"<p><b>{escaped(each.name)}</b>: {each.done} done{failed}</p>"
+        yield f"<h3>{escaped(each.test)}</h3>{done}"
         if each.legs:
             yield _rows([(one.leg, one) for one in each.legs], axis)
 
@@ -165,7 +164,7 @@ def _rows(named: Sequence[tuple[str, Distribution]], axis: LogAxis) -> str:
     names = ("n", "p50", "p95", "p99", "max", "\N{PLUS-MINUS SIGN}")
     head = "".join(f'<th class="number">{name}</th>' for name in names)
     rows = "".join(
-        f'<tr{_whole(one)}><td>{escape(name)}</td><td class="number">{one.count}</td>'
+        f'<tr{_whole(one)}><td>{escaped(name)}</td><td class="number">{one.count}</td>'
         + "".join(
             f'<td class="number">{value:.3f}</td>'
             for value in (one.p50_ms, one.p95_ms, one.p99_ms, one.max_ms)

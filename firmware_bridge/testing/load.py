@@ -161,7 +161,7 @@ def offer(
             continue
         end: Future[Trip | None] = Future()
         ends.append(end)
-        future.add_done_callback(partial(_settle, link, end, (number, due_ns, sent_ns)))
+        future.add_done_callback(partial(_settle, link, command, end, (number, due_ns, sent_ns)))
     trips = tuple(trip for end in ends if (trip := end.result()) is not None)
     return _report(trips, len(due_s), begun_ns)
 
@@ -184,21 +184,25 @@ def single_stream(link: Link, message: Asked, count: int, *, timeout: float = 10
             result = link.request(command, timeout)
         except BridgeError:
             continue
-        trips.append(_trip(link, (number, due_ns, sent_ns), result))
+        trips.append(_trip(link, command, (number, due_ns, sent_ns), result))
     return _report(tuple(trips), count, begun_ns)
 
 
 def _settle(
-    link: Link, end: Future[Trip | None], begun: tuple[int, int, int], future: Future[Result]
+    link: Link,
+    command: Message,
+    end: Future[Trip | None],
+    begun: tuple[int, int, int],
+    future: Future[Result],
 ) -> None:
     failed = future.exception() is not None
-    end.set_result(None if failed else _trip(link, begun, future.result()))
+    end.set_result(None if failed else _trip(link, command, begun, future.result()))
 
 
-def _trip(link: Link, begun: tuple[int, int, int], result: Result) -> Trip:
+def _trip(link: Link, command: Message, begun: tuple[int, int, int], result: Result) -> Trip:
     """The device's times are put on the host's clock now: it may drift until all are done."""
     acknowledged_ns = time.monotonic_ns()
-    stamps = Stamps.of(result)
+    stamps = Stamps.of(command, result)
     return Trip(*begun, acknowledged_ns, None if stamps is None else stamps.on_host(link.clock))
 
 

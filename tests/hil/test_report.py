@@ -12,6 +12,7 @@ from xml.etree import ElementTree
 import pytest
 
 from edgecore.pages.axis import LogAxis
+from edgecore.pages.document import escaped
 from edgecore.testing.matrix import TestRun, matrix, read_requirements
 from tests.hil.strangers import run, write
 
@@ -143,12 +144,13 @@ HOSTILE = """
     import pytest
 
     NAME = "</td><script>alert(1)</script>&amp;'\\""
+    NOISE = "\\0 \\x1b[31m \\x85"
 
     @pytest.mark.edge_req(NAME)
     @pytest.mark.parametrize("value", [1], ids=[NAME])
     def test_hostile(value, record_property):
         record_property(NAME, NAME)
-        assert not value, NAME
+        assert not value, NAME + NOISE
 
     @pytest.mark.skip(reason=NAME)
     def test_skipped():
@@ -289,6 +291,10 @@ def test_requirements_are_listed_a_line_each(tmp_path: Path) -> None:
     path = tmp_path / "listed.txt"
     path.write_text("\n# no\n  R-1   The first  \nR-2\n")
     assert read_requirements(path) == {"R-1": "The first", "R-2": ""}
+
+
+def test_what_no_page_can_hold_is_marked() -> None:
+    assert escaped("a\0\ud800\x1b\tb\n<") == "a\ufffd\ufffd\ufffd\tb\n&lt;"
 
 
 def test_axis_places_values_between_its_edges() -> None:

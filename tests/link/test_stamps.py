@@ -30,7 +30,7 @@ def answer(rig: Rig, type_: int, message: fb.Message) -> bytes:
 def test_answer_has_both_times_and_the_lamp_is_lit(type_: int, message: fb.Message) -> None:
     rig = Rig().connect()
     sent_us = rig.now_us
-    stamps = fb.Stamps.of(fb.Result(answer(rig, type_, message), 0))
+    stamps = fb.Stamps.of(message, fb.Result(answer(rig, type_, message), 0))
     assert stamps is not None
     assert sent_us <= stamps.received_us <= stamps.actuated_us <= rig.now_us
     assert rig.firmware.led
@@ -40,7 +40,9 @@ def test_who_does_not_ask_gets_no_longer_answer() -> None:
     rig = Rig().connect()
     assert answer(rig, ALERT, fb.Alert(kind=1, level=1)) == b""
     assert answer(rig, SET_OUTPUT, fb.SetOutput(output=LED, value=1)) == b""
-    assert fb.Stamps.of(fb.Result(b"", 0)) is None
+    silent = fb.Result(b"", 0), fb.Result(bytes(16), 0)  # 16 bytes that mean something else
+    assert [fb.Stamps.of(fb.Alert(kind=1, level=1), result) for result in silent] == [None, None]
+    assert fb.Stamps.of(fb.Alert(kind=1, level=1, stamped=1), silent[0]) is None
 
 
 def test_a_refused_command_has_no_times() -> None:
@@ -71,11 +73,12 @@ def test_times_lie_between_sending_and_the_answer(
         with fb.connect(target.url, timeout=PATIENCE_S) as link:
             link.request(fb.Alert(kind=1, level=1), timeout=PATIENCE_S)
             assert link.clock.error_ns is not None
+            alert = fb.Alert(kind=1, level=1, stamped=1)
             for _ in range(20):
                 sent_ns = time.monotonic_ns()
-                result = link.request(fb.Alert(kind=1, level=1, stamped=1), timeout=PATIENCE_S)
+                result = link.request(alert, timeout=PATIENCE_S)
                 answered_ns = time.monotonic_ns()
-                stamps = fb.Stamps.of(result)
+                stamps = fb.Stamps.of(alert, result)
                 assert stamps is not None
                 told = stamps.on_host(link.clock)
                 assert told is not None
