@@ -25,6 +25,7 @@ from firmware_bridge.manifest import Manifest, load_manifest, make_manifest, sig
 from firmware_bridge.messages import Alert, DetectionSummary, Message, SetOutput
 from firmware_bridge.requests import Result
 from firmware_bridge.schema import FieldInfo, MessageInfo, Schema
+from firmware_bridge.stamps import HostStamps, Stamps
 from firmware_bridge.subscription import Subscription
 from firmware_bridge.transfer import Transfer, TransferStatus
 
@@ -37,6 +38,7 @@ __all__ = [
     "Clock",
     "DetectionSummary",
     "FieldInfo",
+    "HostStamps",
     "Link",
     "LinkBusyError",
     "LinkClosedError",
@@ -54,6 +56,7 @@ __all__ = [
     "Result",
     "Schema",
     "SetOutput",
+    "Stamps",
     "StateChange",
     "Status",
     "Subscription",

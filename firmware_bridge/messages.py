@@ -41,7 +41,8 @@ class Message:
                 values.append(value)
             else:
                 values += self._raw(field)
-        object.__setattr__(self, "_packed", self.info.packing.pack(*values))
+        packed = self.info.packing.pack(*values)
+        object.__setattr__(self, "_packed", self.info.trimmed(packed))
 
     def _raw(self, field: FieldInfo) -> list[Any]:
         value = getattr(self, field.name)
@@ -68,7 +69,8 @@ class Message:
         return elements
 
     def pack(self) -> bytes:
-        """The record as it goes on the wire."""
+        """The record as it goes on the wire: without optional fields at its end that say no more
+        than their absence does."""
         return self._packed
 
     def pack_for(self, device: MessageInfo) -> bytes:
@@ -119,11 +121,13 @@ class Alert(Message):
             6 line; the reference firmware refuses others.
         level: 0 to 3, the most urgent.
         duration_ms: how long to warn, ms.
+        stamped: 1: the device answers when it was received and done, see `Stamps`.
     """
 
     kind: int
     level: int
     duration_ms: int = 1000
+    stamped: int = 0
 
 
 @dataclass(frozen=True)
@@ -133,10 +137,12 @@ class SetOutput(Message):
     Attributes:
         output: which.
         value: 0..255; 0 is off.
+        stamped: as of `Alert`.
     """
 
     output: int
     value: int
+    stamped: int = 0
 
 
 @dataclass(frozen=True)

@@ -161,6 +161,23 @@ class MessageInfo:
             if field.default is not None
         }
 
+    def trimmed(self, record: bytes) -> bytes:
+        """The record without its last optional fields, as far as they mean what absence means."""
+        for start, absent in self._absences:
+            if record[start:] != absent:
+                break
+            record = record[:start]
+        return record
+
+    @cached_property
+    def _absences(self) -> list[tuple[int, bytes]]:
+        """Where each optional field begins and the bytes that say as much as none; last first."""
+        return [
+            (field.offset, np.full(field.count, field.default, field.dtype).tobytes())
+            for field in reversed(self.fields)
+            if field.default is not None
+        ]
+
     def field(self, name: str) -> FieldInfo:
         """The field of this name; KeyError names the message."""
         for field in self.fields:

@@ -25,6 +25,12 @@ typedef struct {
     uint8_t (*execute)(void* context, uint64_t now_us, const void* record);
 } ec_command;
 
+/* The answer to a command whose field `stamped` is 1, docs/protocol.md, "Stamps". */
+typedef struct {
+    uint64_t received_us; /* its last byte had come */
+    uint64_t actuated_us; /* the outputs were as it asks */
+} ec_stamps;
+
 /* Executes the command of this type, whose record may come from an older or a newer host, and
  * returns the status of its RESULT: the handler's; EC_STATUS_BAD_ARGUMENT when the record lacks a
  * required field or breaks its bounds; EC_STATUS_UNKNOWN_TYPE when no handler has the type, or no

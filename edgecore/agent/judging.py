@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -68,6 +69,13 @@ class Judging:
 
     def frame(self, frame: Frame, found: Detections, label: str, t_ns: int) -> None:
         """Judge a finished frame, and give the sign of life for it."""
+        ended_ns, spent = time.monotonic_ns(), found.timings
+        spent_ns = round((spent.invoke_ms + spent.postprocess_ms) * 1e6)
+        times = {
+            "captured_ns": t_ns,
+            "inference_begun_ns": ended_ns - spent_ns,
+            "inference_ended_ns": ended_ns,
+        }
         uplink, number = self._uplink, self._tally.frames
         if self._flight is not None:
             self._flight.before_frame(self._rules, self._tracker)
@@ -81,7 +89,7 @@ class Judging:
         )
         happened = self._rules.judge(moment)
         for event in happened:
-            self._tell(event, moment, label)
+            self._tell(event, moment, label, times)
         view = NO_LEAD if self._collision is None else self._collision.view
         self._tally.frame(moment.detections, view.ttc_s, view.danger.value)
         if uplink is not None:
@@ -92,7 +100,7 @@ class Judging:
             link = uplink.view().state if uplink is not None else None
             self._flight.frame(frame, moment, self._rules, happened, label=label, link=link)
 
-    def _tell(self, event: Event, moment: Moment, label: str) -> None:
+    def _tell(self, event: Event, moment: Moment, label: str, times: dict[str, int]) -> None:
         self.counts[f"{event.rule}: {event.kind}"] += 1
         known = {
             "rule": event.rule,
@@ -117,7 +125,7 @@ class Judging:
         self._alarm_until_ns = moment.t_ns + round(ALARM_SHOWN_S * 1e9)
         self._events.write("alert", alert=self.alerts, **known)
         if self._uplink is not None:
-            self._uplink.alert(self.alerts, event.alert)
+            self._uplink.alert(self.alerts, event.alert, times)
         else:
             self._events.write(
                 "alert_result", alert=self.alerts, outcome="not_sent", reason="runs without a link"

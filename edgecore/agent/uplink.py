@@ -7,6 +7,10 @@ Every alert ends in exactly one `alert_result` event, whatever becomes of the li
     not_sent   no link took it before its deadline; the firmware never had it and never will
     unknown    it was sent, and the firmware was reset or did not answer before the deadline; it ran
                or it did not. It is not repeated.
+
+Of one that was done, `times` says when: the frame's capture and inference, when the alert was sent,
+when the device had received and obeyed it, and when its answer came; all on this host's clock, with
+the bound of the error of the device's two.
 """
 
 from __future__ import annotations
@@ -14,9 +18,9 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import CancelledError, Future
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import firmware_bridge as fb
@@ -76,7 +80,7 @@ class Uplink:
         self.telemetry = Telemetry()
         self._url, self._settings, self._events = url, settings, events
         self._changed = threading.Condition()
-        self._pending: dict[int, float] = {}
+        self._pending: dict[int, tuple[int, Mapping[str, int]]] = {}
         self._records: Counter[str] = Counter()
         self._outcomes: Counter[str] = Counter()
         self._raised = 0
@@ -96,18 +100,30 @@ class Uplink:
         for listener in self._listeners:
             listener.start()
 
-    def alert(self, number: int, request: AlertRequest) -> None:
-        """Ask the firmware for an alert; `number` is its id in the events."""
-        message = fb.Alert(kind=request.kind, level=request.level, duration_ms=request.duration_ms)
+    def alert(
+        self, number: int, request: AlertRequest, times: Mapping[str, int] | None = None
+    ) -> None:
+        """Ask the firmware for an alert; `number` is its id in the events.
+
+        `times`: of the frame that gave rise to it, by name; they stand in its `alert_result`.
+        """
+        known = self._link.schema.by_name.get("Alert")
+        message = fb.Alert(
+            kind=request.kind,
+            level=request.level,
+            duration_ms=request.duration_ms,
+            stamped=int(known is not None and "stamped" in (known.dtype.names or ())),
+        )
+        sent_ns = time.monotonic_ns()
         with self._changed:
             self._raised += 1
-            self._pending[number] = time.monotonic()
+            self._pending[number] = sent_ns, times or {}
         try:
             future = self._link.submit(message, timeout=self._settings.deadline_s)
         except fb.BridgeError as error:
             self._resolve(number, "not_sent", str(error))
         else:
-            future.add_done_callback(lambda done: self._settle(number, done))
+            future.add_done_callback(lambda done: self._settle(number, message, done))
 
     def frame_finished(self, frame: int, count: int, ttc_s: float | None) -> None:
         """The agent's sign of life, and what it saw; lost while there is no link."""
@@ -214,9 +230,9 @@ class Uplink:
             self._firmware = state
         self._events.write(f"firmware_{state}")
 
-    def _settle(self, number: int, done: Future[fb.Result]) -> None:
+    def _settle(self, number: int, message: fb.Alert, done: Future[fb.Result]) -> None:
         try:
-            done.result()
+            result = done.result()
         except fb.RefusedError as error:
             self._resolve(number, "refused", str(error), error.status)
         except fb.BridgeTimeoutError as error:
@@ -224,13 +240,28 @@ class Uplink:
         except (fb.BridgeError, CancelledError) as error:
             self._resolve(number, "unknown", str(error))
         else:
-            self._resolve(number, "done", None, 0)
+            self._resolve(
+                number, "done", None, 0, self._times(number, fb.Stamps.of(message, result))
+            )
+
+    def _times(self, number: int, stamps: fb.Stamps | None) -> dict[str, int]:
+        """By name; those of the device only where it tells them and its clock is known."""
+        acknowledged_ns = time.monotonic_ns()
+        sent_ns, before = self._pending[number]
+        told = {**before, "sent_ns": sent_ns, "acknowledged_ns": acknowledged_ns}
+        device = None if stamps is None else stamps.on_host(self._link.clock)
+        return told if device is None else told | asdict(device)
 
     def _resolve(
-        self, number: int, outcome: str, reason: str | None, status: int | None = None
+        self,
+        number: int,
+        outcome: str,
+        reason: str | None,
+        status: int | None = None,
+        times: dict[str, int] | None = None,
     ) -> None:
         with self._changed:
-            raised_s = self._pending[number]
+            raised_ns, _ = self._pending[number]
             self._outcomes[outcome] += 1
         self._events.write(
             "alert_result",
@@ -238,7 +269,8 @@ class Uplink:
             outcome=outcome,
             status=status,
             reason=reason,
-            after_ms=round((time.monotonic() - raised_s) * 1e3, 3),
+            after_ms=round((time.monotonic_ns() - raised_ns) / 1e6, 3),
+            times=times,
         )
         with self._changed:
             del self._pending[number]

@@ -44,7 +44,7 @@ PASSES = 3
 SECONDS = 0.5
 """For each row, about."""
 
-PARTS = ("preprocess", "NMS", "heads", "detection", "invoke", "link")
+PARTS = ("preprocess", "NMS", "heads", "detection", "invoke", "link", "ring")
 
 
 def bench(
@@ -102,8 +102,8 @@ def bench(
     """Measure preprocessing, suppression and heads on every instruction set, and a model.
 
     Kernels run pinned to one core, on seeded input, in turns; times are medians of processor time.
-    Cold frames come from memory, hot ones from cache. The model and the link to a simulated device
-    run unpinned, by the wall's clock.
+    Cold frames come from memory, hot ones from cache. The model, the link to a simulated device and
+    the ring to another process run unpinned, by the wall's clock.
     """
     for option, path in (("--json", json), ("--plot", plot), ("--html", html)):
         if path is not None and not path.absolute().parent.is_dir():
@@ -166,7 +166,7 @@ def _measure(
     num_threads: int,
     seconds: float,
 ) -> list[Result]:
-    from edgecore.benchmark import link, suite
+    from edgecore.benchmark import link, ring, suite
     from edgecore.benchmark import model as models
     from edgecore.benchmark.result import merged
 
@@ -175,6 +175,7 @@ def _measure(
         "detection": lambda: models.stages(model, engine, accelerator, num_threads, seconds),
         "invoke": lambda: models.invocations(model, engine, accelerator, seconds),
         "link": lambda: (*link.codec(seconds), *link.round_trips(seconds)),
+        "ring": lambda: ring.handovers(seconds),
     }
     whole = {name: measure for name, measure in whole.items() if name in chosen}
     jobs = [job for job in suite.jobs() if job.group in chosen]

@@ -11,10 +11,15 @@ from edgecore.testing.fixtures import (
     edge_clock,
     edge_dut,
     edge_faults,
+    edge_latency,
     edge_link,
     edge_soak_s,
 )
-from edgecore.testing.markers import pytest_configure, pytest_runtest_setup
+from edgecore.testing.markers import (
+    pytest_configure,
+    pytest_itemcollected,
+    pytest_runtest_setup,
+)
 from edgecore.testing.options import (
     pytest_addoption,
     pytest_configure_node,
@@ -30,11 +35,13 @@ __all__ = [
     "edge_clock",
     "edge_dut",
     "edge_faults",
+    "edge_latency",
     "edge_link",
     "edge_soak_s",
     "pytest_addoption",
     "pytest_configure",
     "pytest_configure_node",
+    "pytest_itemcollected",
     "pytest_report_header",
     "pytest_runtest_makereport",
     "pytest_runtest_setup",

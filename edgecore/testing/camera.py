@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,12 +13,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgecore.testing.dut import Dut
+from edgecore.testing.errors import RigError
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
     from edgecore.synthetic.scene import Truth
+
+
+_RING_S = 30.0
+_LOOK_S = 0.02
 
 
 @dataclass(frozen=True)
@@ -43,6 +52,7 @@ class Camera:
     def __init__(self, folder: Path, dut: Dut) -> None:
         self._folder, self._dut = folder, dut
         self._shots = 0
+        self._ends = contextlib.ExitStack()
 
     def road(
         self,
@@ -116,3 +126,53 @@ class Camera:
             truth: what its frames show, by label.
         """
         return Shot(str(path), dict(truth or {}).__getitem__)
+
+    def ring(self, shot: Shot, *, fps: float = 20.0) -> Shot:
+        """The same pictures by way of shared memory, shown by a camera process of its own.
+
+        As from any camera the newest one wins: an agent that is slower misses some, and counts
+        them. They begin when the agent is there, and end with the shot; the test's end ends the
+        process.
+
+        Args:
+            shot: of this camera.
+            fps: of pictures and files; the road has its own.
+
+        Raises:
+            RigError: there is no such camera; the text has what it said.
+        """
+        # A socket's path has 107 bytes at most, which a test's folder may exceed.
+        folder = Path(self._ends.enter_context(tempfile.TemporaryDirectory(prefix="edgecore-")))
+        socket, journal = folder / "ring", folder / "journal"
+        with (folder / "said").open("wb") as said:
+            process = self._ends.enter_context(
+                subprocess.Popen(
+                    [
+                        *(sys.executable, "-m", "edgecore.testing.ring_camera"),
+                        *(str(socket), shot.source, str(journal), str(fps)),
+                    ],
+                    stdin=subprocess.PIPE,
+                    stdout=said,
+                    stderr=said,
+                )
+            )
+        self._ends.callback(process.kill)
+        until_s = time.monotonic() + _RING_S
+        while not socket.exists():
+            if process.poll() is not None or time.monotonic() > until_s:
+                why = (folder / "said").read_text().strip() or f"not there after {_RING_S:g} s"
+                raise RigError(f"no camera: {why}")
+            time.sleep(_LOOK_S)
+
+        def truth(label: str) -> Sequence[Truth]:
+            place, _, number = label.rpartition("#")
+            shown = dict(line.split(" ", 1) for line in journal.read_text().splitlines())
+            if place != str(socket) or number not in shown:
+                raise KeyError(f"expected a label such as {socket}#12, got {label!r}")
+            return shot.truth(shown[number])
+
+        return Shot(f"ring:{socket}?reconnect=0", truth)
+
+    def close(self) -> None:
+        """Ends what it started."""
+        self._ends.close()

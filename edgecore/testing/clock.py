@@ -17,26 +17,17 @@ class DeviceClock:
     """
 
     def __init__(self, dut: Dut, link: fb.Link) -> None:
-        self._dut, self._clock = dut, link.clock
+        self._dut, self._link = dut, link
 
     @property
     def offset_ns(self) -> int:
         """Device time minus host time now; waits for the first exchange."""
-        return self._known()[0]
+        return known_clock(self._link)[0]
 
     @property
     def error_ns(self) -> int:
         """Bound of its error now."""
-        return self._known()[1]
-
-    def _known(self) -> tuple[int, int]:
-        until_s = time.monotonic() + CLOCK_S
-        while time.monotonic() < until_s:
-            offset_ns, error_ns = self._clock.offset_ns, self._clock.error_ns
-            if offset_ns is not None and error_ns is not None:
-                return offset_ns, error_ns
-            time.sleep(0.005)
-        raise TimeoutError(f"no exchange of clocks within {CLOCK_S} s")
+        return known_clock(self._link)[1]
 
     def to_host_ns(self, device_us: int) -> int:
         """CLOCK_MONOTONIC of a recent instant of the device's."""
@@ -49,3 +40,18 @@ class DeviceClock:
         """
         with self._dut.frozen():
             time.sleep(seconds)
+
+
+def known_clock(link: fb.Link) -> tuple[int, int]:
+    """Offset of the device's clock and the bound of its error, ns; waits for the first exchange.
+
+    Raises:
+        TimeoutError: there was none within 10 s.
+    """
+    until_s = time.monotonic() + CLOCK_S
+    while time.monotonic() < until_s:
+        offset_ns, error_ns = link.clock.offset_ns, link.clock.error_ns
+        if offset_ns is not None and error_ns is not None:
+            return offset_ns, error_ns
+        time.sleep(0.005)
+    raise TimeoutError(f"no exchange of clocks within {CLOCK_S} s")

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from edgecore.testing.camera import Camera
     from edgecore.testing.clock import DeviceClock
     from edgecore.testing.dut import Dut
+    from edgecore.testing.latency import LatencyLab
     from firmware_bridge.testing.faults import Faults
 
 
@@ -63,11 +64,13 @@ def edge_clock(edge_dut: Dut, edge_link: fb.Link) -> DeviceClock:
 
 
 @pytest.fixture
-def edge_camera(edge_dut: Dut, tmp_path: Path) -> Camera:
+def edge_camera(edge_dut: Dut, tmp_path: Path) -> Iterator[Camera]:
     """A camera whose pictures the test chooses, and which knows what is truly in them."""
     from edgecore.testing.camera import Camera
 
-    return Camera(tmp_path / "camera", edge_dut)
+    camera = Camera(tmp_path / "camera", edge_dut)
+    yield camera
+    camera.close()
 
 
 @pytest.fixture
@@ -78,6 +81,16 @@ def edge_agent(edge_dut: Dut, tmp_path: Path) -> Iterator[AgentProcess]:
     agent = AgentProcess(edge_dut, tmp_path / "agent")
     yield agent
     agent.kill()
+
+
+@pytest.fixture
+def edge_latency(request: pytest.FixtureRequest) -> Iterator[LatencyLab]:
+    """Measures how long each leg of the way takes; figures stand in the reports, none is judged."""
+    from edgecore.testing.latency import LatencyLab
+
+    lab = LatencyLab()
+    yield lab
+    request.node.user_properties.extend(lab.properties())
 
 
 @pytest.fixture

@@ -6,9 +6,11 @@ import pytest
 
 from edgecore.testing.session import device
 
+REQUIREMENT = "requirement"
+"""Name of the property that a requirement is."""
 _MARKERS = (
     "edge_needs(capability, ...): skipped, with the reason, on a target without one of these",
-    "edge_req(id, ...): requirements that the test shows; they stand in the JUnit report",
+    "edge_req(id, ...): requirements that the test shows; they stand in the reports",
     "edge_slow: runs with --edge-slow only",
     "edge_soak: runs with --edge-soak SECONDS only, for about so long; see edge_soak_s",
 )
@@ -18,12 +20,20 @@ def pytest_configure(config: pytest.Config) -> None:
     """Registers the markers."""
     for line in _MARKERS:
         config.addinivalue_line("markers", line)
+    if config.getoption("--edge-report") or config.getoption("--edge-requirements"):
+        from edgecore.testing.report import keep_report
+
+        keep_report(config)
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Notes requirements: also those of tests that are skipped."""
+    for mark in item.iter_markers("edge_req"):
+        item.user_properties.extend((REQUIREMENT, name) for name in mark.args)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Notes requirements, and skips what this run or this target is not for."""
-    for mark in item.iter_markers("edge_req"):
-        item.user_properties.extend(("requirement", name) for name in mark.args)
+    """Skips what this run or this target is not for."""
     if item.get_closest_marker("edge_slow") and not item.config.getoption("--edge-slow"):
         pytest.skip("edge_slow: runs with --edge-slow only")
     if item.get_closest_marker("edge_soak") and item.config.getoption("--edge-soak") is None:

@@ -35,6 +35,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="SECONDS",
         help="also run what is marked edge_soak, for so long",
     )
+    group.addoption(
+        "--edge-report",
+        metavar="FOLDER",
+        help="leave report.html and report.json of the run in this folder",
+    )
+    group.addoption(
+        "--edge-requirements",
+        metavar="FILE",
+        help="with --edge-report: requirements, an id and a title a line; those that no test shows "
+        "stand out",
+    )
 
 
 def target_spec(config: pytest.Config) -> str:

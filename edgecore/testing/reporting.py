@@ -9,6 +9,8 @@ import pytest
 from edgecore.testing.errors import RigError
 from edgecore.testing.options import repeat_by
 
+LATENCY = "edge_latency"
+"""The fixture, and the attribute of pytest's reports that has what a test measured by it."""
 FAILED = pytest.StashKey[bool]()
 
 
@@ -18,6 +20,9 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Adds what the device and its line did; a rig that fails in a test is an error, no failure."""
     report = yield
+    lab = (getattr(item, "funcargs", None) or {}).get(LATENCY)
+    if lab is not None and call.when == "teardown":
+        setattr(report, LATENCY, lab.record())
     if not report.failed:
         return report
     item.stash[FAILED] = True

@@ -182,12 +182,14 @@ def test_dtypes_of_the_host_are_the_structs_of_the_firmware(core):
 @pytest.mark.parametrize(
     ("record", "expected"),
     [
-        ("0102f401", "0102f401"),
+        ("0102f401", "0102f40100"),
+        ("0102f40101", "0102f40101"),
         ("0102f4", "refused"),  # half a field is none, and this one is required
         ("0102", "refused"),
         ("", "refused"),
-        ("0102f401ffffff", "0102f401"),  # a newer host says more
+        ("0102f40101ffff", "0102f40101"),  # a newer host says more
         ("0104f401", "refused"),  # out of bounds
+        ("0102f40102", "refused"),
     ],
 )
 def test_record_of_another_length_is_cut_or_refused(core, record, expected):
@@ -228,11 +230,11 @@ def test_bytes_that_are_no_manifest_are_known_as_such(core):
 @pytest.mark.parametrize(
     ("record", "expected"),
     [
-        ("0102f401", "0102f40150fb03" + "00" * 9),
-        ("0102f401ff", "0102f40150fb03" + "00" * 9),
-        ("0102f4010000", "0102f401000003" + "00" * 9),
-        ("0102f401000009", "0102f401000009" + "00" * 9),
-        ("0102f40100000a", "refused"),  # present and out of bounds
+        ("0102f401", "0102f401000350fb" + "00" * 9),
+        ("0102f4010009", "0102f401000950fb" + "00" * 9),
+        ("0102f401000900", "0102f401000950fb" + "00" * 9),
+        ("0102f40100090000", "0102f40100090000" + "00" * 9),
+        ("0102f401000a", "refused"),  # present and out of bounds
     ],
 )
 def test_absent_optional_fields_get_what_the_list_declares(newer_core, record, expected):

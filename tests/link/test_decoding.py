@@ -78,7 +78,7 @@ def test_request_and_result_are_read_as_docs_protocol_says():
     reading = read(codec.encode(1, 1, struct.pack("<HHHBBH", 7, 1, 500, 1, 2, 1500), kind=REQUEST))
     assert (reading.kind, reading.channel, reading.message) == ("REQUEST", "command", "Alert")
     assert reading.head == {"session": 7, "id": 1, "left": 500}
-    assert reading.records == [{"kind": 1, "level": 2, "duration_ms": 1500}]
+    assert reading.records == [{"kind": 1, "level": 2, "duration_ms": 1500, "stamped": 0}]
     reading = read(codec.encode(1, 1, struct.pack("<HHBx", 7, 1, 2), kind=RESULT))
     assert reading.head == {"session": 7, "id": 1, "status": "BAD_ARGUMENT"}
     assert (

@@ -79,8 +79,9 @@ def test_older_host_commands_newer_firmware_which_fills_in_what_it_declared(newe
         "kind": 1,
         "level": 2,
         "duration_ms": 700,
-        "gain": -1200,
+        "stamped": 0,
         "pattern": 3,
+        "gain": -1200,
         "note": b"",
     }
 
@@ -184,7 +185,7 @@ def field_changed(message, at, **facts):
 
 ALERT = COMPILED.by_name["Alert"]
 LEVEL_OPTIONAL = field_changed(ALERT, 2, default=1000)
-MORE = dataclasses.replace(ALERT.fields[0], name="more", offset=4)
+MORE = dataclasses.replace(ALERT.fields[0], name="more", offset=5)
 
 
 @pytest.mark.parametrize(

@@ -117,7 +117,7 @@ def test_unknown_command_is_refused(type_: int) -> None:
 
 def test_longer_alert_from_a_newer_host_is_understood() -> None:
     rig = Rig().connect()
-    assert rig.status_of(ALERT, struct.pack("<BBHI", 1, 2, 300, 0xFFFFFFFF)) == DONE
+    assert rig.status_of(ALERT, struct.pack("<BBHBI", 1, 2, 300, 0, 0xFFFFFFFF)) == DONE
     assert rig.firmware.alert_level == 2
 
 

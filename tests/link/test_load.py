@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from itertools import pairwise
 
 import pytest
 
 import firmware_bridge as fb
-from firmware_bridge.testing.load import LoadReport, arrivals, offer, single_stream
+from firmware_bridge.testing.load import LoadReport, Trip, arrivals, offer, single_stream
 
 
 def test_fixed_rate_is_even() -> None:
@@ -43,7 +44,8 @@ def test_nonsense_is_refused(arguments: tuple[object, ...], text: str) -> None:
 
 
 def test_percentiles_are_of_the_nearest_rank() -> None:
-    report = LoadReport(tuple(each * 1_000_000 for each in range(1, 201)), 0, 1.0)
+    trips = tuple(Trip(n, n, n, n + (200 - n) * 1_000_000, None) for n in range(200))
+    report = LoadReport(trips, 0, 1.0)
     assert [report.percentile_ms(percent) for percent in (50, 95, 99, 100)] == [100, 190, 198, 200]
     with pytest.raises(ValueError, match=r"percent must be in \(0, 100\], got 0"):
         report.percentile_ms(0)
@@ -64,3 +66,31 @@ def test_latency_is_from_when_a_command_was_due() -> None:
     with fb.connect("sim:") as link:
         report = offer(link, fb.Alert(kind=1, level=1, duration_ms=10), [-1.0])
     assert report.latencies_ns[0] >= 1_000_000_000
+
+
+def test_a_trip_has_the_devices_times_where_it_was_asked_for_them() -> None:
+    with fb.connect("sim:") as link:
+        for stamped in (0, 1):
+            alert = fb.Alert(kind=1, level=1, duration_ms=10, stamped=stamped)
+            for report in (offer(link, alert, [0.0] * 5), single_stream(link, alert, 5)):
+                assert [trip.number for trip in report.trips] == [0, 1, 2, 3, 4]
+                for trip in report.trips:
+                    assert trip.due_ns <= trip.sent_ns < trip.acknowledged_ns
+                    assert (trip.device is not None) == stamped
+
+
+def test_a_command_that_is_made_first_is_sent_later_than_it_was_due() -> None:
+    made: list[int] = []
+
+    def make() -> fb.Message:
+        made.append(time.monotonic_ns())
+        return fb.Alert(kind=1 if len(made) != 2 else 99, level=1, duration_ms=10)
+
+    with fb.connect("sim:") as link:
+        for run in (lambda: offer(link, make, [0.0] * 3), lambda: single_stream(link, make, 3)):
+            del made[:]
+            report = run()
+            assert report.failed == 1
+            assert [trip.number for trip in report.trips] == [0, 2]
+            for trip in report.trips:
+                assert trip.due_ns <= made[trip.number] <= trip.sent_ns

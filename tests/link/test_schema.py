@@ -156,7 +156,30 @@ def test_message_survives_packing(kind, level, duration_ms):
 def test_message_of_another_length_is_cut_or_refused():
     with pytest.raises(ValueError, match=r"Alert: expected 4 bytes up to duration_ms, got 3"):
         fb.Alert.unpack(b"\1\2\3")
-    assert fb.Alert.unpack(fb.Alert(1, 2, 3).pack() + b"newer") == fb.Alert(1, 2, 3)
+    stamped = fb.Alert(1, 2, 3, stamped=1)
+    assert fb.Alert.unpack(stamped.pack() + b"newer") == stamped
+
+
+def test_optional_fields_at_the_end_are_sent_only_when_they_say_something():
+    assert fb.Alert(1, 2, 3, stamped=0).pack() == bytes([1, 2, 3, 0])
+    assert fb.Alert(1, 2, 3, stamped=1).pack() == bytes([1, 2, 3, 0, 1])
+    fields = [
+        field(0x01, 0, name="first"),
+        field(0x01, 1, name="second", default=b"\5"),
+        field(0x02, 2, 2, name="third", default=b"\0\0"),
+    ]
+    own = message_class(Schema.parse(table(message(*fields, size=6, name="Own"))).by_name["Own"])
+    lengths = {
+        (5, (0, 0)): 1,
+        (6, (0, 0)): 2,
+        (5, (0, 1)): 6,
+        (6, (1, 0)): 6,
+    }
+    for (second, third), length in lengths.items():
+        said = own(first=9, second=second, third=list(third))
+        assert len(said.pack()) == length
+        read = own.info.unpack(said.pack())
+        assert (read["first"], read["second"], tuple(read["third"])) == (9, second, third)
 
 
 @pytest.mark.parametrize(
@@ -213,9 +236,9 @@ def test_optional_fields_have_the_defaults_that_the_table_declares():
     assert [each.default for each in info.fields] == [None, -7, 0.5, 9, b""]
     own = message_class(info)
     assert own(5) == own(speed=5, trim=-7, gain=0.5, steps=(9, 9, 9), label=b"")
-    assert own(5).pack() == struct.pack("<Hhf3B4s", 5, -7, 0.5, 9, 9, 9, b"")
+    assert own(5, label="a").pack() == struct.pack("<Hhf3B4s", 5, -7, 0.5, 9, 9, 9, b"a")
     for length in (2, 3):  # half a field is none
-        assert own.unpack(own(5).pack()[:length]) == own(5)
+        assert own.unpack(own(5, label="a").pack()[:length]) == own(5)
     with pytest.raises(TypeError, match="speed"):
         own()
     with pytest.raises(ValueError, match=r"Own: expected 2 bytes up to speed, got 1"):

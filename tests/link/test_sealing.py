@@ -60,7 +60,7 @@ def test_without_the_key_all_is_read_and_nothing_verified(drive: Path) -> None:
             theirs.records,
         )
     (alert,) = [reading for reading in blind if reading.kind == "REQUEST"]
-    assert alert.records == [{"kind": 1, "level": 2, "duration_ms": 1500}]
+    assert alert.records == [{"kind": 1, "level": 2, "duration_ms": 1500, "stamped": 0}]
     assert alert.body[-4:] == ALERT
     speeds = [reading.records for reading in blind if reading.message == "vehicle"]
     assert [each["speed_mps"] for records in speeds for each in records] == [0, 1, 2, 3, 4]

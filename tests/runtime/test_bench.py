@@ -17,9 +17,11 @@ import pytest
 from PIL import Image
 
 from edgecore import isa
+from edgecore.benchmark import ring
 from edgecore.benchmark.comparison import Run, compare, load
 from edgecore.benchmark.race import Entrant, Race
 from edgecore.benchmark.result import Result
+from edgecore.errors import EdgecoreError
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -97,6 +99,23 @@ def test_the_model_by_threads_and_the_link_are_parts(tmp_path: Path) -> None:
     assert "1 thread" in done.stdout
     assert "request to sim: and back" in done.stdout
     assert "embedded model on" in (tmp_path / "page.html").read_text()
+
+
+def test_the_ring_to_another_process_is_a_part(tmp_path: Path) -> None:
+    done = bench(tmp_path, "--only", "ring", "--seconds", "0.01", "--json", "bench.json")
+    assert done.returncode == 0, done.stderr
+    rows = json.loads((tmp_path / "bench.json").read_text())["results"]
+    jobs = {row["job"].rpartition(", ")[2]: row for row in rows if row["group"] == "ring"}
+    assert jobs.keys() == {"in place", "copied"}
+    assert all(0 < row["low_us"] <= row["median_us"] for row in jobs.values())
+    assert all(row["turns"] >= 3 * ring.FEWEST for row in jobs.values())
+    for name in jobs:
+        assert f"1920x1080 NV12 to another process, {name}" in done.stdout
+
+
+def test_a_reader_that_dies_is_told_with_its_reason(tmp_path: Path) -> None:
+    with pytest.raises(EdgecoreError, match=r"ring: the reading process ended: .*no such socket"):
+        ring._Reader(str(tmp_path / "nobody"))
 
 
 def kept(folder: Path, name: str, machine: str = "board", **medians: float) -> Path:
@@ -179,6 +198,20 @@ def test_a_page_holds_boards_and_models(tmp_path: Path) -> None:
     assert page.count("<circle") == 2
     body = page[page.index("<body>") : page.index("</html>")]
     assert ElementTree.fromstring(body).tag == "body"
+
+
+def test_a_run_is_marked_the_quickest_only_beyond_its_noise(tmp_path: Path) -> None:
+    kept(tmp_path, "quick", a=10.0, b=10.0)
+    kept(tmp_path, "slow", a=12.0, b=12.0)
+    document = json.loads((tmp_path / "slow.json").read_text())
+    document["results"][2]["low_us"] = 10.2  # one pass of b
+    (tmp_path / "slow.json").write_text(json.dumps(document))
+    done = bench(tmp_path, "--compare", "quick.json", "slow.json", "--html", "page.html")
+    assert done.returncode == 0, done.stderr
+    rows = (tmp_path / "page.html").read_text().split("<tr>")
+    marked = {name: f"<td>{name}</td>" for name in "ab"}
+    best = {n for n, cell in marked.items() for row in rows if cell in row and "time best" in row}
+    assert best == {"a"}
 
 
 def test_entrants_take_turns() -> None:

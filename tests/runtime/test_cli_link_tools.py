@@ -84,7 +84,7 @@ def test_help_shows_examples(tmp_path: Path, name: str) -> None:
 def test_decode_reads_bytes_from_the_command_line(tmp_path: Path) -> None:
     done = edgecore(tmp_path, "link", "decode", "--hex", ALERT)
     said = "- REQUEST command session=7 id=1 left=500 ms Alert kind=1 level=2 duration_ms=1500 ms"
-    assert done.stdout.split() == said.split()
+    assert done.stdout.split() == [*said.split(), "stamped=0"]
     done = edgecore(tmp_path, "link", "decode", "--hex", ALERT.replace("dc", "dd"), "--json")
     assert json.loads(done.stdout)["error"] == "crc"
 

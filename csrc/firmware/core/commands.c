@@ -13,6 +13,7 @@ static uint8_t alert(void* context, uint64_t now_us, const void* record) {
         return EC_STATUS_BAD_ARGUMENT;
     ec_indicator_alert(&firmware->indicator, command->level, command->duration_ms * 1000u, now_us);
     firmware->records.alerts++;
+    firmware->stamped = command->stamped != 0;
     ec_firmware_trace(firmware, now_us, EC_TRACE_ALERT, command->kind, command->level,
                       command->duration_ms);
     return EC_STATUS_DONE;
@@ -29,6 +30,7 @@ static uint8_t set_output(void* context, uint64_t now_us, const void* record) {
         firmware->indicator.led_set = command->value != 0;
     else
         firmware->indicator.buzzer_set = command->value != 0;
+    firmware->stamped = command->stamped != 0;
     ec_firmware_trace(firmware, now_us, EC_TRACE_OUTPUT, command->output, command->value, 0);
     return EC_STATUS_DONE;
 }

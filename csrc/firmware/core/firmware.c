@@ -1,4 +1,5 @@
 #include "firmware/core/firmware.h"
+#include "link/command.h"
 
 #include <string.h>
 
@@ -105,6 +106,23 @@ bool ec_firmware_init(ec_firmware* firmware, const ec_hal* hal) {
     return true;
 }
 
+/* Executes a command and, if it asks for that, answers when. */
+static uint8_t obey(ec_firmware* firmware, uint64_t now_us, const ec_event* event, uint8_t* answer,
+                    size_t* length) {
+    const ec_hal* hal = firmware->hal;
+    ec_stamps stamps;
+    firmware->stamped = false;
+    stamps.received_us = hal->now_us(hal->port);
+    uint8_t status = ec_firmware_execute(firmware, now_us, event->type, event->body, event->length);
+    if (status != EC_STATUS_DONE || !firmware->stamped)
+        return status;
+    drive_lamps(firmware, now_us);
+    stamps.actuated_us = hal->now_us(hal->port);
+    memcpy(answer, &stamps, sizeof stamps);
+    *length = sizeof stamps;
+    return status;
+}
+
 static void execute(ec_firmware* firmware, uint64_t now_us, const ec_event* event) {
     uint8_t answer[EC_UPDATE_STATE_BYTES], status;
     size_t length = 0;
@@ -113,7 +131,7 @@ static void execute(ec_firmware* firmware, uint64_t now_us, const ec_event* even
     else if (event->channel == EC_CHANNEL_BULK)
         status = ec_update_execute(&firmware->update, now_us, event, answer, &length);
     else
-        status = ec_firmware_execute(firmware, now_us, event->type, event->body, event->length);
+        status = obey(firmware, now_us, event, answer, &length);
     firmware->records.commands++;
     if (status != EC_STATUS_DONE)
         ec_firmware_trace(firmware, now_us, EC_TRACE_REFUSED, event->type, status, 0);

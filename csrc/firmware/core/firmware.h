@@ -57,6 +57,7 @@ typedef struct {
     ec_firmware_records records;
     ec_lamps lamps;
     bool safe;
+    bool stamped; /* the command in hand asks when it was received and done */
 #ifndef EC_NO_AUTH
     ec_auth auth;
 #endif

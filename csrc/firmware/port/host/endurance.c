@@ -10,7 +10,7 @@
 
 static ec_alert command_of(uint32_t n) {
     uint32_t id = n % EC_ENDURANCE_IDS;
-    ec_alert alert = {1, (uint8_t)(1 + id / 65535u), (uint16_t)(1 + id % 65535u)};
+    ec_alert alert = {1, (uint8_t)(1 + id / 65535u), (uint16_t)(1 + id % 65535u), 0};
     return alert;
 }
 
