@@ -55,6 +55,19 @@ def test_each_is_executed_once_on_a_bad_line(
     assert alerts(edge_link) == before + COMMANDS
 
 
+@pytest.mark.parametrize("way", ["to_device", "from_device"])
+def test_command_that_is_lost_alone_is_sent_again(
+    edge_link: fb.Link, edge_faults: Faults, way: Any
+) -> None:
+    """Nothing after it tells that it is missing, neither the request nor its result."""
+    before = alerts(edge_link)
+    for _ in range(5):
+        edge_faults.drop(way)
+        edge_link.request(ALERT, PATIENCE_S / 4)
+    assert edge_faults.counts["bytes_dropped"] > 0
+    assert alerts(edge_link) == before + 5
+
+
 def test_each_is_executed_once_though_the_host_is_unplugged_meanwhile(
     edge_link: fb.Link, edge_faults: Faults
 ) -> None:
