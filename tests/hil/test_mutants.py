@@ -19,8 +19,7 @@ from tests.hil.seeded import ROOT, Bug, Verdict, copied, judge
 from tests.link.targets import need_qemu
 
 BUGS = [Bug(path) for path in sorted((ROOT / "tests/hil/mutants").glob("*.patch"))]
-EVERYDAY = {"narrow-duration", "swapped-outcomes"}
-"""Seconds each, and without a compiler's help for the host."""
+BY_NAME = {bug.path.stem: bug for bug in BUGS}
 PAGE = ROOT / "docs/proof/seeded_bugs.md"
 
 
@@ -68,29 +67,34 @@ def test_patch_fits_and_says_what_catches_it(bug: Bug, tmp_path: Path) -> None:
     re.compile(bug.said("Says"))
 
 
-@pytest.mark.timeout(300)
-@pytest.mark.parametrize(
-    "bug",
-    [
-        pytest.param(
-            bug, id=bug.path.stem, marks=[] if bug.path.stem in EVERYDAY else [pytest.mark.slow]
-        )
-        for bug in BUGS
-    ],
-)
-def test_mistake_is_caught(
-    bug: Bug, tmp_path: Path, page: dict[str, str], request: pytest.FixtureRequest
-) -> None:
-    if bug.target.startswith("qemu"):
-        need_qemu()
-    elif any(name.endswith(".c") for name in bug.files):
-        request.getfixturevalue("objects")
-    tree = bug.plant(copied(tmp_path))
+def catch(bug: Bug, folder: Path) -> Verdict:
+    """What the tests that are to notice it say of it."""
+    tree = bug.plant(copied(folder))
     verdict = judge(tree, bug.build(tree), bug.said("Caught by"))
     assert verdict.status == 1, verdict.text
     assert verdict.failed is not None, verdict.text
     assert re.search(bug.said("Says"), verdict.text), verdict.text
-    page[bug.path.stem] = row(bug, verdict)
+    return verdict
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.path.stem)
+def test_mistake_is_caught(bug: Bug, tmp_path: Path, objects: None, page: dict[str, str]) -> None:
+    if bug.target.startswith("qemu"):
+        need_qemu()
+    page[bug.path.stem] = row(bug, catch(bug, tmp_path))
+
+
+@pytest.mark.timeout(300)
+def test_mistake_in_the_firmware_is_caught(tmp_path: Path) -> None:
+    need_qemu()
+    catch(BY_NAME["narrow-duration"], tmp_path)
+
+
+@pytest.mark.timeout(300)
+def test_mistake_on_the_host_is_caught(tmp_path: Path) -> None:
+    catch(BY_NAME["swapped-outcomes"], tmp_path)
 
 
 @pytest.mark.slow

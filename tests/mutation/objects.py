@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-BUILT = next(ROOT.glob(f"build/temp.*-{sys.implementation.cache_tag}"), ROOT)
 SUFFIX = sysconfig.get_config_var("EXT_SUFFIX")
 LIBRARIES = ["-lec_firmware", "-lec_host", "-lec_link"]
 
@@ -33,7 +32,8 @@ def compiled(source: Path) -> Path | None:
 def linked(name: str, made: Sequence[Path], package: Path) -> None:
     """Extension `name` of `package`, a copy of firmware_bridge, with these objects in the place of
     the libraries'."""
-    own, to = BUILT / f"firmware_bridge/{name}.o", package / f"{name}{SUFFIX}"
-    command = ["cc", "-shared", "-Wl,--build-id=sha1", own, *made, f"-L{BUILT}", *LIBRARIES]
+    built = next(ROOT.glob(f"build/temp.*-{sys.implementation.cache_tag}"))
+    own, to = built / f"firmware_bridge/{name}.o", package / f"{name}{SUFFIX}"
+    command = ["cc", "-shared", "-Wl,--build-id=sha1", own, *made, f"-L{built}", *LIBRARIES]
     to.unlink(missing_ok=True)
     subprocess.run([*command, "-pthread", "-o", to], check=True)
