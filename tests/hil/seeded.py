@@ -24,7 +24,7 @@ from firmware_bridge.testing.ports import machines
 from tests.mutation.objects import ROOT, compiled, linked
 
 COPIED = ("csrc", "firmware_bridge", "edgecore")
-EXTENSIONS = {"firmware": ("_sim",), "host": ("_carrier", "_bulk")}
+EXTENSION = {"firmware": "_sim", "host": "_carrier"}
 TEST_S = 60
 """For one test; its patience with the device is shorter."""
 
@@ -61,7 +61,7 @@ class Bug:
         return re.findall(r"^\+\+\+ b/(\S+)$", self.text, re.M)
 
     def plant(self, folder: Path) -> Path:
-        """A copy of the package in the folder, with the mistake in it.
+        """Puts the mistake into the copy of the package in the folder, which it returns.
 
         Raises:
             ValueError: the patch does not fit the sources.
@@ -84,8 +84,7 @@ class Bug:
         objects = [made for made in map(compiled, sources) if made is not None]
         assert len(objects) == len(sources), f"{self.path.name} does not compile"
         if objects:
-            for name in EXTENSIONS[self.said("In")]:
-                linked(name, objects, tree / "firmware_bridge")
+            linked(EXTENSION[self.said("In")], objects, tree / "firmware_bridge")
         return self.target
 
 
