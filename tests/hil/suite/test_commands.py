@@ -175,9 +175,8 @@ def test_command_that_comes_after_its_time_is_not_executed(
     before = alerts(edge_link)
     edge_faults.stuck(for_s=1.0)
     future = edge_link.submit(ALERT, 0.1)
-    with pytest.raises(fb.BridgeTimeoutError) as late:
+    with pytest.raises(fb.BridgeTimeoutError):
         future.result()
-    assert late.value.may_run
     edge_faults.unplug(for_s=0.05)  # so it never came; the host asks again, to know for certain
     edge_link.request(ALERT, PATIENCE_S)  # after the other
     assert alerts(edge_link) == before + 1
