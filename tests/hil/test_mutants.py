@@ -1,57 +1,105 @@
-"""Mistakes in the firmware, kept as patches in `mutants`, are each caught by the suite.
+"""Mistakes in firmware and host, kept as patches in `mutants`, are each caught by the suite.
 
-A patch begins with what the mistake is and which tests are to notice; docs/hil.md, "Our own suite".
+What a patch says is in `seeded`; docs/hil.md, "Our own suite".
 """
 
 from __future__ import annotations
 
+import datetime
 import re
-import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from firmware_bridge.testing.image import build
-from firmware_bridge.testing.ports import machines, sources
+from bench import harness
+from tests.hil.seeded import ROOT, Bug, Verdict, copied, judge
 from tests.link.targets import need_qemu
 
-ROOT = Path(__file__).resolve().parents[2]
-MACHINE = "mps2-an386"
-PATCHES = sorted((ROOT / "tests/hil/mutants").glob("*.patch"))
+BUGS = [Bug(path) for path in sorted((ROOT / "tests/hil/mutants").glob("*.patch"))]
+BY_NAME = {bug.path.stem: bug for bug in BUGS}
+PAGE = ROOT / "docs/proof/seeded_bugs.md"
 
 
-def patched(patch: Path, folder: Path) -> Path:
-    """A copy of the C sources with the mistake in it."""
-    root = folder / "csrc"
-    for room in ("link", "firmware"):
-        shutil.copytree(sources() / room, root / room)
-    done = subprocess.run(
-        ["patch", "-p1", "--fuzz=0", "-i", patch], cwd=root, capture_output=True, text=True
+@pytest.fixture(scope="module")
+def objects() -> None:
+    """What extensions are linked of is as the sources are."""
+    subprocess.run(
+        [sys.executable, "setup.py", "-q", "build_ext", "--inplace"], cwd=ROOT, check=True
     )
-    assert done.returncode == 0, f"{patch.name} does not fit the sources:\n{done.stdout}"
-    return root
 
 
-@pytest.mark.parametrize("patch", PATCHES, ids=lambda patch: patch.stem)
-def test_patch_fits_and_says_what_catches_it(patch: Path, tmp_path: Path) -> None:
-    assert re.search(r"^Caught by: \w", patch.read_text(), re.M)
-    patched(patch, tmp_path)
+@pytest.fixture(scope="module")
+def page() -> Iterator[dict[str, str]]:
+    """Gets a row for each bug; with all of them it is written."""
+    rows: dict[str, str] = {}
+    yield rows
+    if len(rows) < len(BUGS):
+        return
+    head = ["mistake", "in", "target", "test", "s"]
+    table = [f"| {' | '.join(head)} |", "|---|---|---|---|---|", *(rows[k] for k in sorted(rows))]
+    PAGE.write_text(
+        "# every seeded bug is caught\n\n"
+        "`make prove`, tests/hil/test_mutants.py::test_mistake_is_caught; "
+        f"{harness.machine()}; {datetime.date.today()}. Patches are in `tests/hil/mutants`; the "
+        "first test that failed on each, and seconds from the start of pytest to its end.\n\n"
+        + "\n".join(table)
+        + "\n"
+    )
+
+
+def row(bug: Bug, verdict: Verdict) -> str:
+    cells = [f"`{bug.path.stem}`: {bug.what}", bug.said("In"), bug.target, f"`{verdict.failed}`"]
+    return f"| {' | '.join([*cells, f'{verdict.took_s:.0f}'])} |"
+
+
+@pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.path.stem)
+def test_patch_fits_and_says_what_catches_it(bug: Bug, tmp_path: Path) -> None:
+    for name in bug.files:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    bug.plant(tmp_path)
+    assert bug.what.endswith(".")
+    assert bug.said("In") in ("firmware", "host")
+    assert bug.said("Caught by")
+    re.compile(bug.said("Says"))
+
+
+def catch(bug: Bug, folder: Path) -> Verdict:
+    """What the tests that are to notice it say of it."""
+    tree = bug.plant(copied(folder))
+    verdict = judge(tree, bug.build(tree), bug.said("Caught by"))
+    assert verdict.status == 1, verdict.text
+    assert verdict.failed is not None, verdict.text
+    assert re.search(bug.said("Says"), verdict.text), verdict.text
+    return verdict
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("patch", PATCHES, ids=lambda patch: patch.stem)
-def test_mistake_is_caught(patch: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.path.stem)
+def test_mistake_is_caught(bug: Bug, tmp_path: Path, objects: None, page: dict[str, str]) -> None:
+    if bug.target.startswith("qemu"):
+        need_qemu()
+    page[bug.path.stem] = row(bug, catch(bug, tmp_path))
+
+
+@pytest.mark.timeout(300)
+def test_mistake_in_the_firmware_is_caught(tmp_path: Path) -> None:
     need_qemu()
-    image = build(machines()[MACHINE], patched(patch, tmp_path))
-    near = re.search(r"^Caught by: (.+)$", patch.read_text(), re.M)
-    assert near is not None
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider"]
-    command += ["--timeout", "60", "tests/hil/suite", "-k", near[1]]
-    command += ["--edge-target", f"qemu:{MACHINE}?image={image}"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    noticed = re.search(r"\b1 (failed|error)\b", done.stdout) or "Timeout" in done.stdout
-    assert done.returncode == 1, done.stdout
-    assert noticed, done.stdout
+    catch(BY_NAME["narrow-duration"], tmp_path)
+
+
+@pytest.mark.timeout(300)
+def test_mistake_on_the_host_is_caught(tmp_path: Path) -> None:
+    catch(BY_NAME["swapped-outcomes"], tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_copy_without_a_mistake_passes(tmp_path: Path) -> None:
+    tests = " or ".join(f"({bug.said('Caught by')})" for bug in BUGS if bug.target == "sim")
+    verdict = judge(copied(tmp_path), "sim", tests)
+    assert verdict.status == 0, verdict.text

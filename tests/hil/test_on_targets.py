@@ -16,9 +16,9 @@ from tests.link.targets import MACHINES, need_qemu
 
 ROOT = Path(__file__).resolve().parents[2]
 TARGETS = {
-    **{f"qemu:{machine}": 35 for machine in MACHINES},
+    **{f"qemu:{machine}": 50 for machine in MACHINES},
     "serial, direct": 5,
-    "serial, through the bridge": 25,
+    "serial, through the bridge": 40,
 }
 """And how many tests there must be that they can do."""
 

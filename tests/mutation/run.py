@@ -16,9 +16,7 @@ import os
 import random
 import shutil
 import signal
-import subprocess
 import sys
-import sysconfig
 import time
 import traceback
 from collections import Counter
@@ -27,11 +25,9 @@ from pathlib import Path
 import pytest
 
 from tests.mutation.mutants import Mutant, mutants_of
+from tests.mutation.objects import ROOT, SUFFIX, compiled, linked
 
-ROOT = Path(__file__).resolve().parents[2]
 TREE = ROOT / "build/mutants"
-BUILT = next(ROOT.glob(f"build/temp.*-{sys.implementation.cache_tag}"), ROOT)
-SUFFIX = sysconfig.get_config_var("EXT_SUFFIX")
 # What a file's code is in, and the tests nearest to it, those first that notice most.
 PROTOCOL = ("session", "retransmission", "noise", "failsafe", "firmware", "transfer")
 CODEC = ("codec", "session", "schema", "core")
@@ -55,7 +51,6 @@ NEAREST = {
     "csrc/firmware/core/boot.c": ("update", "transfer"),
     "csrc/firmware/core/slot.c": ("update", "transfer"),
 }
-LIBRARIES = ["-lec_firmware", "-lec_host", "-lec_link"]
 # The extensions, among those that these tests use, in which a file's code is.
 EXTENSIONS = {
     "csrc/link/bulk_receiver.c": ("_sim",),
@@ -83,18 +78,6 @@ def targets() -> dict[Path, tuple[str, ...]]:
     return files
 
 
-def compiled(source: Path) -> Path | None:
-    """The object of a source, with setup.py's flags; None: it does not compile."""
-    made = source.with_suffix(".o")
-    flags = ["-std=c99", "-O2", "-fPIC", "-fvisibility=hidden", "-ffp-contract=off", "-w"]
-    if source.parent.name == "host":
-        flags += ["-D_GNU_SOURCE", "-pthread"]
-    done = subprocess.run(
-        ["cc", *flags, "-I", ROOT / "csrc", "-c", source, "-o", made], capture_output=True
-    )
-    return made if done.returncode == 0 else None
-
-
 def place(path: Path, text: str) -> Path:
     """Writes a file of csrc into the tree, under its own name."""
     to = TREE / path.relative_to(ROOT)
@@ -105,16 +88,6 @@ def place(path: Path, text: str) -> Path:
 
 def extensions(path: Path) -> tuple[str, ...]:
     return next(names for what, names in EXTENSIONS.items() if path.relative_to(ROOT).match(what))
-
-
-def linked(path: Path, made: Path) -> None:
-    """The extensions with this object in the place of the library's."""
-    for name in extensions(path):
-        to = TREE / f"firmware_bridge/{name}{SUFFIX}"
-        own = BUILT / f"firmware_bridge/{name}.o"
-        subprocess.run(
-            ["cc", "-shared", own, made, f"-L{BUILT}", *LIBRARIES, "-pthread", "-o", to], check=True
-        )
 
 
 def restore(path: Path) -> None:
@@ -223,7 +196,8 @@ class Run:
             return "same code"
         if (name, *mutant.change()) in self.equivalent:
             return "equivalent"
-        linked(path, made)
+        for name in extensions(path):
+            linked(name, [made], TREE / "firmware_bridge")
         survived, witness = passes(path, near)
         restore(path)
         if survived:

@@ -42,4 +42,20 @@ def test_pictures_of_an_empty_yard_alert_nobody(
     edge_agent.start(shot)
     edge_agent.wait_for("run_ended")
     assert edge_dut.heard("Alert") == []
-    assert len(edge_dut.heard("DetectionSummary")) == 3
+    nothing = {"count": 0, "nearest_ttc_ms": 0xFFFF}
+    expected = [{"frame": frame, **nothing} for frame in range(3)]
+    assert edge_dut.heard("DetectionSummary") == expected
+
+
+@pytest.mark.edge_needs("vehicle")
+def test_alert_that_was_acknowledged_is_not_asked_again_after_the_line_failed(
+    edge_dut: Dut, edge_agent: AgentProcess, edge_camera: Camera, edge_faults: Faults
+) -> None:
+    edge_agent.start(edge_camera.road(start_s=2.0), settings=PATIENT)
+    assert edge_agent.wait_for("alert_result")["outcome"] == "done"
+    before, events = edge_dut.heard("status")[0]["alerts"], len(edge_agent.events)
+    edge_faults.unplug(for_s=0.05)
+    edge_agent.wait_for("link_up", after=events)
+    edge_dut.wait_for("status")
+    given = edge_dut.wait_for("status")["alerts"] - before
+    assert given <= sum(event["event"] == "alert" for event in edge_agent.events)

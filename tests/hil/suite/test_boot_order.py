@@ -108,3 +108,31 @@ def test_brown_out_is_another_boot(edge_link: fb.Link, edge_faults: Faults) -> N
     )
     edge_link.request(ALERT, PATIENCE_S)
     assert edge_faults.counts["bytes_spiked"] > 0
+
+
+@pytest.mark.edge_needs("freeze")
+def test_device_that_falls_silent_is_missed_and_found_again(
+    edge_dut: Dut, edge_link: fb.Link
+) -> None:
+    boot_id = edge_link.info.boot_id
+    with edge_dut.frozen():
+        wait_until(lambda: edge_link.state == "lost", "notice of the silence")
+    wait_until(lambda: edge_link.state == "open", "the device")
+    edge_link.request(ALERT, PATIENCE_S)
+    assert edge_link.info.boot_id == boot_id
+
+
+@pytest.mark.edge_needs("reset")
+def test_boot_is_logged_with_its_number(edge_dut: Dut, edge_link: fb.Link) -> None:
+    boot_id = edge_link.info.boot_id
+    with edge_link.logs() as logs:
+        edge_dut.reset()
+        wait_until(
+            lambda: edge_link.state == "open" and edge_link.info.boot_id != boot_id, "another boot"
+        )
+        wanted, said = f"boot {edge_link.info.boot_id:08x}: ", []
+        while (line := logs.read(timeout=PATIENCE_S / 10)) is not None:
+            said.append(line.text)
+            if line.text.startswith(wanted):
+                return
+    raise AssertionError(f"expected a line of {wanted!r}, got {said}")

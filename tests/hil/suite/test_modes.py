@@ -60,6 +60,21 @@ def test_output_that_is_set_is_the_one_that_shows(
     edge_link.request(fb.SetOutput(output=output, value=0), PATIENCE_S)
 
 
+@pytest.mark.edge_req("FAIL-SAFE")
+def test_output_stays_off_after_the_safe_state(edge_link: fb.Link) -> None:
+    edge_link.keep_alive()
+    wait_for_state(edge_link, ACTIVE, alive=True)
+    edge_link.request(fb.SetOutput(output=BUZZER, value=1), PATIENCE_S)
+    wait_for_state(edge_link, SAFE)
+    with edge_link.subscribe("status") as batches:
+        edge_link.keep_alive()
+        for batch in batches:
+            edge_link.keep_alive()
+            assert (batch["buzzer"] != ON).all()
+            if batch["state"][-1] == ACTIVE:
+                return
+
+
 def test_alert_lasts_as_long_as_asked_and_no_longer(edge_link: fb.Link) -> None:
     edge_link.request(fb.Alert(kind=1, level=2, duration_ms=600), PATIENCE_S)
     lit_us: list[int] = []
