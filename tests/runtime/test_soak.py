@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-NEXT_DETECTION_MS = 500
-LINK_UP_MS = 2000
-"""Within a second it is tried again."""
-FRAME_AFTER_STALL_MS = 3000
-"""The camera is being asked again when it comes back; then a stream has to begin."""
+BOUNDS_MS = {
+    "next_detection_ms": 500,
+    "link_up_after_plug_ms": 2000,  # it is tried again every second
+    "frame_after_stall_ms": 3000,  # the camera is being asked when it comes back, and begins anew
+}
 GROWTH_MB = 4.0
 
 
@@ -31,9 +31,13 @@ def soaked(test_data: Path, seconds: float, hurry: float) -> dict[str, Any]:
     )
     assert done.returncode == 0, done.stderr
     found: dict[str, Any] = json.loads(done.stdout)
-    assert found["engines_killed"] > 0
+    return found
+
+
+def judge(found: dict[str, Any]) -> None:
+    """Whatever the machine does besides: nothing leaks, and each alert was executed once."""
+    assert min(found[kind] for kind in ("engines_killed", "links_cut", "cameras_stalled")) > 0
     assert found["deaths_not_told"] == 0
-    assert found["links_cut"] > 0
     assert found["alerts"] > 0
     assert found["alerts_without_exactly_one_result"] == 0
     assert (
@@ -43,19 +47,17 @@ def soaked(test_data: Path, seconds: float, hurry: float) -> dict[str, Any]:
         == found["alerts_executed_by_the_firmwares_diary"]
     )
     assert found["processes_left"] == found["folders_left"] == 0
-    assert set(found["engines"]) == {2}
+    assert max(found["engines"]) == 2
     for kind in ("descriptors", "threads"):
         half = len(found[kind]) // 2
         assert max(found[kind][half:]) <= max(found[kind][:half]), found
-    return found
 
 
 @pytest.mark.timeout(300)
 def test_agent_lives_through_a_killed_engine_a_cut_link_and_a_stalled_camera(
     test_data: Path,
 ) -> None:
-    found = soaked(test_data, 20, hurry=10)
-    assert found["cameras_stalled"] > 0
+    judge(soaked(test_data, 20, hurry=10))
 
 
 @pytest.mark.slow
@@ -64,20 +66,20 @@ def test_half_an_hour_of_outages_leaks_nothing_and_doubles_no_alert(
     test_data: Path, proof: Any
 ) -> None:
     found = soaked(test_data, 1800, hurry=1)
-    for name in ("next_detection_ms", "link_up_after_plug_ms", "frame_after_stall_ms"):
-        found[f"worst_{name}"] = round(max(found.pop(name)))
-    sizes = found.pop("rss_mb")
+    sizes = found["rss_mb"]
     # Within the first quarter buffers grow to their bounds.
     settled = sizes[len(sizes) // 4 :]
-    found["rss_mb_after_a_quarter"], found["rss_mb_at_the_end"] = settled[0], settled[-1]
-    found["most_rss_mb"] = max(sizes)
-    for name in ("descriptors", "threads", "engines"):
-        values = found.pop(name)
-        found[f"{name}_least_to_most"] = f"{min(values)} to {max(values)}"
-    found["load_average_of_15_minutes"] = round(os.getloadavg()[2], 1)
-    found["niceness"] = os.nice(0)
-    proof("an agent lives through half an hour of outages", **found)
-    assert found["worst_next_detection_ms"] <= NEXT_DETECTION_MS
-    assert found["worst_link_up_after_plug_ms"] <= LINK_UP_MS
-    assert found["worst_frame_after_stall_ms"] <= FRAME_AFTER_STALL_MS
-    assert found["most_rss_mb"] - found["rss_mb_after_a_quarter"] <= GROWTH_MB
+    worst = {name: max(found[name]) for name in BOUNDS_MS}
+    figures = {name: figure for name, figure in found.items() if not isinstance(figure, list)}
+    figures |= {f"worst_{name}": f"{worst[name]:.0f} of {BOUNDS_MS[name]}" for name in BOUNDS_MS}
+    figures |= {
+        f"{name}_from_the_first_quarter_on": f"{min(values)} to {max(values)}"
+        for name in ("rss_mb", "descriptors", "threads", "engines")
+        for values in [found[name][len(sizes) // 4 :]]
+    }
+    figures["load_average_of_15_minutes"] = round(os.getloadavg()[2], 1)
+    figures["niceness"] = os.nice(0)
+    proof("an agent lives through half an hour of outages", **figures)
+    judge(found)
+    assert max(settled) - settled[0] <= GROWTH_MB
+    assert all(worst[name] <= most for name, most in BOUNDS_MS.items()), worst
