@@ -293,7 +293,7 @@ def test_thousands_of_mutants_never_end_the_caller(test_data, engine_name, store
         too_slow_in_the_child=0,
         refused_with_another_reason=0,
     )
-    for mutant in mutants(data, 720, seed=11):
+    for mutant in mutants(data, 1430, seed=11):
         path = stored(mutant)
         text = outcome(path, engine_name)
         ends["mutants"] += 1
