@@ -157,9 +157,10 @@ hil: .venv-hil/ready
 	EDGECORE_RIGS=1 .venv-hil/bin/python -m pytest -p no:labgrid \
 		--override-ini filterwarnings=default tests/hil $(PYTEST_ARGS)
 
-# Intel's plug-in for LiteRT, with the OpenVINO that it was built with, compiling for the CPU.
-npu: .venv-npu/ready
-	.venv-npu/bin/python -m pytest tests/runtime/test_npu.py $(PYTEST_ARGS)
+# Intel's plug-in for LiteRT, with the OpenVINO that it was built with, compiling for the CPU: the two
+# wheels of the extra lie over .venv.
+npu: .venv/ready .venv/tools .venv/npu/ready
+	PYTHONPATH=$(CURDIR)/.venv/npu .venv/bin/python -m pytest tests/runtime/test_npu.py $(PYTEST_ARGS)
 
 size: .venv/ready
 	.venv/bin/python -m bench.firmware_size
@@ -191,9 +192,9 @@ system:
 	.venv-smp/bin/python $(PIP) --group test
 	touch $@
 
-.venv-npu/ready: pyproject.toml setup.py $(NATIVE) | .venv-npu/bin/python
-	.venv-npu/bin/python $(PIP) --no-build-isolation --editable '.[npu-intel]'
-	.venv-npu/bin/python $(PIP) --group test
+.venv/npu/ready: pyproject.toml | .venv/ready
+	sed -n 's/^npu-intel = \[\(.*\)\].*/\1/p' pyproject.toml | tr -d , | \
+		xargs .venv/bin/python $(PIP) --no-deps --upgrade --target $(@D)
 	touch $@
 
 .venv/tools: pyproject.toml | .venv/bin/python
@@ -225,11 +226,6 @@ system:
 	$@ $(PIP) --upgrade pip
 	$@ $(PIP) --group build
 
-.venv-npu/bin/python: | check-tools
-	$(PYTHON) -m venv .venv-npu
-	$@ $(PIP) --upgrade pip
-	$@ $(PIP) --group build
-
 .venv-bench/bin/python: | check-tools
 	$(PYTHON) -m venv .venv-bench
 	$@ $(PIP) --upgrade pip
@@ -247,5 +243,5 @@ check-tools:
 		echo "missing: $$tool, a C and C++17 compiler: apt-get install build-essential"; exit 1; }; done
 
 clean:
-	rm -rf .venv .venv-tflite .venv-train .venv-smp .venv-hil .venv-npu build out dist *.egg-info firmware_bridge/_*.c edgecore/_ring.c
+	rm -rf .venv .venv-tflite .venv-train .venv-smp .venv-hil build out dist *.egg-info firmware_bridge/_*.c edgecore/_ring.c
 	find edgecore firmware_bridge -name '*.so' -delete

@@ -132,6 +132,8 @@ TRACKING = "one frame of 100 tracked objects"
 
 _DECODE = "decode 1000 64-byte frames"
 RECOVERY = "next detection after the engine's process was ended, yolov8n int8"
+IMPORT = "import where NumPy is there already"
+RESIDENT = "resident memory once SSD MobileNet has run, over the interpreter's own"
 RING = "3.1 MB frame to another process, from publishing to reading"
 _QEMU_BOUND = "bound of the clock's error under QEMU"
 _BESIDE = "720p NV12 frame to detections beside invoke, "
@@ -186,6 +188,8 @@ AMOUNTS = (
     ),
     Amount("next detection, killed", RECOVERY, "killed", "worst ms", 500, most=True),
     Amount("next detection, hung", RECOVERY, "hung", "worst ms", 500, most=True),
+    Amount("import edgecore, over NumPy", IMPORT, "edgecore", "ms", 15, most=True),
+    Amount("memory over the engine's own", RESIDENT, "edgecore", "MB over it", 6, most=True),
     Amount("frame ring", RING, "edgecore ring", "us p50", 60, most=True),
     Amount("tracking of 100 objects", TRACKING, "edgecore", "us a frame", 100, most=True),
     Amount(

@@ -32,6 +32,7 @@ class DetectorSettings:
 
     Attributes:
         isolated: in a process of its own, with a spare (`edgecore.isolation`).
+        memory_mib: that process's heap may not grow beyond; None: no ceiling.
     """
 
     engine: Annotated[str, OneOf(ENGINES)] = "auto"
@@ -43,6 +44,7 @@ class DetectorSettings:
     max_detections: Annotated[int, Range(1, 10000)] = 300
     labels: str | None = None
     isolated: bool = False
+    memory_mib: Annotated[float | None, Range(1, 1 << 20)] = None
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import statistics
 import threading
 import time
 from collections import Counter, deque
@@ -11,12 +10,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from edgecore.errors import ConfigError
 
 if TYPE_CHECKING:
     from edgecore.detections import Detections
 
 RECENT_S = 2.0
+KEPT = 100_000
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,7 @@ class Tally:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._started_s = time.monotonic()
-        self._stages: deque[tuple[float, float, float]] = deque(maxlen=100_000)
+        self._stages = np.empty((KEPT, 3), np.float32)
         self._recent: deque[tuple[float, tuple[float, float, float]]] = deque(maxlen=1000)
         self._objects: Counter[str] = Counter()
         self._classes: Counter[str] = Counter()
@@ -63,9 +66,9 @@ class Tally:
         timings = detections.timings
         stages = (timings.preprocess_ms, timings.invoke_ms, timings.postprocess_ms)
         with self._lock:
+            self._stages[self.frames % KEPT] = stages
             self.frames += 1
             self.last_frame_s = now_s
-            self._stages.append(stages)
             self._recent.append((now_s, stages))
             self._objects = Counter(detections.class_name)
             self._classes.update(self._objects)
@@ -77,7 +80,7 @@ class Tally:
         with self._lock:
             while self._recent and self._recent[0][0] < now_s - RECENT_S:
                 self._recent.popleft()
-            stages = medians([each for _, each in self._recent])
+            stages = medians(np.array([each for _, each in self._recent]))
             span_s = min(RECENT_S, max(now_s - self._started_s, 1e-3))
             return Now(
                 now_s - self._started_s,
@@ -93,7 +96,7 @@ class Tally:
         """The counts of the whole run, as summary.json has them."""
         with self._lock:
             elapsed_s = max(self.last_frame_s - self._started_s, 1e-9)
-            stages = medians(list(self._stages))
+            stages = medians(self._stages[: self.frames])
             return {
                 "frames": self.frames,
                 "duration_s": round(time.monotonic() - self._started_s, 3),
@@ -106,12 +109,12 @@ class Tally:
             }
 
 
-def medians(stages: list[tuple[float, float, float]]) -> tuple[float, float, float]:
+def medians(stages: NDArray[Any]) -> tuple[float, float, float]:
     """The median of each of three columns; zeros for no rows."""
-    if not stages:
+    if not len(stages):
         return (0.0, 0.0, 0.0)
-    columns = [statistics.median(column) for column in zip(*stages, strict=True)]
-    return (columns[0], columns[1], columns[2])
+    first, second, third = np.median(stages, axis=0).tolist()
+    return (first, second, third)
 
 
 def write_summary(path: Path, summary: dict[str, Any]) -> None:

@@ -232,7 +232,7 @@ def load_detector(
     config: AgentConfig, model: str | None, stack: contextlib.ExitStack
 ) -> Detector | IsolatedDetector:
     """A model on the configured engine, which `stack` ends; None is the embedded one."""
-    options = detector_options(config)
+    options = {**detector_options(config), **isolation_options(config)}
     if config.detector.isolated:
         from edgecore.isolation import IsolatedDetector
 
@@ -264,13 +264,23 @@ def detector_options(config: AgentConfig) -> dict[str, Any]:
     }
 
 
+def isolation_options(config: AgentConfig) -> dict[str, Any]:
+    """The configured keywords that `IsolatedDetector` has besides; none in this process."""
+    settings = config.detector
+    if settings.memory_mib is None:
+        return {}
+    if not settings.isolated:
+        raise ConfigError("detector.memory_mib: expected isolated = true beside it, got false")
+    return {"memory_bytes": round(settings.memory_mib * (1 << 20))}
+
+
 def swap_model(agent: Agent, events: EventLog, again: Callable[[], AgentConfig]) -> None:
     """Have the agent change to the model that the configuration names now."""
     from edgecore import model
 
     try:
         config = again()
-        options = detector_options(config)
+        options = {**detector_options(config), **isolation_options(config)}
         self_test, trial = config.swap.make()
     except ConfigError as error:
         events.write("swap_refused", reason=str(error))

@@ -1,7 +1,6 @@
 """Inference engines: LiteRT and tflite-runtime behind one protocol, found when first asked for."""
 
 import importlib
-import importlib.metadata
 import importlib.util
 import os
 import textwrap
@@ -70,7 +69,8 @@ def choose(engine: str = "auto") -> str:
 
 def version(engine: str) -> str:
     """Name and version of an engine that is installed, such as "litert 2.3.0"."""
-    return f"{engine} {importlib.metadata.version(_PACKAGES[engine])}"
+    package = importlib.import_module(_MODULES[engine].partition(".")[0])
+    return f"{engine} {package.__version__}"
 
 
 def load(

@@ -1,7 +1,6 @@
 """How many threads an engine is given: measured at the start, as more are often slower."""
 
 import os
-import statistics
 import time
 from collections.abc import Callable
 
@@ -51,4 +50,4 @@ def _median_ms(engine: Engine, ends: float) -> float:
         began = time.perf_counter()
         engine.invoke()
         taken.append((time.perf_counter() - began) * 1e3)
-    return statistics.median(taken)
+    return sorted(taken)[len(taken) // 2]

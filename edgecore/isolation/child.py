@@ -46,15 +46,16 @@ def main(descriptor: int) -> None:
     with contextlib.suppress(Gone):
         _, body = receive(line, None)
         options: Options = pickle.loads(body)
-        _confine(options.pop("memory_bytes"))
+        ceiling = options.pop("memory_bytes")
+        _confine(ceiling)
         try:
             detector = _ready(options)
         except (EdgecoreError, TypeError, ValueError, MemoryError) as error:
-            send(line, Kind.REFUSED, text_message(error))
+            send(line, Kind.REFUSED, _reason(error, ceiling))
             return
         facts = Facts(detector.labels, detector.input_size, detector.info)
         send(line, Kind.READY, facts_message(facts))
-        _serve(line, detector)
+        _serve(line, detector, ceiling)
 
 
 def _ready(options: Options) -> Detector:
@@ -68,7 +69,7 @@ def _ready(options: Options) -> Detector:
     return detector
 
 
-def _serve(line: socket.socket, detector: Detector) -> None:
+def _serve(line: socket.socket, detector: Detector, ceiling: int | None) -> None:
     ring: Consumer | None = None
     while True:
         kind, body = receive(line, None)
@@ -87,10 +88,18 @@ def _serve(line: socket.socket, detector: Detector) -> None:
                 raise ValueError(f"expected frame {wanted} in the ring, got {ring.sequence}")
             found = detector.detect(frame)
         except (EdgecoreError, TypeError, ValueError, MemoryError) as error:
-            send(line, Kind.FAILED, text_message(error))
+            send(line, Kind.FAILED, _reason(error, ceiling))
         else:
             send(line, Kind.FOUND, found_message(found))
         del frame
+
+
+def _reason(error: Exception, ceiling: int | None) -> bytes:
+    """What the parent is told; a MemoryError has no text of its own."""
+    if isinstance(error, MemoryError):
+        most = "the machine's memory" if ceiling is None else f"its ceiling of {ceiling} bytes"
+        error = MemoryError(f"the engine's process needs more than {most}")
+    return text_message(error)
 
 
 def _die_with_the_parent() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 
-FACTOR, MORE_S, LEAST_FACTOR = 3.0, 0.2, 1.5
+FACTOR, MORE_S, LEAST_FACTOR = 3.0, 0.15, 1.5
 """Times the 99th percentile, which even a disturbed machine keeps to; or so much more than it where
 that is less, for nobody looks at the road meanwhile; but a slow model's answers vary, too."""
 

@@ -61,9 +61,10 @@ class IsolatedDetector:
         spare: keep a second child ready; without, the next frame waits until one has loaded.
         start_timeout_s: for a child to load its model and run it once.
         first_deadline_s: for an answer, while it is not known how long answers take, and never
-            more later; then three times their 99th percentile, or 0.2 s more than it where that
-            is less, but at least one and a half times.
-        least_deadline_s: the deadline is never shorter.
+            more later; then three times their 99th percentile, or 0.15 s more than it where
+            that is less, but at least one and a half times.
+        least_deadline_s: the deadline is never shorter; on a busy machine a healthy process may
+            not get a processor for as long as a small model's answers take.
         memory_bytes: the child's heap may not grow beyond; None: no ceiling.
         on_death: is called with each, on the thread that noticed.
 
@@ -81,7 +82,7 @@ class IsolatedDetector:
         spare: bool = True,
         start_timeout_s: float = 60.0,
         first_deadline_s: float = 5.0,
-        least_deadline_s: float = 0.1,
+        least_deadline_s: float = 0.2,
         memory_bytes: int | None = None,
         on_death: Callable[[Death], None] = lambda _: None,
         **options: Any,

@@ -1,6 +1,5 @@
 """Whether an unknown model file may be loaded here: size, structure, then a child that tries it."""
 
-import hashlib
 import json
 import os
 import signal
@@ -9,8 +8,12 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
-from importlib import metadata
 from pathlib import Path
+
+try:
+    from _blake2 import blake2b  # the same without OpenSSL, which costs three megabytes
+except ImportError:
+    from hashlib import blake2b
 
 from edgecore.engines.accelerator import (
     CHATTER,
@@ -28,9 +31,9 @@ from edgecore.model.probe import REFUSED, UNAVAILABLE
 from edgecore.model.reading import read
 
 TIMEOUT_S = 60.0
+DIGEST_BYTES = 32
 
 _METHOD = 3  # part of every cache key; a stricter probe gets another number
-_PACKAGES = {"litert": "ai-edge-litert", "tflite": "tflite-runtime"}
 _STAGES = {"": "starting", "load": "loading", "run": "running"}
 
 _passed: dict[str, Trial] = {}
@@ -75,10 +78,10 @@ def verify(
             graph = graphs.parse(data)
         except ModelError as error:
             raise ModelError(f"{path}: {error}") from error
-        digest = hashlib.sha256(data).hexdigest()
+        digest = blake2b(data, digest_size=DIGEST_BYTES).hexdigest()
     if shapes is None:
         shapes = _open_shapes(path, graph)
-    key = _key(digest, name, accelerator, shapes)
+    key = _key(digest, engines.version(name), accelerator, shapes)
     if key not in _passed:
         record = _cache_folder() / key
         kept = accelerator == "cpu"
@@ -162,9 +165,9 @@ def _lines(output: bytes | None) -> list[str]:
 
 
 def _key(digest: str, engine: str, accelerator: str, shapes: Mapping[int, tuple[int, ...]]) -> str:
-    version = metadata.version(_PACKAGES[engine])
-    text = json.dumps([_METHOD, digest, engine, version, accelerator, sorted(shapes.items())])
-    return hashlib.sha256(text.encode()).hexdigest()
+    """Of a record; `engine` with its version."""
+    text = json.dumps([_METHOD, digest, engine, accelerator, sorted(shapes.items())])
+    return blake2b(text.encode(), digest_size=DIGEST_BYTES).hexdigest()
 
 
 def _cache_folder() -> Path:

@@ -21,16 +21,18 @@ BROADCAST = frozenset({"rtmp", "srt"})
 
 NETWORK = frozenset({"rtsp", "rtsps", "rtp", "rtmp", "http", "https", "tcp", "udp", "srt"})
 CAMERA = re.compile(r"/dev/video\d+")
+LOOPED = "?loop=1"
 
 
 def open(url: str | Path, **options: object) -> Source:
     """A source of frames.
 
     Args:
-        url: a picture or video file, a folder of pictures, a glob pattern (`shots/*.jpg`), a
-            camera (`/dev/video0`, `v4l2:/dev/video0?video_size=1280x720`), a stream
-            (`rtsp://...`), frames that another process shares (`ring:///run/camera.sock`, or
-            `ring:/run/camera.sock?reconnect=0` to end with that process), or
+        url: a picture or video file, a video without end (`drive.mp4?loop=1`), a folder of
+            pictures, a glob pattern (`shots/*.jpg`), a camera (`/dev/video0`,
+            `v4l2:/dev/video0?video_size=1280x720`), a stream (`rtsp://...`), frames that another
+            process shares (`ring:///run/camera.sock`, or `ring:/run/camera.sock?reconnect=0` to
+            end with that process), or
             `synthetic:?seed=1&fps=20&duration=10&epoch_ns=0&format=nv12&first=0&realtime=0`.
         options: the same as after the question mark of `synthetic:`; these win.
 
@@ -50,7 +52,7 @@ def open(url: str | Path, **options: object) -> Source:
     if "://" in text and scheme in NETWORK:
         return _stream(text, scheme)
     if scheme == "file" and "://" in text:
-        text = urlsplit(text).path
+        text = text[len("file://") :]
     elif "://" in text:
         raise SourceError(f"{text}: unknown kind of source {scheme!r}")
     return _path(text)
@@ -67,6 +69,8 @@ def _path(text: str) -> Source:
         return Pictures(found, f"{path}: {_count(len(found))}")
     if path.exists():
         return _file(path)
+    if (name := text.removesuffix(LOOPED)) != text and Path(name).is_file():
+        return _looped(Path(name))
     if globbing.has_magic(text):
         found = sorted(Path(name) for name in globbing.glob(text, recursive=True))
         found = [name for name in found if name.is_file()]
@@ -99,6 +103,15 @@ def _file(path: Path) -> Source:
     from .video import open_file
 
     return open_file(path)
+
+
+def _looped(path: Path) -> Source:
+    from .pictures import SUFFIXES
+    from .video import open_file
+
+    if path.suffix.lower() in SUFFIXES or _looks_like_picture(path):
+        raise SourceError(f"{path}{LOOPED}: expected a video to repeat, got a picture")
+    return open_file(path, loop=True)
 
 
 def _looks_like_picture(path: Path) -> bool:

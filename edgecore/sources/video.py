@@ -72,6 +72,7 @@ class Video(Source):
         container_format: FFmpeg's demuxer name where it cannot be guessed (`v4l2`).
         options: the demuxer's options.
         timeout_s: for opening and for each read of a live stream.
+        loop: begin again at the end of a file, without end; times go on by one frame's time.
 
     Raises:
         SourceError: cannot be opened, or has no video in it.
@@ -86,12 +87,14 @@ class Video(Source):
         container_format: str | None = None,
         options: dict[str, str] | None = None,
         timeout_s: float = 5.0,
+        loop: bool = False,
     ) -> None:
         super().__init__()
         self._url = url
         self._live = live
         self._piled_up = paced
         self._timeout_s = timeout_s
+        self._loop = loop
         self._clock = StreamClock(camera=container_format == "v4l2")
         begun_s = time.monotonic()
         try:
@@ -114,13 +117,17 @@ class Video(Source):
         stream.thread_type = "SLICE" if live else "AUTO"
         context = stream.codec_context
         self.fps = float(stream.average_rate) if stream.average_rate else None
-        self.length = (stream.frames or None) if not live else None
+        self.length = (stream.frames or None) if not (live or loop) else None
         self.description = f"{url}: {context.name} {context.width}x{context.height}" + (
             f" at {self.fps:g} frames/s" if self.fps else ""
         )
+        # Raw pictures of a V4L2 device lie in its driver's buffers, which FFmpeg unmaps when the
+        # device is closed, whoever still looks at them.
+        self._lent = container_format == "v4l2" and context.name == "rawvideo"
         self._decoded = self._container.decode(stream)
         self._start_ns = time.monotonic_ns()
         self._first_s: float | None = None
+        self._newest_ns = self._start_ns
         self._count = 0
         self._closed = False
 
@@ -156,6 +163,19 @@ class Video(Source):
                 self.dropped += 1
                 self.note("damaged packets of the stream are left out")
                 self._decoded = self._container.decode(self._stream)
+        try:
+            return next(self._decoded)
+        except StopIteration:
+            if not self._loop or self._first_s is None:
+                raise
+        return self._again()
+
+    def _again(self) -> Any:
+        """The first picture of the next round."""
+        self._container.seek(0, any_frame=False)
+        self._decoded = self._container.decode(self._stream)
+        self._start_ns = self._newest_ns + round(1e9 / (self.fps or 25.0))
+        self._first_s = None
         return next(self._decoded)
 
     def _on_time(self, picture: Any) -> Any:
@@ -180,7 +200,8 @@ class Video(Source):
             seconds = (self._first_s or 0.0) + self._count / (self.fps or 25.0)
         if self._first_s is None:
             self._first_s = seconds
-        return self._start_ns + round((seconds - self._first_s) * 1e9)
+        self._newest_ns = self._start_ns + round((seconds - self._first_s) * 1e9)
+        return self._newest_ns
 
     def _frame(self, picture: Any) -> Frame:
         from edgecore.frame import Frame
@@ -202,6 +223,8 @@ class Video(Source):
             )
         format = FORMATS[picture.format.name]
         planes = [np.frombuffer(plane, np.uint8) for plane in picture.planes]
+        if self._lent:
+            planes = [plane.copy() for plane in planes]
         strides = [plane.line_size for plane in picture.planes]
         if format == "gray" and is_limited:
             # A gray frame has the full range; luma of the limited one is YUV without colour.
@@ -252,12 +275,12 @@ def reason(error: BaseException) -> str:
     return str(getattr(error, "strerror", None) or error)
 
 
-def open_file(path: Path) -> Video:
-    """A video file.
+def open_file(path: Path, *, loop: bool = False) -> Video:
+    """A video file; with `loop` one without end.
 
     Raises:
         SourceError: empty, damaged, or not a video.
     """
     if path.stat().st_size == 0:
         raise SourceError(f"{path}: expected a video, got an empty file (0 bytes)")
-    return Video(str(path))
+    return Video(str(path), loop=loop)

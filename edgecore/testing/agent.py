@@ -32,12 +32,15 @@ class AgentProcess:
         self.folder = folder
         self._dut = dut
         self._process: subprocess.Popen[bytes] | None = None
+        self._events: list[dict[str, Any]] = []
+        self._read_bytes = 0
 
     def start(
         self,
         source: Shot | str,
         *,
         model: Path | str | None = None,
+        rules: Path | str | None = None,
         settings: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> None:
         """Starts it; a second call starts it anew.
@@ -45,10 +48,12 @@ class AgentProcess:
         Args:
             source: what it sees.
             model: a TFLite file; None: the embedded road model.
+            rules: a TOML file of rules; None: forward collision.
             settings: tables of its configuration file, such as `{"alert": {"deadline_s": 5}}`.
         """
         self.kill()
         self.folder.mkdir(parents=True, exist_ok=True)
+        self._events, self._read_bytes = [], 0
         for name in ("events.jsonl", "summary.json"):
             (self.folder / name).unlink(missing_ok=True)
         config = self.folder / "agent.toml"
@@ -57,10 +62,16 @@ class AgentProcess:
         command += ["--config", str(config), "--out", str(self.folder), "--link", self._dut.url]
         command += ["--source", source.source if isinstance(source, Shot) else source]
         command += [] if model is None else ["--model", str(model)]
+        command += [] if rules is None else ["--rules", str(rules)]
         with (self.folder / "output.txt").open("wb") as output:
             self._process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=output, stderr=output
             )
+
+    @property
+    def pid(self) -> int | None:
+        """Of the process; None: it was not started."""
+        return None if self._process is None else self._process.pid
 
     @property
     def running(self) -> bool:
@@ -77,9 +88,14 @@ class AgentProcess:
     def events(self) -> list[dict[str, Any]]:
         """What it wrote into its diary so far, oldest first."""
         path = self.folder / "events.jsonl"
-        if not path.exists():
-            return []
-        return [json.loads(line) for line in path.read_text().splitlines(True) if line[-1] == "\n"]
+        if path.exists():
+            with path.open("rb") as diary:
+                diary.seek(self._read_bytes)
+                for line in diary:
+                    if line.endswith(b"\n"):
+                        self._events.append(json.loads(line))
+                        self._read_bytes += len(line)
+        return list(self._events)
 
     def wait_for(self, event: str, *, after: int = 0, timeout: float = 60.0) -> dict[str, Any]:
         """The first event of that name beyond the first `after` events of the diary.

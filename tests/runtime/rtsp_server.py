@@ -1,10 +1,11 @@
 """A small RTSP camera: a process that serves H.264 over RTP inside the RTSP connection (RFC 2326).
 
-    python rtsp_server.py PORT [FRAMES]
+    python rtsp_server.py PORT [FRAMES | VIDEO]
 
-Every client gets a stream of its own, 20 frames a second, beginning with a key frame: gray
-pictures, each a level brighter than the one before. FFmpeg's RTP muxer makes the packets. With
-FRAMES the stream ends after so many. It prints the port when it listens; 0 chooses one.
+Every client gets a stream of its own, by the clock, beginning with a key frame: gray pictures, 20 a
+second, each a level brighter than the one before, or a file of H.264 without end. FFmpeg's RTP
+muxer makes the packets. With FRAMES the stream ends after so many. It prints the port when it
+listens; 0 chooses one.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import socket
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from io import RawIOBase
 from typing import Any
 
@@ -59,22 +61,50 @@ def picture(number: int) -> av.VideoFrame:
     return frame
 
 
-def play(connection: socket.socket, sending: threading.Lock, frames: int) -> None:
-    """Send frames by the clock until there are no more, or the client is gone."""
+def rendered(muxer: Any, frames: int) -> Iterator[Any]:
+    """Packets of so many gray pictures."""
+    stream = muxer.add_stream(
+        "libx264", rate=FPS, options={"preset": "ultrafast", "tune": "zerolatency", "g": "10"}
+    )
+    stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+    for number in range(frames):
+        frame = picture(number)
+        frame.pts = number
+        yield from stream.encode(frame)
+
+
+def repeated(muxer: Any, path: str) -> Iterator[Any]:
+    """Packets of a file, again and again, as they lie in it; parameter sets before key frames."""
+    with av.open(path) as file:
+        source = file.streams.video[0]
+        stream = muxer.add_stream_from_template(source)
+        inline = av.BitStreamFilterContext("h264_mp4toannexb", source, stream)
+        passed = 0
+        while True:
+            file.seek(0)
+            for number, packet in enumerate(file.demux(source)):
+                if packet.dts is None:  # the end
+                    passed += number
+                    break
+                packet.dts = packet.pts = passed + number
+                packet.time_base = 1 / source.average_rate
+                for whole in inline.filter(packet):
+                    whole.stream = stream
+                    yield whole
+
+
+def play(connection: socket.socket, sending: threading.Lock, what: str) -> None:
+    """Send packets by the clock until there are no more, or the client is gone."""
     with contextlib.suppress(OSError, av.FFmpegError):
         muxer = av.open(
             Interleaved(connection, sending), "w", format="rtp", options={"packetsize": "1200"}
         )
-        stream = muxer.add_stream(
-            "libx264", rate=FPS, options={"preset": "ultrafast", "tune": "zerolatency", "g": "10"}
-        )
-        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+        packets = rendered(muxer, int(what)) if what.isdecimal() else repeated(muxer, what)
         begun = time.monotonic()
-        for number in range(frames):
-            frame = picture(number)
-            frame.pts = number
-            muxer.mux(stream.encode(frame))
-            time.sleep(max(0.0, begun + (number + 1) / FPS - time.monotonic()))
+        for packet in packets:
+            muxer.mux(packet)
+            due = begun + float((packet.pts + 1) * packet.time_base)
+            time.sleep(max(0.0, due - time.monotonic()))
         connection.shutdown(socket.SHUT_RDWR)
 
 
@@ -93,7 +123,7 @@ def request(lines: Any) -> tuple[str, dict[str, str]] | None:
     return method, headers
 
 
-def serve(connection: socket.socket, frames: int) -> None:
+def serve(connection: socket.socket, what: str) -> None:
     """One client, until it is gone."""
     lines, sending = connection.makefile("rb"), threading.Lock()
     while (asked := request(lines)) is not None:
@@ -110,21 +140,24 @@ def serve(connection: socket.socket, frames: int) -> None:
                 status, extra = "461 Unsupported Transport", ""
         answer = f"RTSP/1.0 {status}\r\nCSeq: {headers['cseq']}\r\n{extra}"
         answer += f"Content-Length: {len(body)}\r\n\r\n{body}"
-        with sending:
-            connection.sendall(answer.encode())
+        try:
+            with sending:
+                connection.sendall(answer.encode())
+        except OSError:  # the client is gone
+            break
         if method == "PLAY":
-            threading.Thread(target=play, args=(connection, sending, frames), daemon=True).start()
+            threading.Thread(target=play, args=(connection, sending, what), daemon=True).start()
         if method == "TEARDOWN":
             break
     connection.close()
 
 
-def main(port: str, frames: str = "1000000") -> None:
+def main(port: str, what: str = "1000000") -> None:
     with socket.create_server(("127.0.0.1", int(port))) as server:
         print(server.getsockname()[1], flush=True)
         while True:
             connection, _ = server.accept()
-            threading.Thread(target=serve, args=(connection, int(frames)), daemon=True).start()
+            threading.Thread(target=serve, args=(connection, what), daemon=True).start()
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ import time
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -286,32 +285,6 @@ def test_stamps_of_the_kernel_are_believed_as_they_are() -> None:
     assert got == [4999_980_000_000, 5000_010_000_000]
     other = stamps([9000.0, 9000.0625], [now, now + SECOND // 16], camera=True)
     assert other == [now, now + SECOND // 16]
-
-
-def test_v4l2_device_that_is_no_camera_is_one_clear_line(tmp_path: Path) -> None:
-    """No camera can be had in a container; the way to the driver can."""
-    file = tmp_path / "video0"
-    file.write_bytes(bytes(64))
-    with pytest.raises(SourceError, match=f"{file}: ") as caught:
-        sources.open(f"v4l2:{file}?video_size=640x480&input_format=yuyv422")
-    assert "\n" not in str(caught.value)
-
-
-def test_options_of_a_v4l2_camera_reach_its_driver(monkeypatch: pytest.MonkeyPatch) -> None:
-    import av
-
-    asked: dict[str, Any] = {}
-
-    def opened(url: str, **options: Any) -> None:
-        asked.update(options, url=url)
-        raise OSError(16, "Device or resource busy")
-
-    monkeypatch.setattr(av, "open", opened)
-    with pytest.raises(SourceError, match="/dev/null: Device or resource busy"):
-        sources.open("v4l2:/dev/null?video_size=640x480&input_format=yuyv422")
-    assert (asked["url"], asked["format"]) == ("/dev/null", "v4l2")
-    assert asked["options"] == {"video_size": "640x480", "input_format": "yuyv422"}
-    assert asked["timeout"] > 0
 
 
 def test_run_survives_an_unplugged_camera_and_says_so(camera: Camera, tmp_path: Path) -> None:
