@@ -38,7 +38,7 @@ SYSTEM_PACKAGES := ccache clang libclang-rt-dev gcc-arm-none-eabi libnewlib-arm-
 PIP := -m pip install --quiet --disable-pip-version-check
 
 .PHONY: run ready test test-litert test-tflite prove prove-tflite prove-fuzz prove-mutants lint format \
-	schema bench train sanitize native fuzz mutants hil npu smp size system clean
+	schema bench train asan sanitize native fuzz mutants hil npu smp size system clean
 
 run: .venv/ready
 	.venv/bin/edgecore run --out $(OUT) --duration $(DURATION)
@@ -51,8 +51,11 @@ ifneq ($(PYTHON_TFLITE),)
 ready: .venv-tflite/ready
 endif
 
+# Many tests wait for other processes: a worker for each processor, each with whole stretches of files.
+WORKERS := -n logical --maxprocesses 8 --dist worksteal
+
 test-litert: .venv/ready .venv/tools
-	.venv/bin/python -m pytest $(PYTEST_ARGS)
+	.venv/bin/python -m pytest $(WORKERS) $(PYTEST_ARGS)
 
 ifeq ($(PYTHON_TFLITE),)
 test-tflite:
@@ -60,7 +63,7 @@ test-tflite:
 	@echo "    apt-get install python3.11 python3.11-venv && make test PYTHON_TFLITE=python3.11"
 else
 test-tflite: .venv-tflite/ready
-	.venv-tflite/bin/python -m pytest --ignore=tests/hil $(PYTEST_ARGS)
+	.venv-tflite/bin/python -m pytest $(WORKERS) --ignore=tests/hil -m "not slow and not once" $(PYTEST_ARGS)
 endif
 
 prove: .venv/ready .venv/tools prove-fuzz prove-mutants
@@ -121,13 +124,19 @@ train: .venv-train/ready
 	.venv-train/bin/python -m edgecore.synthetic.training --out edgecore/model/road.tflite
 	.venv-train/bin/python -m edgecore.synthetic.training.evaluate
 
+asan: .venv/ready
+	EDGECORE_SANITIZE=1 .venv/bin/python setup.py -q build --build-base build/asan --build-lib build/asan/lib
+
 # The native code's tests under AddressSanitizer and UndefinedBehaviorSanitizer, in a build of its own;
 # without our plugin, which pytest would import, and edgecore with it, from where it is installed.
-sanitize: .venv/ready .venv/tools
-	EDGECORE_SANITIZE=1 .venv/bin/python setup.py -q build --build-base build/asan --build-lib build/asan/lib
+# From that build's folder: there `python -m firmware_bridge.sim` is of that build, too.
+sanitize: asan .venv/tools
+	cd build/asan/lib && PYTHONPATH=$(CURDIR)/build/asan/lib \
 	LD_PRELOAD="$$(cc -print-file-name=libasan.so) $$(cc -print-file-name=libstdc++.so)" \
-	ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 EDGECORE_SANITIZED=1 \
-	.venv/bin/pytest -p no:edgecore.testing --override-ini pythonpath='build/asan/lib .' tests/vision tests/link tests/ring $(PYTEST_ARGS)
+	ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 \
+	$(CURDIR)/.venv/bin/pytest -c $(CURDIR)/pyproject.toml -p no:edgecore.testing \
+		--override-ini pythonpath='build/asan/lib .' $(WORKERS) \
+		$(addprefix $(CURDIR)/tests/,vision link ring) $(PYTEST_ARGS)
 
 # smpclient through the link, in an environment of its own.
 smp: .venv-smp/ready

@@ -147,6 +147,7 @@ def test_shell_lines_run_or_are_what_ci_runs(page: Path, tmp_path: Path) -> None
             assert done.returncode == 0, f"{page.name}: {line}\n{done.stdout}{done.stderr}"
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("page", [p for p in PAGES if is_tutorial(p)], ids=page_id)
 def test_tutorial_runs_from_an_empty_folder(page: Path, tmp_path: Path) -> None:
     need_qemu()

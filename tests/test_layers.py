@@ -38,6 +38,16 @@ def test_edgecore_uses_only_public_names_of_the_bridge() -> None:
         assert not re.search(r"firmware_bridge\._|from firmware_bridge import _", path.read_text())
 
 
+def test_what_runs_in_one_environment_knows_neither_numpy_nor_an_engine() -> None:
+    files = {path: path.read_text() for path in (ROOT / "tests").rglob("test_*.py")}
+    mark = re.compile(r"^pytestmark = pytest\.mark\.once$", re.M)
+    once = {path: text for path, text in files.items() if mark.search(text)}
+    assert once
+    for path, text in once.items():
+        known = r"^\s*(from|import)\s+(numpy|edgecore)\b|engine_name"
+        assert not re.search(known, text, re.M), path
+
+
 @pytest.mark.parametrize("path", FIRMWARE_C, ids=lambda p: p.name)
 def test_firmware_c_is_freestanding(path: Path) -> None:
     allowed = {"stdbool.h", "stddef.h", "stdint.h", "string.h", "limits.h", "float.h"}

@@ -81,11 +81,9 @@ void check(Status status) {
         throw std::bad_alloc();
 }
 
-bool run(const PreprocessPlan& plan, const py::tuple& planes, py::object out, ThreadPool* pool) {
-    const PreprocessPlan::Shape shape = plan.shape();
-    if (!is_tensor(out, number_of(plan.type()), shape.side))
-        return false;
-    const FrameView frame = frame_view(planes);
+/* `work` writes a tensor that shares no byte with the frame, without the GIL. */
+template <typename Work>
+void write_apart(const FrameView& frame, const py::object& out, const Work& work) {
     auto array = py::reinterpret_borrow<py::array>(out);
     void* const data = array.mutable_data();
     const size_t bytes = array.nbytes();
@@ -93,9 +91,18 @@ bool run(const PreprocessPlan& plan, const py::tuple& planes, py::object out, Th
     Status status;
     {
         py::gil_scoped_release released;
-        status = plan.run(frame, data, bytes, pool);
+        status = work(data, bytes);
     }
     check(status);
+}
+
+bool run(const PreprocessPlan& plan, const py::tuple& planes, py::object out, ThreadPool* pool) {
+    const PreprocessPlan::Shape shape = plan.shape();
+    if (!is_tensor(out, number_of(plan.type()), shape.side))
+        return false;
+    const FrameView frame = frame_view(planes);
+    write_apart(frame, out,
+                [&](void* data, size_t bytes) { return plan.run(frame, data, bytes, pool); });
     return true;
 }
 
@@ -124,16 +131,9 @@ bool run_batch(PreprocessBatch& batch, const py::tuple& planes, const Array<int3
     for (py::ssize_t i = 0; i < edges.shape(0); ++i)
         regions.push_back({edge(i, 0), edge(i, 1), edge(i, 2), edge(i, 3)});
     const FrameView frame = frame_view(planes);
-    auto array = py::reinterpret_borrow<py::array>(out);
-    void* const data = array.mutable_data();
-    const size_t bytes = array.nbytes();
-    check_apart(frame, data, bytes);
-    Status status;
-    {
-        py::gil_scoped_release released;
-        status = batch.run(frame, regions.data(), count, data, bytes, pool);
-    }
-    check(status);
+    write_apart(frame, out, [&](void* data, size_t bytes) {
+        return batch.run(frame, regions.data(), count, data, bytes, pool);
+    });
     return true;
 }
 

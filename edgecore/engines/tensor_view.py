@@ -1,7 +1,6 @@
 """A tensor's memory, lent for the length of a `with` block."""
 
 from collections.abc import Callable
-from types import TracebackType
 from typing import Any
 
 from numpy.typing import NDArray
@@ -45,12 +44,7 @@ class TensorView:
         self._array = array
         return array
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         array, self._array = self._array, None
         if array is not None:
             emptied: Any = (1, (0,), array.dtype, False, b"")

@@ -203,6 +203,7 @@ class Dut:
 
     def end(self, failed: bool) -> None:
         """A test is over; one that failed leaves a device behind that nobody knows."""
+        self._journal.end()
         if failed and "reset" in self.capabilities:
             self.start()
             self.reset()

@@ -30,6 +30,11 @@ class Journal:
             self._entries.clear()
             self._path = path
 
+    def end(self) -> None:
+        """Entries from now on go to no file: its folder may be gone before the line is."""
+        with self._lock:
+            self._path = None
+
     def write(self, fault: str, **facts: object) -> None:
         """Adds an entry."""
         entry = {"t_s": round(time.monotonic(), 6), "fault": fault, **facts}

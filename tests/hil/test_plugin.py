@@ -30,6 +30,12 @@ def test_three_lines_pass_on_sim(tmp_path: Path) -> None:
     assert "edgecore: --edge-target sim --edge-seed" in done.stdout
 
 
+def test_folder_of_a_test_may_go_before_the_device_does(tmp_path: Path) -> None:
+    write(tmp_path, test_alert=THREE_LINES, test_again=THREE_LINES)
+    done = run(tmp_path, "--edge-target", "sim", "-o", "tmp_path_retention_policy=failed")
+    assert outcome(done.stdout) == "2 passed", done.stdout
+
+
 @pytest.mark.parametrize("machine", MACHINES)
 def test_the_same_lines_pass_on_a_machine(tmp_path: Path, machine: str) -> None:
     need_qemu()

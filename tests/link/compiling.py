@@ -1,8 +1,13 @@
 """Compilers for tests of the C, and programs made from it together with csrc/link."""
 
+import atexit
+import functools
 import os
+import shlex
 import shutil
 import subprocess
+import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -25,11 +30,27 @@ def tool(name: str) -> str:
     return found
 
 
+@functools.cache
+def _objects(sources: tuple[Path, ...], flags: tuple[str | Path, ...]) -> list[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="edgecore-objects-"))
+    atexit.register(shutil.rmtree, folder)
+    compiler = shlex.split(os.environ.get("CC", tool("cc")))
+    made = [folder / f"{source.stem}.o" for source in sources]
+    for source, to in zip(sources, made, strict=True):
+        command = [*compiler, *flags, "-I", ROOT / "csrc", "-c", source, "-o", to]
+        subprocess.run(command, check=True)
+    return made
+
+
+def link_objects(flags: Sequence[str | Path]) -> list[Path]:
+    """csrc/link, compiled once a process; where `CC` begins with ccache, once for all of them."""
+    return _objects(tuple(LINK), tuple(flags))
+
+
 def program(to: Path, *sources: Path, messages: Path | None = None, flags: tuple[str, ...] = ()):
-    """Compiles `sources` and csrc/link, under sanitizers, with a list of messages of their own."""
+    """Compiles `sources` with csrc/link, under sanitizers, with a list of messages of their own."""
     listed = [f'-DEC_MESSAGES_INC="{messages}"'] if messages else []
-    subprocess.run(
-        [tool("cc"), *CHECKED, *listed, *flags, "-I", ROOT / "csrc", "-o", to, *sources, *LINK],
-        check=True,
-    )
+    compiling = [*CHECKED, *listed, *(flag for flag in flags if not flag.startswith("-Wl,"))]
+    linked = [*compiling, *flags, "-I", ROOT / "csrc", *sources, *link_objects(compiling)]
+    subprocess.run([tool("cc"), *linked, "-o", to], check=True)
     return to

@@ -3,7 +3,7 @@
 import time
 
 
-def wait_until(condition, seconds=10):
+def wait_until(condition, seconds=30):
     until = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < until, "never happened"

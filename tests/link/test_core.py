@@ -16,6 +16,8 @@ from tests.link.compiling import program, tool
 from tests.link.targets import MACHINES, need_qemu
 from tests.reference import link_codec as reference
 
+pytestmark = pytest.mark.once
+
 ROOT = Path(__file__).parent.parent.parent
 SOURCES = sorted((ROOT / "csrc" / "link").glob("*.c"))
 FRAMES = json.loads((ROOT / "tests" / "vectors" / "frames.json").read_text())

@@ -15,6 +15,8 @@ from tests.link.attacker import Channel
 from tests.link.compiling import tool
 from tests.link.test_schema import field, message, table
 
+pytestmark = pytest.mark.once
+
 
 def dissect(folder, recording, schema, *fields, sealed=False):
     """Values of these fields, packet by packet, as tshark prints them."""

@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 from firmware_bridge.testing import Firmware
 from tests.link.rig import BUZZER, LED, STATUS, Rig
 
+pytestmark = pytest.mark.once
+
 LEASE_S = 1.0
 SAFE_STATE = 0x10
 

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.link.compiling import LINK, ROOT, tool
+from tests.link.compiling import ROOT, link_objects, tool
 from tests.link.compiling import program as compiled
 from tests.reference.link_auth import hkdf
+
+pytestmark = pytest.mark.once
 
 # RFC 4231, sections 4.2 to 4.8: key, data, code (4.6's is cut to 128 bits).
 HMAC_VECTORS = [
@@ -122,8 +124,7 @@ def test_no_secret_is_left_on_the_stack_or_in_a_session_that_ended(tmp_path, lev
     flags = ["-std=c99", "-D_GNU_SOURCE", level, "-Wall", "-Wextra", "-Werror"]
     flags.append("-Wl,-z,now")  # the dynamic linker saves registers when it binds a function late
     source = Path(__file__).parent / "wiping.c"
-    subprocess.run(
-        [tool("cc"), *flags, "-I", ROOT / "csrc", "-o", program, source, *LINK], check=True
-    )
+    linked = [*flags, "-I", ROOT / "csrc", source, *link_objects(flags)]
+    subprocess.run([tool("cc"), *linked, "-o", program], check=True)
     done = subprocess.run([program], capture_output=True, check=True, text=True)
     assert done.stdout == ""

@@ -31,22 +31,36 @@ def hold_the_gil(seconds):
     ctypes.PyDLL(None).usleep(ctypes.c_uint(int(seconds * 1e6)))
 
 
+# Of a busy machine: how long is enough nobody knows, so there is a longer time and a longer one.
+HOLDS_S = (0.5, 2.0, 8.0)
+
+
 def test_commands_go_on_while_the_gil_is_held(sim):
-    future = sim.submit(ALERT)
-    before = sim.stats.results_received
     carrier = sim._connection.carrier
-    requests = [sim.submit(ALERT) for _ in range(20)]
-    hold_the_gil(0.5)
-    # Not one byte code ran in between: the thread alone sent, acknowledged and took these.
-    assert carrier.stats["results_received"] - before >= 20
-    assert all(request.result(5) for request in [future, *requests])
+    answered = []
+    for hold_s in HOLDS_S:
+        before = sim.stats.results_received
+        requests = [sim.submit(ALERT) for _ in range(20)]
+        hold_the_gil(hold_s)
+        # Not one byte code ran in between: the thread alone sent, acknowledged and took these.
+        answered.append(carrier.stats["results_received"] - before)
+        assert all(request.result(20) for request in requests)
+        if answered[-1] >= 20:
+            break
+    assert answered[-1] >= 20, answered
 
 
 def test_telemetry_is_kept_while_the_gil_is_held(sim):
     subscription = sim.subscribe("imu")
-    assert subscription.read(5) is not None
-    hold_the_gil(0.5)
-    assert len(subscription.read()) > 10
+    kept = []
+    for hold_s in HOLDS_S:
+        assert subscription.read(30) is not None
+        hold_the_gil(hold_s)
+        batch = subscription.read()
+        kept.append(0 if batch is None else len(batch))
+        if kept[-1] > 10:
+            break
+    assert kept[-1] > 10, kept
     assert subscription.dropped == 0
 
 
@@ -145,14 +159,17 @@ def test_a_coroutine_gets_its_errors(link, device):
 
 
 def test_a_cancelled_coroutine_leaves_the_link_working(link, device):
+    given_up = threading.Event()
+
     def slowly(request: Requested):
-        time.sleep(0.1)
+        given_up.wait(20)
         return 0, b""
 
     async def give_up():
         with pytest.raises(asyncio.TimeoutError):
-            await asyncio.wait_for(link.request_async(ALERT, timeout=5), 0.01)
-        return await link.request_async(ALERT, timeout=5)
+            await asyncio.wait_for(link.request_async(ALERT, timeout=20), 0.01)
+        given_up.set()
+        return await link.request_async(ALERT, timeout=20)
 
     device.answer = slowly
     assert asyncio.run(give_up())

@@ -15,6 +15,8 @@ import firmware_bridge as fb
 from tests.link.pty_firmware import firmware
 from tests.link.rig import Rig
 
+pytestmark = pytest.mark.once
+
 ALERT = fb.Alert(kind=1, level=1, duration_ms=5)
 
 

@@ -22,6 +22,8 @@ from firmware_bridge.testing.ports import machines
 from tests.link.compiling import CHECKED, ROOT, program, tool
 from tests.link.targets import MACHINES, need_qemu
 
+pytestmark = pytest.mark.once
+
 VECTORS = json.loads((ROOT / "tests" / "vectors" / "log_lines.json").read_text())
 SOURCES = (
     ROOT / "tests" / "link" / "logging.c",

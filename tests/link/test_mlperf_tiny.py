@@ -4,6 +4,7 @@ import contextlib
 import os
 import re
 import socket
+import time
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,8 @@ from hypothesis import strategies as st
 from firmware_bridge._sim import TinyDevice
 from tests.link.test_sim import PATIENCE_S, running
 from tests.reference.mlperf_tiny import COMMAND_MAX, GREETING, INPUT_MAX, Device, scores
+
+pytestmark = pytest.mark.once
 
 TRANSCRIPT = Path(__file__).resolve().parents[1] / "vectors" / "mlperf_tiny.txt"
 
@@ -182,7 +185,8 @@ def test_client_that_leaves_in_mid_inference_leaves_the_device_to_the_next() -> 
             port.write(b"infer 2000000000 0%")
             while not port.readline().startswith(b"m-lap-us-"):
                 pass
-        for _ in range(100):  # until it has seen the first one leave
+        for attempt in range(50):
+            time.sleep(0.02 * attempt)  # it sees the first one gone only while nobody is there
             with serial.Serial(name, 115200, timeout=0.3) as port:
                 port.write(b"name%")
                 with contextlib.suppress(serial.SerialException):
@@ -191,6 +195,15 @@ def test_client_that_leaves_in_mid_inference_leaves_the_device_to_the_next() -> 
         else:
             pytest.fail("the next client got no answer")
         assert sim.end() == 0
+
+
+def wait_for_its_name(line: socket.socket) -> bytes:
+    """All that came until it had said its name."""
+    line.settimeout(PATIENCE_S)
+    received = b""
+    while b"m-name-dut-" not in received:
+        received += line.recv(4096)
+    return received
 
 
 def test_client_that_reads_nothing_does_not_stop_the_process(tmp_path: Path) -> None:
@@ -205,11 +218,8 @@ def test_client_that_reads_nothing_does_not_stop_the_process(tmp_path: Path) -> 
                     line.send(b"help%" * 100)
         with socket.socket(socket.AF_UNIX) as line:
             line.connect(str(path))
-            line.settimeout(PATIENCE_S)
             line.sendall(b"name%")
-            received = b""
-            while b"m-name-dut-" not in received:
-                received += line.recv(4096)
+            wait_for_its_name(line)
         assert sim.end() == 0
 
 
@@ -219,10 +229,7 @@ def test_noise_then_a_command_is_answered(tmp_path: Path) -> None:
         sim.wait_for("listening")
         with socket.socket(socket.AF_UNIX) as line:
             line.connect(str(path))
-            line.settimeout(PATIENCE_S)
             line.sendall(os.urandom(20000).replace(b"%", b"") + b"%name%")
-            received = b""
-            while b"m-name-dut-" not in received:
-                received += line.recv(4096)
+            received = wait_for_its_name(line)
         assert b"e-[Command longer than 80 letters]" in received
         assert sim.end() == 0

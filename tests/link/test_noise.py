@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from firmware_bridge.testing import EnduranceResult, LossyChannel, endure
 
+pytestmark = pytest.mark.once
+
 LINES = {
     "clean": {},
     "bit errors": {"bit_error": 1e-4},

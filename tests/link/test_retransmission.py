@@ -11,6 +11,13 @@ from firmware_bridge.events import Outcome
 from tests.link.pair import Pair
 
 
+def exchange(pair, tokens):
+    """Requests with these tokens, one after the other, each with its outcome."""
+    for token in tokens:
+        pair.request(b"", token)
+        pair.outcome(token)
+
+
 def sent_requests(pair, seconds):
     """When the host sent request frames, us, and their ids."""
     decoder, times = codec.Decoder(), []
@@ -26,9 +33,7 @@ def sent_requests(pair, seconds):
 
 def test_unanswered_request_is_repeated_at_twice_the_wait_each_time():
     pair = Pair().open()
-    for token in range(20):
-        pair.request(b"", token)
-        pair.outcome(token)
+    exchange(pair, range(20))
     pair.down.cut = True
     pair.request(b"", 99)
     times = [at for at, _ in sent_requests(pair, 0.7)]
@@ -58,9 +63,7 @@ def test_request_that_later_ones_overtook_is_repeated_at_once():
 def test_wait_follows_the_round_trip():
     pair = Pair().open()
     pair.down.delay_us, pair.up.delay_us = 20_000, 30_000
-    for token in range(60):
-        pair.request(b"", token)
-        pair.outcome(token)
+    exchange(pair, range(60))
     stats = pair.host.stats
     assert stats["srtt_us"] == pytest.approx(50_500, abs=10)
     assert stats["srtt_us"] < stats["rto_us"] < stats["srtt_us"] + 100  # it never varied
@@ -72,9 +75,7 @@ def test_the_wait_is_doubled_six_times_and_then_no_more():
     pair.host = Session(device=False, boot_id=8, name="host", **patient)
     pair.device = Session(device=True, boot_id=101, window=8, slot_bytes=64, **patient)
     pair.open()
-    for token in range(20):
-        pair.request(b"", token)
-        pair.outcome(token)
+    exchange(pair, range(20))
     pair.down.cut = True
     pair.request(b"", 99)
     times = [at for at, _ in sent_requests(pair, 4)]
@@ -86,14 +87,10 @@ def test_the_wait_is_doubled_six_times_and_then_no_more():
 def test_round_trip_beyond_the_first_wait_is_learnt(trip_ms):
     pair = Pair().open()
     pair.down.delay_us = pair.up.delay_us = trip_ms * 500
-    for token in range(8):
-        pair.request(b"", token)
-        pair.outcome(token)
+    exchange(pair, range(8))
     assert pair.host.stats["srtt_us"] == pytest.approx(trip_ms * 1000, abs=5000)
     repeated = pair.host.stats["retransmits"]
-    for token in range(8, 28):
-        pair.request(b"", token)
-        pair.outcome(token)
+    exchange(pair, range(8, 28))
     pair.run(1)
     assert pair.host.stats["retransmits"] == repeated
     assert pair.device.stats["results_sent"] == len(pair.executed) == 28
@@ -101,9 +98,7 @@ def test_round_trip_beyond_the_first_wait_is_learnt(trip_ms):
 
 def test_wait_that_was_doubled_is_kept_for_later_requests_until_an_answer_is_timed():
     pair = Pair().open()
-    for token in range(20):
-        pair.request(b"", token)
-        pair.outcome(token)
+    exchange(pair, range(20))
     pair.down.cut = True
     pair.request(b"", 20)
     sent_requests(pair, 0.1)  # after 10, 20 and 40 ms again, and next after 80

@@ -9,6 +9,8 @@ import pytest
 
 from tests.link.compiling import program as compiled
 
+pytestmark = pytest.mark.once
+
 # FIPS 180-4's examples, as NIST publishes them (SHA256.pdf and SHA2_Additional.pdf).
 VECTORS = [
     (b"", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"),

@@ -23,6 +23,8 @@ from firmware_bridge._link import Session
 from firmware_bridge.events import Resolved
 from firmware_bridge.sim import main
 
+pytestmark = pytest.mark.once
+
 PATIENCE_S = 30.0
 
 

@@ -13,6 +13,8 @@ from firmware_bridge.testing.image import build
 from firmware_bridge.testing.ports import machines, sources
 from tests.link.targets import need_qemu
 
+pytestmark = pytest.mark.once
+
 
 def test_sizes_are_those_of_the_sections_of_the_objects(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]

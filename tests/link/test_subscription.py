@@ -36,8 +36,13 @@ def test_subscription_iterates_until_the_link_closes(device):
     link = fb.connect(device.url)
     subscription = link.subscribe("imu")
     device.imu(20)
-    threading.Timer(0.3, link.close).start()
-    assert sum(len(batch) for batch in subscription) == 20
+    batches = iter(subscription)
+    received = 0
+    while received < 20:
+        received += len(next(batches))
+    threading.Timer(0.1, link.close).start()
+    assert [*batches] == []
+    assert received == 20
 
 
 def test_subscription_goes_on_after_the_device_returns(link, device):

@@ -32,6 +32,8 @@ from tests.link.updating import (
     verify,
 )
 
+pytestmark = pytest.mark.once
+
 
 def image_of(length: int, seed: int = 1) -> bytes:
     return random.Random(seed).randbytes(length)

@@ -18,6 +18,8 @@ import firmware_bridge as fb
 from firmware_bridge.update import BootState
 from tests.link.test_sim import Sim, running
 
+pytestmark = pytest.mark.once
+
 ROOT = Path(__file__).resolve().parents[2]
 IMAGE = random.Random(11).randbytes(300_000)
 

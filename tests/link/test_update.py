@@ -26,6 +26,8 @@ from tests.link.updating import (
     verify,
 )
 
+pytestmark = pytest.mark.once
+
 OLD, NEW = random.Random(1).randbytes(900), random.Random(2).randbytes(700)
 
 

@@ -22,6 +22,8 @@ from firmware_bridge.update import BootState
 from tests.link.targets import PATIENCE_S, need_qemu
 from tests.link.test_transfer_process import Author
 
+pytestmark = pytest.mark.once
+
 UPDATED = sorted(name for name, port in machines().items() if "update" in port.capabilities)
 IMAGE = random.Random(12).randbytes(20_000)
 
@@ -55,6 +57,15 @@ def wait_for_boot_other_than(link: fb.Link, boot_id: int) -> None:
         time.sleep(0.01)
 
 
+def wait_for_line(logs: fb.Logs, text: str) -> None:
+    until = time.monotonic() + PATIENCE_S
+    while (left := until - time.monotonic()) > 0:
+        record = logs.read(left)
+        if record is not None and record.text == text:
+            return
+    raise AssertionError(f"no line {text!r} came")
+
+
 def test_image_is_installed_and_outlives_a_loss_of_power(name: str, author: Author) -> None:
     path = author.image(7, IMAGE)
     with powered(name, author) as (_, link):
@@ -65,10 +76,9 @@ def test_image_is_installed_and_outlives_a_loss_of_power(name: str, author: Auth
         installed = fb.update.install(link, path)
         assert not installed.active
         assert link.info.boot_id != boot_id
-        said = " ".join(record.text for record in iter(lambda: logs.read(2.0), None))
-        assert f"version 7 offered, 0 of {len(IMAGE)} bytes are here" in said
-        assert "version 7 is stored and whole" in said
-        assert "version 7 is confirmed" in said
+        wait_for_line(logs, f"update: version 7 offered, 0 of {len(IMAGE)} bytes are here")
+        wait_for_line(logs, "update: version 7 is stored and whole")
+        wait_for_line(logs, "update: version 7 is confirmed")
     with powered(name, author) as (machine, link):
         now = fb.update.state(link)
         assert (now.state, now.version, now.floor) == (BootState.CONFIRMED, 7, 7)
@@ -128,15 +138,6 @@ def test_file_of_another_size_is_no_flash(name: str, author: Author) -> None:
         Machine(name, flash=author.flash)
 
 
-def wait_for_line(logs: fb.Logs, text: str) -> None:
-    until = time.monotonic() + PATIENCE_S
-    while (left := until - time.monotonic()) > 0:
-        record = logs.read(left)
-        if record is not None and record.text == text:
-            return
-    raise AssertionError(f"no line {text!r} came")
-
-
 def test_unconfirmed_image_is_gone_with_the_next_boot(name: str, author: Author) -> None:
     with powered(name, author) as (machine, link):
         logs = link.logs()
@@ -174,9 +175,8 @@ def test_program_in_the_slot_really_runs(
         logs = link.logs([elf])
         fb.update.install(link, path)
         assert link.info.version == "9.9"
-        said = [record.text for record in iter(lambda: logs.read(2.0), None)]
-        assert f"boot {link.info.boot_id:08x}: reset, boot 2 of this power-on" in said
-        assert "update: version 9 is confirmed" in said
+        wait_for_line(logs, f"boot {link.info.boot_id:08x}: reset, boot 2 of this power-on")
+        wait_for_line(logs, "update: version 9 is confirmed")
         boot_id = link.info.boot_id
         machine.reset()
         wait_for_boot_other_than(link, boot_id)

@@ -4,6 +4,8 @@ import pytest
 
 from tests.reference.ring_steps import MISTAKES, PICTURES, TornError, explore
 
+pytestmark = pytest.mark.once
+
 
 def test_every_order_of_steps_leaves_pictures_whole_and_slots_free():
     states, ends = explore()

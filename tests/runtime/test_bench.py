@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 import time
 from contextlib import contextmanager
 from itertools import pairwise
@@ -22,30 +19,21 @@ from edgecore.benchmark.comparison import Run, compare, load
 from edgecore.benchmark.race import Entrant, Race
 from edgecore.benchmark.result import Result
 from edgecore.errors import EdgecoreError
+from tests.runtime.test_cli import edgecore
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def bench(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "edgecore.cli", "bench", *arguments],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "100", "NO_COLOR": "1"},
-        capture_output=True,
-        text=True,
-        timeout=110,
-    )
-
-
 def test_help_shows_examples(tmp_path: Path) -> None:
-    done = bench(tmp_path, "--help")
+    done = edgecore(tmp_path, "bench", "--help")
     assert done.returncode == 0
     assert "edgecore bench --only heads" in done.stdout.partition("Examples")[2]
 
 
 def test_a_run_leaves_table_json_and_plot(tmp_path: Path) -> None:
-    done = bench(
+    done = edgecore(
         tmp_path,
+        "bench",
         *("--only", "heads", "--only", "detection", "--seconds", "0.01"),
         *("--json", "bench.json", "--plot", "bench.png"),
     )
@@ -84,15 +72,16 @@ def test_a_run_leaves_table_json_and_plot(tmp_path: Path) -> None:
 )
 def test_wrong_arguments_are_one_line(tmp_path: Path, arguments: list[str], message: str) -> None:
     (tmp_path / "no.json").write_text("{}")
-    done = bench(tmp_path, *arguments)
+    done = edgecore(tmp_path, "bench", *arguments)
     assert done.returncode == 1
     assert message in done.stderr
     assert "Traceback" not in done.stderr
 
 
 def test_the_model_by_threads_and_the_link_are_parts(tmp_path: Path) -> None:
-    done = bench(
+    done = edgecore(
         tmp_path,
+        "bench",
         *("--only", "invoke", "--only", "link", "--seconds", "0.01", "--html", "page.html"),
     )
     assert done.returncode == 0, done.stderr
@@ -102,7 +91,9 @@ def test_the_model_by_threads_and_the_link_are_parts(tmp_path: Path) -> None:
 
 
 def test_the_ring_to_another_process_is_a_part(tmp_path: Path) -> None:
-    done = bench(tmp_path, "--only", "ring", "--seconds", "0.01", "--json", "bench.json")
+    done = edgecore(
+        tmp_path, "bench", "--only", "ring", "--seconds", "0.01", "--json", "bench.json"
+    )
     assert done.returncode == 0, done.stderr
     rows = json.loads((tmp_path / "bench.json").read_text())["results"]
     jobs = {row["job"].rpartition(", ")[2]: row for row in rows if row["group"] == "ring"}
@@ -168,7 +159,7 @@ def test_a_slower_machine_is_not_a_slower_row(tmp_path: Path) -> None:
 def test_compare_prints_what_changed(tmp_path: Path) -> None:
     kept(tmp_path, "before", a=10.0, b=10.0)
     kept(tmp_path, "after", a=20.0, b=10.0)
-    done = bench(tmp_path, "--compare", "before.json", "after.json")
+    done = edgecore(tmp_path, "bench", "--compare", "before.json", "after.json")
     assert done.returncode == 0, done.stderr
     assert "2.00" in done.stdout
     assert "slower" in done.stdout
@@ -185,8 +176,9 @@ def test_a_page_holds_boards_and_models(tmp_path: Path) -> None:
         for name, m in (("small", 0.2), ("large", 0.4))
     ]
     (tmp_path / "eval.json").write_text(json.dumps(rows))
-    done = bench(
+    done = edgecore(
         tmp_path,
+        "bench",
         *("--compare", "pi.json", "pc.json", "jetson.json", "eval.json", "--html", "page.html"),
     )
     assert done.returncode == 0, done.stderr
@@ -206,7 +198,9 @@ def test_a_run_is_marked_the_quickest_only_beyond_its_noise(tmp_path: Path) -> N
     document = json.loads((tmp_path / "slow.json").read_text())
     document["results"][2]["low_us"] = 10.2  # one pass of b
     (tmp_path / "slow.json").write_text(json.dumps(document))
-    done = bench(tmp_path, "--compare", "quick.json", "slow.json", "--html", "page.html")
+    done = edgecore(
+        tmp_path, "bench", "--compare", "quick.json", "slow.json", "--html", "page.html"
+    )
     assert done.returncode == 0, done.stderr
     rows = (tmp_path / "page.html").read_text().split("<tr>")
     marked = {name: f"<td>{name}</td>" for name in "ab"}

@@ -55,7 +55,7 @@ def children():
     return {one.pid for one in mine if one.is_running() and process.CHILD in one.cmdline()}
 
 
-def wait_until(true, seconds=20.0):
+def wait_until(true, seconds=60.0):
     until = time.monotonic() + seconds
     while not true() and time.monotonic() < until:
         time.sleep(0.01)

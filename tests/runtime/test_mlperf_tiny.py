@@ -6,8 +6,6 @@ import contextlib
 import json
 import os
 import re
-import subprocess
-import sys
 import threading
 import tty
 from collections.abc import Callable, Iterator
@@ -21,6 +19,7 @@ from edgecore.errors import ConfigError, DeviceError
 from firmware_bridge import BridgeConnectionError
 from tests.link.pty_firmware import firmware
 from tests.reference.mlperf_tiny import Device, scores
+from tests.runtime.test_cli import edgecore
 
 ROOT = Path(__file__).resolve().parents[2]
 SIM = "sim:?mlperf_tiny=1"
@@ -116,23 +115,13 @@ def test_accuracy_counts_labels_with_the_highest_score(wrong: int, tmp_path: Pat
         assert tiny.accuracy(device, samples) == (4 - wrong, 4)
 
 
-def bench(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "edgecore.cli", "bench", *arguments],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "100", "NO_COLOR": "1"},
-        capture_output=True,
-        text=True,
-        timeout=110,
-    )
-
-
 def test_command_prints_a_table_and_keeps_json(tmp_path: Path) -> None:
     folder = tmp_path / "ic01"
     folder.mkdir()
     dataset(folder, 1)
-    done = bench(
+    done = edgecore(
         tmp_path,
+        "bench",
         *("--mlperf-tiny", SIM, "--dataset", ".", "--seconds", "0.02", "--json", "tiny.json"),
     )
     assert done.returncode == 0, done.stderr
@@ -165,7 +154,7 @@ def test_command_prints_a_table_and_keeps_json(tmp_path: Path) -> None:
 def test_what_cannot_be_measured_is_one_line(
     arguments: list[str], message: str, tmp_path: Path
 ) -> None:
-    done = bench(tmp_path, *arguments)
+    done = edgecore(tmp_path, "bench", *arguments)
     assert done.returncode == 1
     assert message in done.stderr
     assert done.stderr.count("\n") == 1

@@ -100,20 +100,33 @@ def test_functions_have_no_state_and_no_table_of_their_own() -> None:
     assert rule_tables(rules)[0] == {"type": "function", "name": "mine"}
 
 
-@pytest.mark.parametrize("kind", [table["type"] for table in QUICK])
-@given(data=st.data())
-def test_what_is_no_state_is_refused_as_a_value(kind: str, data: st.DataObject) -> None:
+@pytest.fixture(scope="module")
+def state_after_a_drive() -> str:
     rules = read_rules({"rule": QUICK})
     for one in drive(1, 30):
         rules.judge(one)
-    state = rules.state()
+    return json.dumps(rules.state())
+
+
+@pytest.fixture(scope="module")
+def next_drive() -> list[Moment]:
+    return drive(2, 60)[30:]
+
+
+@pytest.mark.parametrize("kind", [table["type"] for table in QUICK])
+@given(data=st.data())
+def test_what_is_no_state_is_refused_as_a_value(
+    kind: str, state_after_a_drive: str, next_drive: list[Moment], data: st.DataObject
+) -> None:
+    rules = read_rules({"rule": QUICK})
+    state = json.loads(state_after_a_drive)
     odd = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.just([1.0])
     damage(state["rules"][kind], data, data.draw(odd | st.dictionaries(st.text(), odd)))
     try:
         rules.restore(state)
     except ValueError as error:
         assert str(error)  # noqa: PT017  # a value that fits by chance is no error
-    for one in drive(2, 60)[30:]:
+    for one in next_drive:
         rules.judge(one)
 
 
