@@ -62,11 +62,11 @@ EXTENSIONS = {
     "csrc/link/bulk_sender.c": ("_bulk",),
     "csrc/link/manifest.c": ("_sim",),
     "csrc/link/sha256.c": ("_sim",),
-    "csrc/link/cobs.c": ("_codec", "_link", "_sim"),
-    "csrc/link/frame.c": ("_codec", "_link", "_sim"),
+    "csrc/link/cobs.c": ("_codec", "_link", "_sim", "_noise"),
+    "csrc/link/frame.c": ("_codec", "_link", "_sim", "_noise"),
     "csrc/link/crc32c.c": (),  # hosts have a quicker one
     "csrc/link/log.c": ("_sim",),
-    "csrc/link/*.c": ("_link", "_sim"),
+    "csrc/link/*.c": ("_link", "_sim", "_noise"),
     "csrc/host/*.c": ("_carrier",),
     "csrc/firmware/core/*.c": ("_sim",),
 }
