@@ -6,7 +6,7 @@ A mutant is compiled into a copy of `firmware_bridge` in build/mutants, and the 
 file run until the first one fails. Ending without an answer (a crash, a loop without end) is
 noticed too. Where the compiler makes the same code of it, it is no mutant. What survives is a
 missing test, or equivalent: then equivalent.txt says why. The exit status is 1 for any other.
-Interrupted, it tells of those that it came to.
+Interrupted, it tells of those that it came to; the next run takes over what still holds.
 """
 
 import argparse
@@ -27,6 +27,7 @@ from pathlib import Path
 import pytest
 
 from tests.mutation.mutants import Mutant, mutants_of
+from tests.mutation.verdicts import Verdicts
 
 ROOT = Path(__file__).resolve().parents[2]
 TREE = ROOT / "build/mutants"
@@ -212,6 +213,16 @@ class Run:
         self.survivors: list[tuple[str, str, str]] = []
         self.equivalent = known()
         self.plain: dict[Path, bytes] = {}
+        self.verdicts = Verdicts()
+
+    def need_passing(self, path: Path, near: tuple[str, ...]) -> None:
+        """What fails without a mutant notices none."""
+        place(path, path.read_text())
+        if self.verdicts.get(f"none of {near}", near) is None:
+            good, witness = passes(path, near)
+            if not good:
+                raise SystemExit(f"without any mutant: {witness}")
+            self.verdicts.put(f"none of {near}", "nothing", near)
 
     def judge(self, mutant: Mutant, near: tuple[str, ...]) -> str:
         path = mutant.path
@@ -223,12 +234,16 @@ class Run:
             return "same code"
         if (name, *mutant.change()) in self.equivalent:
             return "equivalent"
-        linked(path, made)
-        survived, witness = passes(path, near)
-        restore(path)
-        if survived:
-            self.survivors.append((f"{name}:{mutant.line()}", *mutant.change()))
-            return "SURVIVED"
+        key = f"{name}:{mutant.start}:{mutant.end}:{mutant.text}"
+        witness = self.verdicts.get(key, near)
+        if witness is None:
+            linked(path, made)
+            survived, witness = passes(path, near)
+            restore(path)
+            if survived:
+                self.survivors.append((f"{name}:{mutant.line()}", *mutant.change()))
+                return "SURVIVED"
+            self.verdicts.put(key, witness, near)
         return f"caught by {witness}"
 
     def add(self, mutant: Mutant, near: tuple[str, ...]) -> None:
@@ -263,13 +278,9 @@ def main() -> int:
         files = {path: files[path] for path in (ROOT / name for name in asked.files)}
     shutil.rmtree(TREE, ignore_errors=True)
     shutil.copytree(ROOT / "firmware_bridge", TREE / "firmware_bridge")
-    for near in dict.fromkeys(files.values()):
-        path = next(path for path, its in files.items() if its == near)
-        place(path, path.read_text())
-        good, witness = passes(path, near)
-        if not good:
-            raise SystemExit(f"without any mutant: {witness}")
     run = Run()
+    for near in dict.fromkeys(files.values()):
+        run.need_passing(next(path for path, its in files.items() if its == near), near)
     with contextlib.suppress(KeyboardInterrupt):
         for mutant in sampled(files, asked.count, asked.seed):
             run.add(mutant, files[mutant.path])

@@ -1,0 +1,56 @@
+"""What earlier runs found, kept in build/mutants.json for as long as it must still be so."""
+
+import functools
+import hashlib
+import json
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+KEPT = ROOT / "build/mutants.json"
+CODE = ("csrc/link/*", "csrc/host/*", "csrc/firmware/core/*", "csrc/firmware/port/host/*")
+PYTHON = ("firmware_bridge/*.p*", "firmware_bridge/testing/*.py", "tests/mutation/quick.py")
+TESTS = "tests/link/test_*.py"
+
+
+@functools.cache
+def digest(*patterns: str) -> str:
+    """Of the names and the contents of those files."""
+    found = hashlib.sha256()
+    for path in sorted({path for pattern in patterns for path in ROOT.glob(pattern)}):
+        if path.is_file():
+            found.update(f"{path.relative_to(ROOT)} {path.stat().st_size}\n".encode())
+            found.update(path.read_bytes())
+    return found.hexdigest()
+
+
+def rest_of_tests() -> list[str]:
+    """What tests are made of besides themselves."""
+    found = set(ROOT.glob("tests/link/*.*")) - set(ROOT.glob(TESTS))
+    return [str(path.relative_to(ROOT)) for path in found]
+
+
+class Verdicts:
+    """By mutant, what noticed it; forgotten with any change of the code or of that test's file.
+
+    Survivors are not kept: a new test may notice them.
+    """
+
+    def __init__(self) -> None:
+        self._kept: dict[str, list[str]] = json.loads(KEPT.read_text()) if KEPT.exists() else {}
+
+    def _basis(self, witness: str, near: tuple[str, ...]) -> str:
+        """A signal names no test: any of the nearest may have led to it."""
+        of = (
+            [witness.split("::")[0]]
+            if "::" in witness
+            else [f"tests/link/test_{n}.py" for n in near]
+        )
+        return digest(*CODE, *PYTHON, *rest_of_tests(), *of)
+
+    def get(self, mutant: str, near: tuple[str, ...]) -> str | None:
+        witness, basis = self._kept.get(mutant, ("", ""))
+        return witness if basis and basis == self._basis(witness, near) else None
+
+    def put(self, mutant: str, witness: str, near: tuple[str, ...]) -> None:
+        self._kept[mutant] = [witness, self._basis(witness, near)]
+        KEPT.write_text(json.dumps(self._kept, indent=1))
