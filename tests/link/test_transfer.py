@@ -205,6 +205,18 @@ def test_only_the_fragment_that_was_lost_is_sent_again() -> None:
     assert sum(lengths) == 20_000 + lengths[3]
 
 
+def test_what_is_stored_last_is_reported_to_a_sender_that_has_nothing_to_send() -> None:
+    """Three quarters of a window at once: one report after half of it, and one after the rest."""
+    host = bench()
+    image = image_of(20_000)
+    host.host.publish(BULK, OFFER, struct.pack("<HH", 1, 0) + manifest_of(image, 1).pack())
+    host.run_until(lambda: stored_reports(host))
+    for at in range(0, 3072, FRAGMENT_MAX // 32 * 32):
+        piece = image[at : min(at + FRAGMENT_MAX // 32 * 32, 3072)]
+        assert host.host.publish(BULK, FRAGMENT, struct.pack("<HHI", 1, 1, at) + piece)
+    host.run_until(lambda: stored_reports(host)[-1] == 3072, limit_s=1)
+
+
 def test_fragments_follow_the_line() -> None:
     """Bit errors make them short, and a clean line makes them long again."""
     host = bench(bytes_per_s=92_160)
