@@ -24,7 +24,7 @@ def digest(*patterns: str) -> str:
 
 
 def rest_of_tests() -> list[str]:
-    """What tests are made of besides themselves; targets.py is about machines, which are left out."""
+    """What tests are made of besides themselves; targets.py serves machines, which are left out."""
     found = set(ROOT.glob("tests/link/*.*")) - set(ROOT.glob(TESTS))
     found.discard(ROOT / "tests/link/targets.py")
     return [str(path.relative_to(ROOT)) for path in found]
