@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.link.author import Author
 from tests.link.test_auth_process import KEY, key_file
-from tests.link.test_transfer_process import Author
 from tests.runtime.test_cli import command, complaints, diary, edgecore, environment, summary_in
 
 QUICK = ("--source", "synthetic:?realtime=0", "--duration", 1, "--annotate", "none", "--out", "out")
