@@ -4,6 +4,7 @@ import asyncio
 import ctypes
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -40,6 +41,11 @@ def test_commands_go_on_while_the_gil_is_held(sim):
     # Not one byte code ran in between: the thread alone sent, acknowledged and took these.
     assert carrier.stats["results_received"] - before >= 20
     assert all(request.result(5) for request in [future, *requests])
+
+
+def test_thread_is_known_to_the_systems_tools_by_its_name(sim):
+    names = [file.read_text().strip() for file in Path("/proc/self/task").glob("*/comm")]
+    assert "edgecore-link" in names
 
 
 def test_telemetry_is_kept_while_the_gil_is_held(sim):
