@@ -75,6 +75,17 @@ def test_drift_is_measured_not_only_bounded():
     assert bound < 2_000_000
 
 
+def test_bound_grows_by_no_more_than_the_distance_from_the_line():
+    """A minute at 100 ppm leads 6 ms away from where the line began, and no bound along with it."""
+    device = Device(6, drift=100e-6)
+    line = Line()
+    for _ in range(60):
+        device.burst(line, pause_us=0)
+        error, bound = device.error_ns(line)
+        assert error <= bound < 1_000_000
+        device.now_us += 1_000_000
+
+
 def test_an_exchange_that_contradicts_the_line_is_left_out():
     device = Device(2)
     line = Line()

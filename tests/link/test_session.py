@@ -131,6 +131,14 @@ def test_lease_holds_while_it_is_renewed_and_ends_with_its_last_renewal():
     assert pair.device_events[-1] == LeaseHeld()
 
 
+def test_lease_ends_to_the_microsecond():
+    pair = Pair().open()
+    pair.host.keep_alive(pair.now_us, 1000)
+    assert LeaseHeld() in pair.device.input(pair.now_us, pair.host.output(pair.now_us))
+    assert LeaseLost() not in pair.device.input(pair.now_us + 999_999, b"")
+    assert LeaseLost() in pair.device.input(pair.now_us + 1_000_000, b"")
+
+
 def test_lease_ends_when_the_line_is_cut():
     pair = Pair().open()
     pair.host.keep_alive(pair.now_us, 1000)

@@ -217,6 +217,23 @@ def test_what_is_stored_last_is_reported_to_a_sender_that_has_nothing_to_send() 
     host.run_until(lambda: stored_reports(host)[-1] == 3072, limit_s=1)
 
 
+def test_a_step_of_the_firmware_waits_for_one_operation_of_the_flash() -> None:
+    """The slot's first sector is erased, its label written, another one erased, a fragment written:
+    so many writes each, in units of 8 bytes."""
+    host = bench()
+    image = image_of(20_000)
+    host.host.publish(BULK, OFFER, struct.pack("<HH", 1, 0) + manifest_of(image, 1).pack())
+    host.host.publish(BULK, FRAGMENT, struct.pack("<HHI", 1, 1, 0) + image[:32])
+    before = host.flash.writes
+    host.firmware.feed(host.host.output(host.now_us, 1000))
+    writes = [host.flash.writes - before]
+    for _ in range(4):
+        before = host.flash.writes
+        host.firmware.advance(0)
+        writes.append(host.flash.writes - before)
+    assert writes == [1, 128 // 8, 1, 32 // 8, 0]
+
+
 def test_fragments_follow_the_line() -> None:
     """Bit errors make them short, and a clean line makes them long again."""
     host = bench(bytes_per_s=92_160)
@@ -376,6 +393,20 @@ def test_fragments_are_whole_grains_whatever_is_granted(limits: tuple[int, ...])
             assert offset + count <= limit
             assert count % 32 == 0 or offset + count == length
     assert reached == length
+
+
+def test_restarted_sender_has_nothing_in_flight() -> None:
+    """What was under way before is sent once, not once more as lost."""
+    sender = Sender(1, 1000)
+    for _ in range(2):
+        sender.restart()
+        offer = sender.next(0)
+        assert offer is not None
+        assert offer[2] == 0
+        sender.report(1, struct.pack("<H2sB3xII", 1, offer[0][2:4], RECEIVING, 0, 1000))
+        offsets = [send[1] for send in iter(lambda: sender.next(1), None)]
+        assert len(offsets) == len(set(offsets)) > 1
+    assert sender.resent == 0
 
 
 def reported(sender: Sender, now_us: int, rtt_us: int, stored: int) -> int:

@@ -26,6 +26,7 @@ from tests.link.updating import (
     verify,
 )
 
+BUSY = 4
 OLD, NEW = random.Random(1).randbytes(900), random.Random(2).randbytes(700)
 
 
@@ -54,6 +55,16 @@ def test_confirmed_image_runs_after_every_boot() -> None:
         host.connect()
         assert runs(host, NEW)
         assert host.firmware.image["state"] == CONFIRMED
+
+
+def test_second_activation_before_the_reset_is_refused() -> None:
+    """It would put the reset off."""
+    host = bench()
+    assert host.transfer(NEW, manifest_of(NEW, 2)) == DONE
+    transfer = struct.pack("<H", 2)
+    assert host.answer(ACTIVATE, transfer).status == 0
+    assert host.answer(ACTIVATE, transfer).status == BUSY
+    assert runs(host, OLD)
 
 
 def test_image_that_nobody_confirms_is_replaced_by_the_old_one_at_the_next_boot() -> None:

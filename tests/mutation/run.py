@@ -177,18 +177,21 @@ def passes(path: Path, near: tuple[str, ...]) -> tuple[bool, str]:
     return False, signal.Signals(-status).name if status < 0 else f"exit status {status}"
 
 
-def known() -> dict[tuple[str, str, str], str]:
-    """Mutants that no test can notice: file, line before, line after, and why."""
-    reasons, path, before, after = {}, "", "", ""
+def known() -> dict[tuple[str, str, str, str], str]:
+    """Mutants that no test can notice: file, function or "", line before, line after, and why."""
+    reasons, path, function, before, after = {}, "", "", "", ""
     for line in (Path(__file__).parent / "equivalent.txt").read_text().splitlines():
         if line.startswith("csrc/"):
             path = line
+        elif line.startswith("@ "):
+            function = line[2:]
         elif line.startswith("- "):
             before = line[2:]
         elif line.startswith("+"):
             after = line[2:]
         elif line.startswith("= "):
-            reasons[path, before, after] = line[2:]
+            reasons[path, function, before, after] = line[2:]
+            function = ""
     return reasons
 
 
@@ -232,7 +235,7 @@ class Run:
         made = compiled(place(path, mutant.source()))
         if made is None or made.read_bytes() == self.plain[path]:
             return "same code"
-        if (name, *mutant.change()) in self.equivalent:
+        if any((name, of, *mutant.change()) in self.equivalent for of in ("", mutant.function())):
             return "equivalent"
         key = f"{name}:{mutant.start}:{mutant.end}:{mutant.text}"
         witness = self.verdicts.get(key, near)
