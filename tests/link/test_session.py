@@ -111,6 +111,18 @@ def test_quiet_device_is_reported_and_found_again():
     assert pair.opens()[1] == Opened(reset=False)
 
 
+def test_first_frame_after_a_pause_begins_with_a_zero_and_those_behind_it_do_not():
+    pair = Pair().open()
+    for _ in range(2):
+        pair.run(0.1)
+        pair.host.request(pair.now_us, 1, 1, b"a", None, 1)
+        pair.host.request(pair.now_us, 1, 1, b"b", None, 2)
+        sent = pair.host.output(pair.now_us)
+        assert sent[0] == 0
+        assert sent.count(0) == 3
+        pair.device.input(pair.now_us, sent)
+
+
 def test_idle_device_is_not_taken_for_a_dead_one():
     pair = Pair().open()
     pair.run(10)

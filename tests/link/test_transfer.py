@@ -409,6 +409,22 @@ def test_restarted_sender_has_nothing_in_flight() -> None:
     assert sender.resent == 0
 
 
+def test_last_grains_of_a_window_that_are_held_are_not_sent_again() -> None:
+    sender = Sender(1, 8192)
+    offer = sender.next(0)
+    assert offer is not None
+    sender.report(1, struct.pack("<H2sB3xII", 1, offer[0][2:4], RECEIVING, 0, 4096))
+    sent = list(iter(lambda: sender.next(1), None))
+    head, last, length = sent[-1]
+    held = sum(1 << grain for grain in range(last // 32, 128)).to_bytes(16, "little")
+    assert last + length > 7 / 8 * 4096
+    report = struct.pack("<H2sB3xII", 1, head[2:4], RECEIVING, 0, 4096)
+    sender.report(2, report + held)
+    again = [offset for _, offset, length in iter(lambda: sender.next(2), None) if length]
+    assert again[0] == 0
+    assert max(again) < last
+
+
 def reported(sender: Sender, now_us: int, rtt_us: int, stored: int) -> int:
     """Sends what there is, and has it reported after a round trip; returns that time."""
     stamp = b""

@@ -34,7 +34,8 @@ TREE = ROOT / "build/mutants"
 BUILT = next(ROOT.glob(f"build/temp.*-{sys.implementation.cache_tag}"), ROOT)
 SUFFIX = sysconfig.get_config_var("EXT_SUFFIX")
 # What a file's code is in, and the tests nearest to it, those first that notice most.
-PROTOCOL = ("session", "retransmission", "noise", "failsafe", "firmware", "transfer")
+SESSION = ("session", "session_requests", "session_data", "session_clock")
+PROTOCOL = (*SESSION, "retransmission", "noise", "failsafe", "firmware", "transfer")
 CODEC = ("codec", "session", "schema", "core")
 TRANSFER = ("transfer", "update")
 NEAREST = {
