@@ -1,5 +1,6 @@
 """What earlier runs found, kept in build/mutants.json for as long as it must still be so."""
 
+import ast
 import functools
 import hashlib
 import json
@@ -30,8 +31,20 @@ def rest_of_tests() -> list[str]:
     return [str(path.relative_to(ROOT)) for path in found]
 
 
+@functools.cache
+def text_of(test: str) -> str:
+    """The source of a test, by its node id; empty when it is gone."""
+    file, _, name = test.partition("::")
+    source = (ROOT / file).read_text()
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.FunctionDef) and node.name == name.split("[")[0]:
+            begin = min(each.lineno for each in (node, *node.decorator_list))
+            return "\n".join(source.splitlines()[begin - 1 : node.end_lineno])
+    return ""
+
+
 class Verdicts:
-    """By mutant, what noticed it; forgotten with any change of the code or of that test's file.
+    """By mutant, what noticed it; forgotten with any change of the code or of that test.
 
     Survivors are not kept: a new test may notice them.
     """
@@ -41,12 +54,10 @@ class Verdicts:
 
     def _basis(self, witness: str, near: tuple[str, ...]) -> str:
         """A signal names no test: any of the nearest may have led to it."""
-        of = (
-            [witness.split("::")[0]]
-            if "::" in witness
-            else [f"tests/link/test_{n}.py" for n in near]
-        )
-        return digest(*CODE, *PYTHON, *rest_of_tests(), *of)
+        rest = (*CODE, *PYTHON, *rest_of_tests())
+        if "::" in witness:
+            return f"{digest(*rest)} {hashlib.sha256(text_of(witness).encode()).hexdigest()}"
+        return digest(*rest, *(f"tests/link/test_{name}.py" for name in near))
 
     def get(self, mutant: str, near: tuple[str, ...]) -> str | None:
         witness, basis = self._kept.get(mutant, ("", ""))
