@@ -110,11 +110,12 @@ def test_a_clock_that_was_set_is_believed_in_the_end():
     assert error <= bound
 
 
-def test_exchanges_at_one_instant_say_nothing_of_the_drift():
+@pytest.mark.parametrize("apart_us", [0, 2])
+def test_exchanges_at_one_instant_or_almost_say_nothing_of_the_drift(apart_us):
     line = Line()
-    for _ in range(2):
+    for at in (1_000_000, 1_000_000 + apart_us):
         line.begin_burst()
-        line.add(1_000_000, 1_050_000, 1_050_000, 1_000_000)
+        line.add(at, at + 50_000, at + 50_000, at)
     assert line.offset(11_000_000)[0] == 50_000_000
 
 
