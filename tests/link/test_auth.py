@@ -45,6 +45,15 @@ def test_a_key_opens_an_authenticated_session_and_requests_go_through() -> None:
     assert pair.refused() == 0
 
 
+def test_host_that_knocks_anew_proves_nothing_until_it_hears_a_nonce() -> None:
+    pair = Channel().open()
+    now_us = pair.now_us + 1_000_000
+    pair.host.reopen(now_us)
+    knock = taken_apart(pair.host.output(now_us))
+    assert knock.kind == HELLO
+    assert knock.payload[AT_FLAGS] & (KEYED | PROVEN) == KEYED
+
+
 def test_every_frame_is_as_the_reference_makes_it() -> None:
     pair = Channel().open()
     pair.ask(b"reference", 1)

@@ -143,6 +143,15 @@ def test_lease_holds_while_it_is_renewed_and_ends_with_its_last_renewal():
     assert pair.device_events[-1] == LeaseHeld()
 
 
+def test_last_microsecond_of_a_lease_is_told_as_a_millisecond():
+    pair = Pair().open()
+    pair.run(0.1)
+    pair.host.keep_alive(pair.now_us, 300)
+    frames = codec.Decoder().feed(pair.host.output(pair.now_us + 299_999))
+    told = [struct.unpack_from("<H", frame.payload, 2) for frame in frames if frame.kind == 5]
+    assert told == [(1,)]
+
+
 def test_lease_ends_to_the_microsecond():
     pair = Pair().open()
     pair.host.keep_alive(pair.now_us, 1000)
