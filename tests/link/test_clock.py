@@ -128,6 +128,17 @@ def test_bound_of_one_exchange_is_half_its_round_trip():
     assert 100_000 <= bound <= 103_000
 
 
+def test_line_goes_through_the_exchanges_that_did_not_wait():
+    line = Line()
+    line.begin_burst()
+    line.add(1_000_000, 1_050_200, 1_050_200, 1_000_200)  # waited 200 us on the way there
+    for second in range(2, 12):
+        at = second * 1_000_000
+        line.begin_burst()
+        line.add(at, at + 50_000, at + 50_000, at)
+    assert line.offset(11_000_000)[0] == pytest.approx(50_000_000, abs=1000)
+
+
 def test_strays_between_good_exchanges_never_add_up():
     device = Device(4)
     line = Line()
