@@ -231,6 +231,9 @@ class Run:
     def judge(self, mutant: Mutant, near: tuple[str, ...]) -> str:
         path = mutant.path
         name = str(path.relative_to(ROOT))
+        key = f"{name}:{mutant.start}:{mutant.end}:{mutant.text}"
+        if (known_witness := self.verdicts.get(key, near)) is not None:
+            return f"caught by {known_witness}"
         if path not in self.plain:
             self.plain[path] = compiled(place(path, path.read_text())).read_bytes()
         made = compiled(place(path, mutant.source()))
@@ -238,16 +241,13 @@ class Run:
             return "same code"
         if any((name, of, *mutant.change()) in self.equivalent for of in ("", mutant.function())):
             return "equivalent"
-        key = f"{name}:{mutant.start}:{mutant.end}:{mutant.text}"
-        witness = self.verdicts.get(key, near)
-        if witness is None:
-            linked(path, made)
-            survived, witness = passes(path, near)
-            restore(path)
-            if survived:
-                self.survivors.append((f"{name}:{mutant.line()}", *mutant.change()))
-                return "SURVIVED"
-            self.verdicts.put(key, witness, near)
+        linked(path, made)
+        survived, witness = passes(path, near)
+        restore(path)
+        if survived:
+            self.survivors.append((f"{name}:{mutant.line()}", *mutant.change()))
+            return "SURVIVED"
+        self.verdicts.put(key, witness, near)
         return f"caught by {witness}"
 
     def add(self, mutant: Mutant, near: tuple[str, ...]) -> None:
