@@ -398,6 +398,18 @@ def test_fragments_are_whole_grains_whatever_is_granted(limits: tuple[int, ...])
     assert reached == length
 
 
+@pytest.mark.parametrize("rtt_us", [0, 10_850])
+def test_two_fragments_and_what_the_line_carries_in_a_round_trip_are_under_way(rtt_us: int) -> None:
+    sender = Sender(1, 100_000, 10_850)  # 1000 bytes in such a round trip
+    offer = sender.next(0)
+    assert offer is not None
+    report = struct.pack("<H2sB3xII", 1, offer[0][2:4], RECEIVING, 0, 4096)
+    assert sender.report(rtt_us, report)
+    lengths = [send[2] for send in iter(lambda: sender.next(rtt_us), None)]
+    bound = 2 * FRAGMENT_MAX + rtt_us * 1000 // 10_850
+    assert sum(lengths) >= bound > sum(lengths[:-1])
+
+
 def test_restarted_sender_has_nothing_in_flight() -> None:
     """What was under way before is sent once, not once more as lost."""
     sender = Sender(1, 1000)
