@@ -216,6 +216,7 @@ def test_what_is_stored_last_is_reported_to_a_sender_that_has_nothing_to_send() 
         piece = image[at : min(at + FRAGMENT_MAX // 32 * 32, 3072)]
         assert host.host.publish(BULK, FRAGMENT, struct.pack("<HHI", 1, 1, at) + piece)
     host.run_until(lambda: stored_reports(host)[-1] == 3072, limit_s=1)
+    assert [stored for stored in stored_reports(host) if stored] == [2048, 3072]
     last = [event for event in host.events if getattr(event, "type", None) == REPORT][-1]
     assert len(last.payload) == 16  # nothing is held beyond: no map
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from firmware_bridge.log_line import LogLine
 from firmware_bridge.testing import Firmware, Flash
 from tests.link.updating import (
     ACTIVATE,
@@ -26,7 +27,7 @@ from tests.link.updating import (
     verify,
 )
 
-BUSY = 4
+BUSY, LINE = 4, 0xFA
 OLD, NEW = random.Random(1).randbytes(900), random.Random(2).randbytes(700)
 
 
@@ -55,6 +56,25 @@ def test_confirmed_image_runs_after_every_boot() -> None:
         host.connect()
         assert runs(host, NEW)
         assert host.firmware.image["state"] == CONFIRMED
+
+
+def warnings_of_a_boot(host: Bench) -> int:
+    heard = len(host.events)
+    host.firmware.power_cycle()
+    host.connect()
+    until_us = host.now_us + 1_000_000
+    host.run_until(lambda: host.now_us >= until_us)
+    lines = [event for event in host.events[heard:] if getattr(event, "type", None) == LINE]
+    return [LogLine.parse(event.payload).level for event in lines].count("warning")
+
+
+def test_boot_that_ends_a_trial_warns_of_it() -> None:
+    host = bench()
+    usual = warnings_of_a_boot(host)
+    assert host.transfer(NEW, manifest_of(NEW, 2)) == DONE
+    assert host.activate()
+    assert warnings_of_a_boot(host) == usual + 1
+    assert host.firmware.image["state"] == REVERTED
 
 
 def test_second_activation_before_the_reset_is_refused() -> None:
