@@ -90,7 +90,7 @@ lint: .venv/ready .venv/tools
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
-	.venv/bin/python -m mypy.stubtest --mypy-config-file pyproject.toml edgecore._native edgecore._ring firmware_bridge._carrier firmware_bridge._codec firmware_bridge._link firmware_bridge._bulk firmware_bridge._sim
+	.venv/bin/python -m mypy.stubtest --mypy-config-file pyproject.toml edgecore._native edgecore._ring firmware_bridge._carrier firmware_bridge._codec firmware_bridge._link firmware_bridge._bulk firmware_bridge._sim firmware_bridge._noise
 	.venv/bin/clang-format --dry-run --Werror $(C_FILES)
 
 format: .venv/tools

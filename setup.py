@@ -153,6 +153,7 @@ setup(
                 bridge_extension("_carrier", "ec_host", "ec_link"),
                 bridge_extension("_bulk", "ec_link"),
                 bridge_extension("_sim", "ec_firmware", "ec_link"),
+                bridge_extension("_noise", "ec_firmware", "ec_link"),
             ],
             language_level=3,
         ),

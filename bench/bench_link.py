@@ -321,24 +321,31 @@ def test_listening(all_cores: None, benchmark: Any, keep: Keep) -> None:
         keep(Row(LISTENING, name, statistics.median(found) * 10_000, role=role, facts=facts))
 
 
+# Of each answer it tells, in microseconds, how long it took, and how much of that its own process
+# and the host's thread were ready to run but had no core: one after the other, as the one sleeps
+# until the other has answered.
 DEVICE = """
 import os, select, sys, time
 from firmware_bridge._link import Session
 from firmware_bridge.events import Stamps
 fd, seconds = int(sys.argv[1]), float(sys.argv[2])
+waiting = [os.open(path, os.O_RDONLY) for path in ("/proc/self/schedstat", sys.argv[3])]
+waited_us = lambda: sum(int(os.pread(each, 64, 0).split()[1]) for each in waiting) // 1000
 now_us = lambda: time.monotonic_ns() // 1000
 session = Session(device=True, boot_id=5, name="device", now_us=now_us())
-until, due, worst = time.monotonic() + seconds, 0.0, []
+until, due, asked, found = time.monotonic() + seconds, 0.0, False, []
 while time.monotonic() < until:
     if session.open and time.monotonic() >= due:
+        before_us, asked = waited_us(), True
         session.ping()
         due = time.monotonic() + 0.002
     os.write(fd, session.output(now_us()))
-    came = os.read(fd, 4096) if select.select([fd], [], [], 0.001)[0] else b""
+    came = os.read(fd, 4096) if select.select([fd], [], [], 0.1 if asked else 0.001)[0] else b""
     for event in session.input(now_us(), came):
         if isinstance(event, Stamps):
-            worst.append(event.t4 - event.t1)
-print(*worst)
+            asked = False
+            found += [event.t4 - event.t1, waited_us() - before_us]
+print(*found)
 """
 
 
@@ -354,31 +361,46 @@ def ask_again_and_again(carrier: Carrier, until: float) -> None:
         carrier.ask_ping(32).wait(1.0)
 
 
-@pytest.mark.parametrize("name", ["edgecore", "edgecore, beside a caller that reads the line"])
+BESIDE = "edgecore, beside a caller that reads the line"
+REAL_TIME = "edgecore, its thread a real-time one"
+
+
+@pytest.mark.parametrize("name", ["edgecore", BESIDE, REAL_TIME])
 def test_answers_while_the_gil_is_held(
     all_cores: None, benchmark: Any, keep: Keep, name: str
 ) -> None:
     taken: list[int] = []
+    waited: list[int] = []
 
     def turn() -> None:
         ours, theirs = socket.socketpair()
-        command = [sys.executable, "-c", DEVICE, str(theirs.fileno()), "3"]
+        others = set(os.listdir("/proc/self/task"))
+        carrier = Carrier(boot_id=7)
+        (thread,) = set(os.listdir("/proc/self/task")) - others
+        if name == REAL_TIME:
+            try:
+                os.sched_setscheduler(int(thread), os.SCHED_RR, os.sched_param(1))
+            except PermissionError as error:
+                pytest.skip(f"real-time threads need CAP_SYS_NICE: {error}")
+        scheduled = f"/proc/{os.getpid()}/task/{thread}/schedstat"
+        command = [sys.executable, "-c", DEVICE, str(theirs.fileno()), "3", scheduled]
         with subprocess.Popen(
             command, pass_fds=[theirs.fileno()], stdout=subprocess.PIPE, text=True
         ) as device:
             theirs.close()
             ours.setblocking(False)
-            carrier = Carrier(boot_id=7)
             carrier.attach(ours.fileno())
             until = time.monotonic() + 3
             caller = threading.Thread(target=ask_again_and_again, args=(carrier, until))
-            if name != "edgecore":
+            if name == BESIDE:
                 caller.start()
             hold_the_gil(until)
             if caller.ident is not None:
                 caller.join()
             assert device.stdout is not None
-            taken.extend(map(int, device.stdout.read().split()))
+            said = [int(word) for word in device.stdout.read().split()]
+            taken.extend(said[::2])
+            waited.extend(said[1::2])
         carrier.stop()
         ours.close()
 
@@ -387,6 +409,9 @@ def test_answers_while_the_gil_is_held(
     facts: dict[str, float | str] = {
         "p99 ms": round(float(np.percentile(taken, 99)) / 1000, 2),
         "max ms": round(max(taken) / 1000, 2),
+        "max ms but for waiting for a core": round(
+            max(took - wait for took, wait in zip(taken, waited, strict=True)) / 1000, 2
+        ),
     }
     median = statistics.median(taken)
     keep(Row(GIL, name, median, rounds=len(taken), role="edgecore", facts=facts))

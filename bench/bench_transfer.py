@@ -15,7 +15,7 @@ import pytest
 
 import firmware_bridge as fb
 from firmware_bridge.testing import Flash
-from tests.link.test_transfer_process import Author
+from tests.link.author import Author
 from tests.link.updating import DONE, Bench, manifest_of, verify
 
 IMAGE = random.Random(1).randbytes(500_000)

@@ -61,7 +61,7 @@ local fields = {
   version = ProtoField.string("edgecore.hello.version", "version"),
   nonce = ProtoField.bytes("edgecore.hello.nonce", "nonce"),
   proof = ProtoField.bytes("edgecore.hello.proof", "proof"),
-  seal = ProtoField.none("edgecore.seal", "Seal, not verified"),
+  seal = ProtoField.none("edgecore.seal", "Seal, not verified: edgecore link decode --key-file does"),
   counter = ProtoField.uint32("edgecore.seal.counter", "counter, low half"),
   tag = ProtoField.bytes("edgecore.seal.tag", "tag"),
   rest = ProtoField.bytes("edgecore.rest", "Rest"),
@@ -202,6 +202,7 @@ function protocol.dissector(packet, info, root)
     if kind == HELLO and frame:len() > 11 then note_hello(frame) end
     sealed_at[info.number] = sealed
   end
+  local unverified = ""
   if kind ~= HELLO and sealed_at[info.number] then
     local length = add_seal(tree, payload)
     if length == nil then
@@ -210,12 +211,13 @@ function protocol.dissector(packet, info, root)
       return
     end
     payload = length > 0 and payload(0, length) or nil
+    unverified = ", seal not verified"
   end
   if head ~= nil then
     for _, each in ipairs(head.fields) do
       if not add_field(tree, payload, each) then
         tree:add(fields.error, "the body lacks " .. each.name):set_generated()
-        info.cols.info = title
+        info.cols.info = title .. unverified
         return
       end
     end
@@ -232,7 +234,7 @@ function protocol.dissector(packet, info, root)
   elseif payload ~= nil then
     tree:add(fields.rest, payload)
   end
-  info.cols.info = title
+  info.cols.info = title .. unverified
 end
 
 DissectorTable.get("wtap_encap"):add(wtap.USER0, protocol)

@@ -106,6 +106,7 @@ int ec_carrier_start(ec_carrier* c, const ec_config* config, const ec_memory* me
         close(c->wake_fd);
         return number;
     }
+    (void)pthread_setname_np(c->thread, EC_CARRIER_THREAD);
     c->running = true;
     return 0;
 }

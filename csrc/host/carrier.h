@@ -21,6 +21,8 @@
 #include <pthread.h>
 
 #define EC_CHUNK 4096u
+/* By this name the system's tools know the thread, to give it a priority of its own. */
+#define EC_CARRIER_THREAD "edgecore-link"
 
 /* A caller that waits for its own answer. Its lock is its own, so that it can go on while the
  * carrier's thread still writes; whoever holds both took the carrier's first. */

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections import Counter, deque
 
-from firmware_bridge._sim import LossyChannel
+from firmware_bridge._noise import LossyChannel
 from firmware_bridge.testing.profile import Profile
 
 IN_FLIGHT_MAX = 32768

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from firmware_bridge import _sim
+from firmware_bridge import _noise
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def endure(
         if number is not None
     }
     return EnduranceResult(
-        **_sim.endure(
+        **_noise.endure(
             commands,
             bit_error=bit_error,
             drop=drop,

@@ -130,6 +130,7 @@ int main(int count, char** arguments) {
     const char* what = count > 1 ? arguments[1] : "";
     begin(&device, &device_memory, EC_DEVICE);
     begin(&host, &host_memory, EC_HOST);
+    memset(&logger, 0xA5, sizeof logger); /* nothing is owed to memory that happens to be zero */
     ec_logger_init(&logger, queue, sizeof queue, strcmp(what, "vectors") ? ec_build_id() : NULL);
     if (strcmp(what, "lines") == 0)
         log_lines(); /* before there is a session */

@@ -1,4 +1,4 @@
-"""The firmware where it really runs: as a process, and on machines under QEMU."""
+"""The firmware where it really runs: as a process, behind a serial port, on machines under QEMU."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import serial
 
 from firmware_bridge.testing import image
 from firmware_bridge.testing.ports import machines, ports
@@ -20,7 +21,12 @@ from firmware_bridge.testing.qemu import Machine
 
 PATIENCE_S = 30.0
 MACHINES = sorted(machines())
-TARGETS = ["sim", *MACHINES]
+TARGETS = ["sim", "pty", *MACHINES]
+
+
+def capabilities(name: str) -> frozenset[str]:
+    """What the port behind a target declares."""
+    return (machines()[name] if name in MACHINES else ports()["host"]).capabilities
 
 
 def need_qemu() -> None:
@@ -72,38 +78,45 @@ class Debugger:
 
 
 class Target:
-    """A firmware that runs, at `url`; `machine` is None for the host's process."""
+    """A firmware that runs, at `url`; `machine` is None for the host's process, on either line."""
 
     def __init__(self, name: str, folder: Path) -> None:
         self.machine: Machine | None = None
         self._process: subprocess.Popen[bytes] | None = None
+        self.capabilities = capabilities(name)
         if name == "sim":
-            self.capabilities = ports()["host"].capabilities
-            self._start_process(folder / "sim")
+            self.url = f"unix://{folder / 'sim'}"
+            self._start_process(folder / "sim", "--listen", f"unix:{folder / 'sim'}")
+        elif name == "pty":
+            self.url = f"serial://{folder / 'tty'}"
+            self._start_process(folder / "tty", "--pty-link", str(folder / "tty"))
         else:
             need_qemu()
             self._debugger = folder / "gdb"
             gdb = ("-gdb", f"unix:{self._debugger},server=on,wait=off")
             self.machine = Machine(name, options=gdb)
-            self.capabilities = self.machine.port.capabilities
             self.url = self.machine.url
             self.machine.run()
 
-    def _start_process(self, path: Path) -> None:
-        self.url = f"unix://{path}"
-        command = [sys.executable, "-m", "firmware_bridge.sim", "--listen", f"unix:{path}"]
+    def _start_process(self, path: Path, *line: str) -> None:
+        command = [sys.executable, "-m", "firmware_bridge.sim", *line]
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
         until = time.monotonic() + PATIENCE_S
         while not path.exists():
-            assert time.monotonic() < until, "the process does not listen"
+            assert time.monotonic() < until, f"nobody made {path}"
             time.sleep(0.01)
 
-    def raw(self) -> socket.socket:
-        """The line without a link on it."""
-        line = socket.socket(socket.AF_UNIX)
-        line.settimeout(PATIENCE_S)
-        line.connect(self.url.removeprefix("unix://"))
-        return line
+    def send(self, data: bytes) -> None:
+        """Puts bytes on the line, on which no link is."""
+        scheme, path = self.url.split("://")
+        if scheme == "serial":
+            with serial.Serial(path, write_timeout=PATIENCE_S) as port:
+                port.write(data)
+            return
+        with socket.socket(socket.AF_UNIX) as line:
+            line.settimeout(PATIENCE_S)
+            line.connect(path)
+            line.sendall(data)
 
     def debugger(self) -> Debugger:
         return Debugger(self._debugger)

@@ -27,6 +27,7 @@ from tests.link.attacker import (
 from tests.reference import link_auth as reference
 
 AT_FLAGS, AT_SESSION, AT_BOOT, AT_TEXT = 3, 4, 8, 26
+REFUSED = 16
 
 
 def nonce_of(hello: bytes) -> bytes:
@@ -43,6 +44,30 @@ def test_a_key_opens_an_authenticated_session_and_requests_go_through() -> None:
         assert pair.outcome(token).outcome == Outcome.DONE
     assert pair.executed == [bytes([token]) for token in range(1, 30)]
     assert pair.refused() == 0
+
+
+def test_host_that_knocks_anew_proves_nothing_until_it_hears_a_nonce() -> None:
+    pair = Channel().open()
+    now_us = pair.now_us + 1_000_000
+    pair.host.reopen(now_us)
+    knock = taken_apart(pair.host.output(now_us))
+    assert knock.kind == HELLO
+    assert knock.payload[AT_FLAGS] & (KEYED | PROVEN) == KEYED
+
+
+def test_wrong_proof_is_held_against_nobody_who_comes_after() -> None:
+    pair = Channel(host_key=OTHER_KEY, device_required=False)
+    pair.run(1)
+
+    def last_answer() -> int:
+        hellos = [frame for frame in map(taken_apart, pair.seen[False]) if frame.kind == HELLO]
+        return int(hellos[-1].payload[AT_FLAGS])
+
+    assert last_answer() & REFUSED
+    pair.host_options = {"key": None}
+    pair.boot_host()
+    pair.run_until(lambda: pair.host.open)
+    assert not last_answer() & REFUSED
 
 
 def test_every_frame_is_as_the_reference_makes_it() -> None:

@@ -12,9 +12,9 @@ import firmware_bridge as fb
 from firmware_bridge.events import Received
 from firmware_bridge.key import read_key
 from firmware_bridge.transfer import OFFER
+from tests.link.author import Author
 from tests.link.device import Device
 from tests.link.patience import wait_until
-from tests.link.test_transfer_process import Author
 
 KEY = bytes(range(32))
 

@@ -75,6 +75,17 @@ def test_drift_is_measured_not_only_bounded():
     assert bound < 2_000_000
 
 
+def test_bound_grows_by_no_more_than_the_distance_from_the_line():
+    """A minute at 100 ppm leads 6 ms away from where the line began, and no bound along with it."""
+    device = Device(6, drift=100e-6)
+    line = Line()
+    for _ in range(60):
+        device.burst(line, pause_us=0)
+        error, bound = device.error_ns(line)
+        assert error <= bound < 1_000_000
+        device.now_us += 1_000_000
+
+
 def test_an_exchange_that_contradicts_the_line_is_left_out():
     device = Device(2)
     line = Line()
@@ -99,11 +110,12 @@ def test_a_clock_that_was_set_is_believed_in_the_end():
     assert error <= bound
 
 
-def test_exchanges_at_one_instant_say_nothing_of_the_drift():
+@pytest.mark.parametrize("apart_us", [0, 2])
+def test_exchanges_at_one_instant_or_almost_say_nothing_of_the_drift(apart_us):
     line = Line()
-    for _ in range(2):
+    for at in (1_000_000, 1_000_000 + apart_us):
         line.begin_burst()
-        line.add(1_000_000, 1_050_000, 1_050_000, 1_000_000)
+        line.add(at, at + 50_000, at + 50_000, at)
     assert line.offset(11_000_000)[0] == 50_000_000
 
 
@@ -114,6 +126,17 @@ def test_bound_of_one_exchange_is_half_its_round_trip():
     offset, bound = line.offset(1_000_125)
     assert abs(offset - 50_000_000) <= 500
     assert 100_000 <= bound <= 103_000
+
+
+def test_line_goes_through_the_exchanges_that_did_not_wait():
+    line = Line()
+    line.begin_burst()
+    line.add(1_000_000, 1_050_200, 1_050_200, 1_000_200)  # waited 200 us on the way there
+    for second in range(2, 12):
+        at = second * 1_000_000
+        line.begin_burst()
+        line.add(at, at + 50_000, at + 50_000, at)
+    assert line.offset(11_000_000)[0] == pytest.approx(50_000_000, abs=1000)
 
 
 def test_strays_between_good_exchanges_never_add_up():

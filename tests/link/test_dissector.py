@@ -22,7 +22,8 @@ def dissect(folder, recording, schema, *fields, sealed=False):
     """Values of these fields, packet by packet, as tshark prints them."""
     script = folder / "edgecore.lua"
     script.write_text(lua(schema, sealed=sealed))
-    wanted = [part for name in fields for part in ("-e", f"edgecore.{name}")]
+    named = [name if name.startswith("_ws.") else f"edgecore.{name}" for name in fields]
+    wanted = [part for name in named for part in ("-e", name)]
     done = subprocess.run(
         [
             *(tool("tshark"), "-X", f"lua_script:{script}", "-r", recording, "-T", "fields"),
@@ -112,15 +113,15 @@ def test_seals_and_proofs_are_shown_as_what_they_are(folder, late):
     acts = [keyed_drive.converse] if late else [keyed_drive.opened, keyed_drive.converse]
     path = keyed_drive.record(folder / "keyed.pcapng", pair, *acts, authenticated=late)
     names = ["seal.counter", "seal.tag", "hello.nonce", "hello.proof", "vehicle.speed_mps"]
+    names += ["Alert.level", "error", "_ws.col.Info"]
     recording = Recording(path)
-    packets = dissect(
-        folder, path, COMPILED, *names, "Alert.level", "error", sealed=recording.sealed
-    )
+    packets = dissect(folder, path, COMPILED, *names, sealed=recording.sealed)
     said_by_us = list(readings(recording))
     assert len(packets) == len(said_by_us) > 5
     for packet, reading in zip(packets, said_by_us, strict=True):
-        counter, tag, nonce, proof, speed, level, error = packet
+        counter, tag, nonce, proof, speed, level, error, info = packet
         is_hello = reading.kind == "HELLO"
+        assert info.endswith("seal not verified") != is_hello
         assert (nonce, proof) == (reading.head.get("nonce", ""), reading.head.get("proof", ""))
         if is_hello:
             assert (counter, tag) == ("", "")

@@ -4,6 +4,7 @@ import asyncio
 import ctypes
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -48,6 +49,11 @@ def test_commands_go_on_while_the_gil_is_held(sim):
         if answered[-1] >= 20:
             break
     assert answered[-1] >= 20, answered
+
+
+def test_thread_is_known_to_the_systems_tools_by_its_name(sim):
+    names = [file.read_text().strip() for file in Path("/proc/self/task").glob("*/comm")]
+    assert "edgecore-link" in names
 
 
 def test_telemetry_is_kept_while_the_gil_is_held(sim):

@@ -111,6 +111,18 @@ def test_quiet_device_is_reported_and_found_again():
     assert pair.opens()[1] == Opened(reset=False)
 
 
+def test_first_frame_after_a_pause_begins_with_a_zero_and_those_behind_it_do_not():
+    pair = Pair().open()
+    for _ in range(2):
+        pair.run(0.1)
+        pair.host.request(pair.now_us, 1, 1, b"a", None, 1)
+        pair.host.request(pair.now_us, 1, 1, b"b", None, 2)
+        sent = pair.host.output(pair.now_us)
+        assert sent[0] == 0
+        assert sent.count(0) == 3
+        pair.device.input(pair.now_us, sent)
+
+
 def test_idle_device_is_not_taken_for_a_dead_one():
     pair = Pair().open()
     pair.run(10)
@@ -129,6 +141,23 @@ def test_lease_holds_while_it_is_renewed_and_ends_with_its_last_renewal():
     pair.host.keep_alive(pair.now_us, 1000)
     pair.run(0.1)
     assert pair.device_events[-1] == LeaseHeld()
+
+
+def test_last_microsecond_of_a_lease_is_told_as_a_millisecond():
+    pair = Pair().open()
+    pair.run(0.1)
+    pair.host.keep_alive(pair.now_us, 300)
+    frames = codec.Decoder().feed(pair.host.output(pair.now_us + 299_999))
+    told = [struct.unpack_from("<H", frame.payload, 2) for frame in frames if frame.kind == 5]
+    assert told == [(1,)]
+
+
+def test_lease_ends_to_the_microsecond():
+    pair = Pair().open()
+    pair.host.keep_alive(pair.now_us, 1000)
+    assert LeaseHeld() in pair.device.input(pair.now_us, pair.host.output(pair.now_us))
+    assert LeaseLost() not in pair.device.input(pair.now_us + 999_999, b"")
+    assert LeaseLost() in pair.device.input(pair.now_us + 1_000_000, b"")
 
 
 def test_lease_ends_when_the_line_is_cut():

@@ -172,6 +172,22 @@ def test_request_held_up_by_a_lost_one_past_its_deadline_is_refused():
     ]
 
 
+def test_request_held_up_by_a_lost_one_is_stopped_by_its_repetition_with_nothing_left():
+    pair = Pair().open()
+    for left_ms in (1000, 0):
+        head = struct.pack("<HHH", session_of(pair), 1, left_ms)
+        pair.device.input(pair.now_us, codec.encode(1, 1, head, sequence=1, kind=1))
+    later = pair.now_us + 1000
+    pair.request(b"first", 1)
+    events = pair.device.input(later, pair.host.output(later))
+    assert [event.payload for event in events if isinstance(event, Requested)] == [b"first"]
+    answers = codec.Decoder().feed(pair.device.output(later))
+    assert [(frame.payload[2], frame.payload[4]) for frame in answers if frame.kind == 2] == [
+        (1, Status.LATE)
+    ]
+    assert pair.device.stats["duplicates"] == 1
+
+
 def test_deadline_counts_from_receipt():
     pair = Pair().open()
     deadlines = []

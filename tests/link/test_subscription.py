@@ -63,6 +63,14 @@ def test_slow_subscriber_loses_the_oldest_and_is_told(link, device):
     assert link.stats.undelivered == 20
 
 
+def test_callbacks_beyond_what_the_mailbox_holds_are_all_called(link, device):
+    """One frame makes a note for each of them, more than there is room for at once."""
+    called = set()
+    held = [link.subscribe("imu", callback=lambda _, n=n: called.add(n)) for n in range(600)]
+    device.imu(1)
+    wait_until(lambda: len(called) == len(held))
+
+
 def test_several_records_in_a_frame_are_a_batch(link, device):
     subscription = link.subscribe("vehicle")
     device.session.publish(2, 0x41, struct.pack("<QfQf", 1, 10.0, 2, 20.0))

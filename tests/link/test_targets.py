@@ -148,8 +148,7 @@ def test_reconnected_line_meets_the_same_boot(target: Target) -> None:
 
 
 def test_garbage_on_the_line_harms_nothing(target: Target) -> None:
-    with target.raw() as line:
-        line.sendall(random.Random(4).randbytes(3000))
+    target.send(random.Random(4).randbytes(3000))
     with fb.connect(target.url, timeout=PATIENCE_S) as link:
         link.request(alert(1), PATIENCE_S)
 

@@ -22,6 +22,7 @@ from tests.link.updating import (
     NO_VERIFIER,
     OFFER,
     RECEIVING,
+    REPORT,
     ROLLBACK,
     TOO_LONG,
     UNCONFIRMED,
@@ -207,6 +208,38 @@ def test_only_the_fragment_that_was_lost_is_sent_again() -> None:
     assert sum(lengths) == 20_000 + lengths[3]
 
 
+def test_what_is_stored_last_is_reported_to_a_sender_that_has_nothing_to_send() -> None:
+    """Three quarters of a window at once: one report after half of it, and one after the rest."""
+    host = bench()
+    image = image_of(20_000)
+    host.host.publish(BULK, OFFER, struct.pack("<HH", 1, 0) + manifest_of(image, 1).pack())
+    host.run_until(lambda: stored_reports(host))
+    for at in range(0, 3072, FRAGMENT_MAX // 32 * 32):
+        piece = image[at : min(at + FRAGMENT_MAX // 32 * 32, 3072)]
+        assert host.host.publish(BULK, FRAGMENT, struct.pack("<HHI", 1, 1, at) + piece)
+    host.run_until(lambda: stored_reports(host)[-1] == 3072, limit_s=1)
+    assert [stored for stored in stored_reports(host) if stored] == [2048, 3072]
+    last = [event for event in host.events if getattr(event, "type", None) == REPORT][-1]
+    assert len(last.payload) == 16  # nothing is held beyond: no map
+
+
+def test_a_step_of_the_firmware_waits_for_one_operation_of_the_flash() -> None:
+    """The slot's first sector is erased, its label written, another one erased, a fragment written:
+    so many writes each, in units of 8 bytes."""
+    host = bench()
+    image = image_of(20_000)
+    host.host.publish(BULK, OFFER, struct.pack("<HH", 1, 0) + manifest_of(image, 1).pack())
+    host.host.publish(BULK, FRAGMENT, struct.pack("<HHI", 1, 1, 0) + image[:32])
+    before = host.flash.writes
+    host.firmware.feed(host.host.output(host.now_us, 1000))
+    writes = [host.flash.writes - before]
+    for _ in range(4):
+        before = host.flash.writes
+        host.firmware.advance(0)
+        writes.append(host.flash.writes - before)
+    assert writes == [1, 128 // 8, 1, 32 // 8, 0]
+
+
 def test_fragments_follow_the_line() -> None:
     """Bit errors make them short, and a clean line makes them long again."""
     host = bench(bytes_per_s=92_160)
@@ -366,6 +399,48 @@ def test_fragments_are_whole_grains_whatever_is_granted(limits: tuple[int, ...])
             assert offset + count <= limit
             assert count % 32 == 0 or offset + count == length
     assert reached == length
+
+
+@pytest.mark.parametrize("rtt_us", [0, 10_850])
+def test_two_fragments_and_what_the_line_carries_in_a_round_trip_are_under_way(rtt_us: int) -> None:
+    sender = Sender(1, 100_000, 10_850)  # 1000 bytes in such a round trip
+    offer = sender.next(0)
+    assert offer is not None
+    report = struct.pack("<H2sB3xII", 1, offer[0][2:4], RECEIVING, 0, 4096)
+    assert sender.report(rtt_us, report)
+    lengths = [send[2] for send in iter(lambda: sender.next(rtt_us), None)]
+    bound = 2 * FRAGMENT_MAX + rtt_us * 1000 // 10_850
+    assert sum(lengths) >= bound > sum(lengths[:-1])
+
+
+def test_restarted_sender_has_nothing_in_flight() -> None:
+    """What was under way before is sent once, not once more as lost."""
+    sender = Sender(1, 1000)
+    for _ in range(2):
+        sender.restart()
+        offer = sender.next(0)
+        assert offer is not None
+        assert offer[2] == 0
+        sender.report(1, struct.pack("<H2sB3xII", 1, offer[0][2:4], RECEIVING, 0, 1000))
+        offsets = [send[1] for send in iter(lambda: sender.next(1), None)]
+        assert len(offsets) == len(set(offsets)) > 1
+    assert sender.resent == 0
+
+
+def test_last_grains_of_a_window_that_are_held_are_not_sent_again() -> None:
+    sender = Sender(1, 8192)
+    offer = sender.next(0)
+    assert offer is not None
+    sender.report(1, struct.pack("<H2sB3xII", 1, offer[0][2:4], RECEIVING, 0, 4096))
+    sent = list(iter(lambda: sender.next(1), None))
+    head, last, length = sent[-1]
+    held = sum(1 << grain for grain in range(last // 32, 128)).to_bytes(16, "little")
+    assert last + length > 7 / 8 * 4096
+    report = struct.pack("<H2sB3xII", 1, head[2:4], RECEIVING, 0, 4096)
+    sender.report(2, report + held)
+    again = [offset for _, offset, length in iter(lambda: sender.next(2), None) if length]
+    assert again[0] == 0
+    assert max(again) < last
 
 
 def reported(sender: Sender, now_us: int, rtt_us: int, stored: int) -> int:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from firmware_bridge.log_line import LogLine
 from firmware_bridge.testing import Firmware, Flash
 from tests.link.updating import (
     ACTIVATE,
@@ -28,6 +29,7 @@ from tests.link.updating import (
 
 pytestmark = pytest.mark.once
 
+BUSY, LINE = 4, 0xFA
 OLD, NEW = random.Random(1).randbytes(900), random.Random(2).randbytes(700)
 
 
@@ -56,6 +58,35 @@ def test_confirmed_image_runs_after_every_boot() -> None:
         host.connect()
         assert runs(host, NEW)
         assert host.firmware.image["state"] == CONFIRMED
+
+
+def warnings_of_a_boot(host: Bench) -> int:
+    heard = len(host.events)
+    host.firmware.power_cycle()
+    host.connect()
+    until_us = host.now_us + 1_000_000
+    host.run_until(lambda: host.now_us >= until_us)
+    lines = [event for event in host.events[heard:] if getattr(event, "type", None) == LINE]
+    return [LogLine.parse(event.payload).level for event in lines].count("warning")
+
+
+def test_boot_that_ends_a_trial_warns_of_it() -> None:
+    host = bench()
+    usual = warnings_of_a_boot(host)
+    assert host.transfer(NEW, manifest_of(NEW, 2)) == DONE
+    assert host.activate()
+    assert warnings_of_a_boot(host) == usual + 1
+    assert host.firmware.image["state"] == REVERTED
+
+
+def test_second_activation_before_the_reset_is_refused() -> None:
+    """It would put the reset off."""
+    host = bench()
+    assert host.transfer(NEW, manifest_of(NEW, 2)) == DONE
+    transfer = struct.pack("<H", 2)
+    assert host.answer(ACTIVATE, transfer).status == 0
+    assert host.answer(ACTIVATE, transfer).status == BUSY
+    assert runs(host, OLD)
 
 
 def test_image_that_nobody_confirms_is_replaced_by_the_old_one_at_the_next_boot() -> None:

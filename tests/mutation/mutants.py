@@ -29,6 +29,7 @@ STATEMENT = re.compile(
     r"[^;{}]*;)(?=\s*\n)"
 )
 INDEX = re.compile(r"(?<=\w)\[([^\[\]]*[a-z][^\[\]]*)\]")
+DEFINITION = re.compile(r"^\w[^\n;=]*?(\w+)\(", re.M)
 DECLARED = re.compile(r"^\s*(?:const )?(?:struct )?\w+\*? \w+\[")
 HIDDEN = re.compile(r"/\*.*?\*/|\"(?:\\.|[^\"\\])*\"|^#(?:\\\n|[^\n])*", re.S | re.M)
 
@@ -48,6 +49,10 @@ class Mutant:
 
     def line(self) -> int:
         return self.path.read_text().count("\n", 0, self.start) + 1
+
+    def function(self) -> str:
+        """The one it is in."""
+        return str(DEFINITION.findall(self.path.read_text()[: self.start])[-1])
 
     def change(self) -> tuple[str, str]:
         """The lines concerned, before and after, each on one line."""

@@ -1,4 +1,4 @@
-"""A pytest plugin for runs against a mutant: the first failure counts, not the smallest one."""
+"""A pytest plugin for runs against a mutant: what counts is the first failure, not the smallest."""
 
 import os
 import signal
@@ -21,6 +21,11 @@ def pytest_collection() -> None:
     settings.load_profile("mutation")
     original, mutated = (Path(os.environ[name]) for name in ("MUTATION_OF", "MUTATION"))
     compiling.LINK[:] = [mutated if path == original else path for path in compiling.LINK]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Properties last: each costs as much as a file of examples, which mostly notice too."""
+    items.sort(key=lambda item: hasattr(getattr(item, "obj", None), "hypothesis"))
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -6,7 +6,7 @@ A mutant is compiled into a copy of `firmware_bridge` in build/mutants, and the 
 file run until the first one fails. Ending without an answer (a crash, a loop without end) is
 noticed too. Where the compiler makes the same code of it, it is no mutant. What survives is a
 missing test, or equivalent: then equivalent.txt says why. The exit status is 1 for any other.
-Interrupted, it tells of those that it came to.
+Interrupted, it tells of those that it came to; the next run takes over what still holds.
 """
 
 import argparse
@@ -26,10 +26,12 @@ import pytest
 
 from tests.mutation.mutants import Mutant, mutants_of
 from tests.mutation.objects import ROOT, SUFFIX, compiled, linked
+from tests.mutation.verdicts import Verdicts
 
 TREE = ROOT / "build/mutants"
 # What a file's code is in, and the tests nearest to it, those first that notice most.
-PROTOCOL = ("session", "retransmission", "noise", "failsafe", "firmware", "transfer")
+SESSION = ("session", "session_requests", "session_data", "session_clock")
+PROTOCOL = (*SESSION, "retransmission", "noise", "failsafe", "firmware", "transfer")
 CODEC = ("codec", "session", "schema", "core")
 TRANSFER = ("transfer", "update")
 NEAREST = {
@@ -57,11 +59,11 @@ EXTENSIONS = {
     "csrc/link/bulk_sender.c": ("_bulk",),
     "csrc/link/manifest.c": ("_sim",),
     "csrc/link/sha256.c": ("_sim",),
-    "csrc/link/cobs.c": ("_codec", "_link", "_sim"),
-    "csrc/link/frame.c": ("_codec", "_link", "_sim"),
+    "csrc/link/cobs.c": ("_codec", "_link", "_sim", "_noise"),
+    "csrc/link/frame.c": ("_codec", "_link", "_sim", "_noise"),
     "csrc/link/crc32c.c": (),  # hosts have a quicker one
     "csrc/link/log.c": ("_sim",),
-    "csrc/link/*.c": ("_link", "_sim"),
+    "csrc/link/*.c": ("_link", "_sim", "_noise"),
     "csrc/host/*.c": ("_carrier",),
     "csrc/firmware/core/*.c": ("_sim",),
 }
@@ -149,18 +151,21 @@ def passes(path: Path, near: tuple[str, ...]) -> tuple[bool, str]:
     return False, signal.Signals(-status).name if status < 0 else f"exit status {status}"
 
 
-def known() -> dict[tuple[str, str, str], str]:
-    """Mutants that no test can notice: file, line before, line after, and why."""
-    reasons, path, before, after = {}, "", "", ""
+def known() -> dict[tuple[str, str, str, str], str]:
+    """Mutants that no test can notice: file, function or "", line before, line after, and why."""
+    reasons, path, function, before, after = {}, "", "", "", ""
     for line in (Path(__file__).parent / "equivalent.txt").read_text().splitlines():
         if line.startswith("csrc/"):
             path = line
+        elif line.startswith("@ "):
+            function = line[2:]
         elif line.startswith("- "):
             before = line[2:]
         elif line.startswith("+"):
             after = line[2:]
         elif line.startswith("= "):
-            reasons[path, before, after] = line[2:]
+            reasons[path, function, before, after] = line[2:]
+            function = ""
     return reasons
 
 
@@ -185,16 +190,29 @@ class Run:
         self.survivors: list[tuple[str, str, str]] = []
         self.equivalent = known()
         self.plain: dict[Path, bytes] = {}
+        self.verdicts = Verdicts()
+
+    def need_passing(self, path: Path, near: tuple[str, ...]) -> None:
+        """What fails without a mutant notices none."""
+        place(path, path.read_text())
+        if self.verdicts.get(f"none of {near}", near) is None:
+            good, witness = passes(path, near)
+            if not good:
+                raise SystemExit(f"without any mutant: {witness}")
+            self.verdicts.put(f"none of {near}", "nothing", near)
 
     def judge(self, mutant: Mutant, near: tuple[str, ...]) -> str:
         path = mutant.path
         name = str(path.relative_to(ROOT))
+        key = f"{name}:{mutant.start}:{mutant.end}:{mutant.text}"
+        if (known_witness := self.verdicts.get(key, near)) is not None:
+            return f"caught by {known_witness}"
         if path not in self.plain:
             self.plain[path] = compiled(place(path, path.read_text())).read_bytes()
         made = compiled(place(path, mutant.source()))
         if made is None or made.read_bytes() == self.plain[path]:
             return "same code"
-        if (name, *mutant.change()) in self.equivalent:
+        if any((name, of, *mutant.change()) in self.equivalent for of in ("", mutant.function())):
             return "equivalent"
         for name in extensions(path):
             linked(name, [made], TREE / "firmware_bridge")
@@ -203,6 +221,7 @@ class Run:
         if survived:
             self.survivors.append((f"{name}:{mutant.line()}", *mutant.change()))
             return "SURVIVED"
+        self.verdicts.put(key, witness, near)
         return f"caught by {witness}"
 
     def add(self, mutant: Mutant, near: tuple[str, ...]) -> None:
@@ -237,13 +256,9 @@ def main() -> int:
         files = {path: files[path] for path in (ROOT / name for name in asked.files)}
     shutil.rmtree(TREE, ignore_errors=True)
     shutil.copytree(ROOT / "firmware_bridge", TREE / "firmware_bridge")
-    for near in dict.fromkeys(files.values()):
-        path = next(path for path, its in files.items() if its == near)
-        place(path, path.read_text())
-        good, witness = passes(path, near)
-        if not good:
-            raise SystemExit(f"without any mutant: {witness}")
     run = Run()
+    for near in dict.fromkeys(files.values()):
+        run.need_passing(next(path for path, its in files.items() if its == near), near)
     with contextlib.suppress(KeyboardInterrupt):
         for mutant in sampled(files, asked.count, asked.seed):
             run.add(mutant, files[mutant.path])

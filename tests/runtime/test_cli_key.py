@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.link.author import Author
 from tests.link.test_auth_process import KEY, key_file
-from tests.link.test_transfer_process import Author
 from tests.runtime.test_cli import command, complaints, diary, edgecore, environment, summary_in
 
 QUICK = ("--source", "synthetic:?realtime=0", "--duration", 1, "--annotate", "none", "--out", "out")
@@ -86,7 +86,7 @@ def test_recording_of_a_keyed_link_holds_no_key_and_is_verified_by_it(
     tmp_path: Path, device: str
 ) -> None:
     given = ("--key-file", "link.key")
-    done = edgecore(tmp_path, "link", "record", device, "a.pcapng", "--duration", 1, *given)
+    done = edgecore(tmp_path, "link", "record", device, "a.pcapng", "--duration", 4, *given)
     assert done.returncode == 0, done.stderr
     assert knows_no_key(told(tmp_path) + done.stdout.encode() + done.stderr.encode())
 

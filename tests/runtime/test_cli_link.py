@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.link.test_transfer_process import Author
+from tests.link.author import Author
 from tests.runtime.test_cli import complaints, edgecore
 
 
