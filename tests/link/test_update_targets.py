@@ -19,6 +19,8 @@ from tests.link.author import Author, Powered, wait_for_boot_other_than
 from tests.link.compiling import ROOT
 from tests.link.targets import PATIENCE_S, TARGETS, capabilities
 
+pytestmark = pytest.mark.once
+
 UPDATED = [name for name in TARGETS if "update" in capabilities(name)]
 IMAGE = random.Random(12).randbytes(60_000)
 MIDDLE, SECTOR_BYTES, WINDOW_BYTES = 20_000, 4096, 4096
