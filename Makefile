@@ -9,6 +9,7 @@
 #   make train   the embedded model anew, from rendered scenes
 #   make sanitize  the native code's tests under ASan and UBSan
 #   make native  the kernels' own tests: here, under sanitizers, and on ARM under qemu
+#   make arm     the wheel for 64-bit ARM, cross-built, and its kernels, codec and detections under qemu
 #   make fuzz    libFuzzer over kernels, heads, NMS, tracking and link; FUZZ_RUNS executions each
 #   make mutants  plants mistakes in the link's C, MUTANTS of them by SEED; tests must notice each
 #   make hil     the tests with a device in the loop, beside the plugins of other rigs
@@ -31,14 +32,15 @@ C_FILES := $(shell find csrc tests examples -name '*.c' -o -name '*.h' -o -name 
 .NOTPARALLEL:
 
 # Compilers other than the system's own, that the native code is also held against, the emulators
-# for what they make, the fuzzer's runtime, and Wireshark, which reads recordings.
+# for what they make, what unpacks Debian for them, the fuzzer's runtime, and Wireshark, which reads
+# recordings.
 SYSTEM_PACKAGES := ccache clang libclang-rt-dev gcc-arm-none-eabi libnewlib-arm-none-eabi \
-	g++-aarch64-linux-gnu g++-arm-linux-gnueabihf qemu-user-static qemu-system-arm tshark
+	g++-aarch64-linux-gnu g++-arm-linux-gnueabihf qemu-user-static mmdebstrap qemu-system-arm tshark
 
 PIP := -m pip install --quiet --disable-pip-version-check
 
 .PHONY: run ready test test-litert test-tflite prove prove-tflite prove-fuzz prove-mutants lint format \
-	schema bench train asan sanitize native fuzz mutants hil npu smp size system clean
+	schema bench train asan sanitize native arm fuzz mutants hil npu smp size system clean
 
 run: .venv/ready
 	.venv/bin/edgecore run --out $(OUT) --duration $(DURATION)
@@ -147,6 +149,9 @@ NATIVE_COUNT ?= 1000
 
 native:
 	$(MAKE) -C tests/native native sanitize aarch64 armhf COUNT=$(NATIVE_COUNT)
+
+arm: .venv/ready .venv/tools
+	$(MAKE) -C tests/arm test
 
 # Executions a target; what is found anew stays in build/fuzz.
 FUZZ_RUNS ?= 20000

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from edgecore.engines import arithmetic
 from edgecore.engines import delegate as delegates
 from edgecore.engines.accelerator import (
     ABI,
@@ -168,7 +169,8 @@ def _check_file(path: str) -> None:
 def _import(module: str) -> ModuleType:
     """The module; Ctrl-C meanwhile stays Ctrl-C, of which native code makes an ImportError."""
     try:
-        return importlib.import_module(module)
+        with arithmetic.kept():
+            return importlib.import_module(module)
     except ImportError as error:
         if isinstance(error.__cause__, KeyboardInterrupt):
             raise KeyboardInterrupt from None

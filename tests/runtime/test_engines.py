@@ -21,6 +21,16 @@ def test_importing_edgecore_imports_no_engine_and_no_picture_or_terminal_library
     assert found.stdout.strip() == "[]", found.stderr
 
 
+def test_an_engines_import_leaves_arithmetic_as_it_was(engine_name):
+    script = (
+        "import numpy as np, edgecore.engines\n"
+        f"edgecore.engines.choose({engine_name!r})\n"
+        "print(np.all(np.full(9, 1e-40, np.float32) * np.float32(1) > 0))"
+    )
+    found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert found.stdout.strip() == "True", found.stderr
+
+
 def test_unknown_engine_is_a_value_error_that_names_the_known_ones():
     with pytest.raises(ValueError, match=r"auto, litert, tflite; got 'onnx'"):
         engines.choose("onnx")
