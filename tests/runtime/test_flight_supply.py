@@ -14,7 +14,7 @@ from edgecore.flight.pixels import described, packed, sums, unpacked
 from edgecore.flight.supply import SourceFrames, begins_anew
 from edgecore.frame import Frame
 
-from .test_sources import COUNT, gradient, video
+from .source_parts import COUNT, gradient, video
 
 
 def test_frames_of_a_video_are_found_by_their_number(tmp_path: Path) -> None:
