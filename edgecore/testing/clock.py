@@ -49,3 +49,10 @@ class DeviceClock:
         """
         with self._dut.frozen():
             time.sleep(seconds)
+
+    def step(self, seconds: float) -> None:
+        """The device's clock jumps ahead by so much.
+
+        Needs "step".
+        """
+        self._dut.step(seconds)
