@@ -59,7 +59,10 @@ class Dut:
                     journal=self._journal,
                 )
                 self.capabilities |= {"faults"}
-        self.url = self._target.url if self._bridge is None else self._bridge.url
+        if self._bridge is None:
+            self.url = self._target.url
+        else:  # what is urgent overtakes only what has not left the host yet
+            self.url = f"{self._bridge.url}?send_buffer=0"
 
     @contextlib.contextmanager
     def _rig(self) -> Iterator[None]:

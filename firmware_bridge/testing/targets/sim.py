@@ -19,7 +19,6 @@ from firmware_bridge.testing.ports import ports
 from firmware_bridge.testing.targets.target import Target, TargetError
 from firmware_bridge.transport import Port
 
-
 _CAPABILITIES = {"power", "reset", "freeze", "stall", "step", "logs"}
 _STOPPED_S = 10.0
 

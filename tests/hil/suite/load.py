@@ -51,8 +51,8 @@ class Load:
 
     def _keep_reading(self) -> None:
         for batch in self._records:
-            for boot_id, alerts in zip(batch["boot_id"].tolist(), batch["alerts"].tolist(), strict=True):
-                self.counted[boot_id] = alerts
+            boots, counts = batch["boot_id"].tolist(), batch["alerts"].tolist()
+            self.counted.update(zip(boots, counts, strict=True))
 
     def __enter__(self) -> Load:
         for thread in self._threads:
@@ -77,8 +77,8 @@ class Load:
         """
         assert not self.failures
         assert sum(self.certain.values()) > 0
-        boot_id = self._link.info.boot_id
-        assert self.certain[boot_id] <= alerts_now - self._before.get(boot_id, 0)
-        for boot_id, counted in {**self.counted, boot_id: alerts_now}.items():
+        running = self._link.info.boot_id
+        assert self.certain[running] <= alerts_now - self._before.get(running, 0)
+        for boot_id, counted in {**self.counted, running: alerts_now}.items():
             least = self._before.get(boot_id, 0) + self.certain[boot_id]
             assert counted <= least + self.vague

@@ -6,6 +6,7 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pytest
@@ -16,6 +17,8 @@ from edgecore.testing.dut import Dut
 from tests.hil.suite.test_commands import ALERT, PATIENCE_S, alerts, ask
 
 ACTIVE, SAFE = 0, 1
+SETTLED_NS = 20_000_000
+"""Less than half of the least that is done to it."""
 WRAPS_US = {"int32": 1 << 31, "uint32": 1 << 32}
 """Where a microsecond counter of 32 bits changes its sign, and where it begins anew."""
 
@@ -56,6 +59,10 @@ def wait_until_found(link: fb.Link, clock: DeviceClock, before_ns: int, shift: S
 
 def assert_found(link: fb.Link, clock: DeviceClock, act: Callable[[], Shift]) -> None:
     """The published bounds before and after leave room for what was done, and for no more."""
+    until_s = time.monotonic() + PATIENCE_S
+    while clock.error_ns > SETTLED_NS:
+        assert time.monotonic() < until_s, f"the bound is still {clock.error_ns} ns"
+        link.ping(timeout=PATIENCE_S)
     before_ns, room_ns = clock.offset_ns, clock.error_ns
     shift = act()
     wait_until_found(link, clock, before_ns, shift)
@@ -81,7 +88,7 @@ def assert_dated_by_what_happened(link: fb.Link, clock: DeviceClock) -> None:
 
 @pytest.mark.edge_req("TIME-BOUND")
 @pytest.mark.edge_needs("step")
-@pytest.mark.parametrize("seconds", [0.02, 5.0, 3000.0])
+@pytest.mark.parametrize("seconds", [0.1, 5.0, 3000.0])
 def test_clock_that_jumped_ahead_is_found_again(
     edge_link: fb.Link, edge_clock: DeviceClock, seconds: float
 ) -> None:
@@ -97,11 +104,9 @@ def test_bound_holds_after_each_of_many_jumps_and_stalls(
 ) -> None:
     draw = random.Random(seed)
     for _ in range(4):
-        length_s = draw.uniform(0.05, 0.2)
-        if draw.random() < 0.5:
-            assert_found(edge_link, edge_clock, lambda: step(edge_clock, 10 * length_s))
-        else:
-            assert_found(edge_link, edge_clock, lambda: stall(edge_dut, length_s))
+        length_s = draw.uniform(0.1, 0.2)
+        ahead, behind = partial(step, edge_clock, 10 * length_s), partial(stall, edge_dut, length_s)
+        assert_found(edge_link, edge_clock, draw.choice([ahead, behind]))
 
 
 @pytest.mark.edge_needs("step")
@@ -136,11 +141,11 @@ def test_lease_that_the_jump_has_used_up_is_over(
                 edge_link.keep_alive()
 
 
-def jump_before(clock: DeviceClock, wrap_us: int, margin_s: float) -> int:
+def jump_before(link: fb.Link, clock: DeviceClock, wrap_us: int, margin_s: float) -> int:
     """The device's clock is so long before that wrap of its counter; when that is, us."""
     now_us = (time.monotonic_ns() + clock.offset_ns) // 1000
     left_us = (wrap_us - now_us) % (1 << 32)
-    clock.step(left_us / 1e6 - margin_s)
+    assert_found(link, clock, lambda: step(clock, left_us / 1e6 - margin_s))
     return now_us + left_us
 
 
@@ -165,8 +170,8 @@ def test_microseconds_pass_the_end_of_their_counter(
 ) -> None:
     """Hours before it would: telemetry, commands, and an alert that is lit meanwhile cross it."""
     before, asked = alerts(edge_link), 0
-    for margin_s in (0.3, 3.0, 30.0):  # the longer ones are for a machine that is busy with others
-        end_us = jump_before(edge_clock, WRAPS_US[wrap], margin_s)
+    for margin_s in (0.5, 4.0, 30.0):  # the longer ones are for a machine that is busy with others
+        end_us = jump_before(edge_link, edge_clock, WRAPS_US[wrap], margin_s)
         duration_us = round(margin_s * 2e6)
         alert = fb.Alert(kind=1, level=3, duration_ms=duration_us // 1000)
         ask(edge_link, 10)

@@ -7,6 +7,7 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -20,8 +21,10 @@ from tests.link.test_transfer_process import Author
 
 PATIENCE_S = 60.0
 SIZE = 12_000
-ORIGINAL = 0
-"""Version of what the device came with."""
+PARTS = (0.1, 0.7)
+"""Of the transfer, after which power fails."""
+DELAYS_S = (0.0, 0.004)
+"""From an order to the failure of power: before, while or after the device obeys."""
 
 pytestmark = pytest.mark.edge_needs("update", "power", "faults")
 
@@ -112,15 +115,14 @@ def cut_within(update: Update, act: Callable[[], None], delay_s: float) -> tuple
 
 
 def in_the_transfer(update: Update) -> None:
-    for part in (0.1, 0.7):
-        cuts: list[UpdateState] = []
+    cuts: list[UpdateState] = []
 
-        def look(stored: int, whole: int, part: float = part, cuts: list[UpdateState] = cuts) -> None:
-            if not cuts and stored >= part * whole:
-                cuts.append(update.cut())
+    def look(stored: int, whole: int) -> None:
+        if len(cuts) < len(PARTS) and stored >= PARTS[len(cuts)] * whole:
+            cuts.append(update.cut())
 
-        update.link.transfer("firmware", update.path, progress=look, timeout=PATIENCE_S)
-        assert [update.is_old(now) for now in cuts] == [True]
+    update.link.transfer("firmware", update.path, progress=look, timeout=PATIENCE_S)
+    assert [update.is_old(now) for now in cuts] == [True] * len(PARTS)
 
 
 def behind_the_transfer(update: Update) -> None:
@@ -129,13 +131,12 @@ def behind_the_transfer(update: Update) -> None:
 
 
 def in_the_activation(update: Update) -> None:
-    for delay_s in (0.0, 0.004):
+    for delay_s in DELAYS_S:
         brought = update.transfer()
         if brought.active:  # an activation that was cut came to its end all the same
             return
-        was_done, now = cut_within(
-            update, lambda: fb.update.activate(update.link, brought, PATIENCE_S), delay_s
-        )
+        activate = partial(fb.update.activate, update.link, brought, PATIENCE_S)
+        was_done, now = cut_within(update, activate, delay_s)
         assert not was_done or not update.is_old(now) or now.state == BootState.REVERTED
 
 
@@ -147,13 +148,10 @@ def on_trial(update: Update) -> None:
 
 
 def in_the_confirmation(update: Update) -> None:
-    for delay_s in (0.0, 0.004):
+    for delay_s in DELAYS_S:
         update.try_out()
-        was_done, now = cut_within(
-            update,
-            lambda: fb.update.confirm(update.link, update.version, PATIENCE_S),
-            delay_s,
-        )
+        confirm = partial(fb.update.confirm, update.link, update.version, PATIENCE_S)
+        was_done, now = cut_within(update, confirm, delay_s)
         if not update.is_old(now):
             assert now.state == BootState.CONFIRMED
             return
