@@ -17,7 +17,6 @@ from pathlib import Path
 
 from firmware_bridge import _sim
 from firmware_bridge.doors import listener, pty
-from firmware_bridge.key import read_key
 from firmware_bridge.manifest import Verify, verifier
 
 _EXAMPLES = """examples:
@@ -66,6 +65,14 @@ def _clock(path: Path | None) -> Iterator[memoryview | None]:
                 yield number
             finally:
                 number.release()
+
+
+def _key(path: Path | None) -> bytes | None:
+    if path is None:
+        return None
+    from firmware_bridge.key import read_key  # brings numpy, which no other part of a boot needs
+
+    return read_key(path)
 
 
 def _number(bits: int, least: int = 0) -> Callable[[str], int]:
@@ -152,7 +159,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         else:
             kind, line = _sim.PTY, pty(options.pty_link)
         verify = None if options.public_key is None else verifier(options.public_key)
-        key = None if options.key_file is None else read_key(options.key_file)
+        key = _key(options.key_file)
         with (
             line as (fd, address),
             _flash(options.flash, verify) as flash,

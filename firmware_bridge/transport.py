@@ -147,10 +147,10 @@ def _reason(error: BaseException) -> str:
 
 def _open_unix(url: str, path: str, send_buffer: str | None) -> Port:
     """`send_buffer`: bytes that may wait in the socket, where what is urgent overtakes nothing."""
+    if send_buffer is not None and not send_buffer.isdecimal():
+        raise ValueError(f"{url}: send_buffer: expected bytes, got {send_buffer!r}")
     line = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     if send_buffer is not None:
-        if not send_buffer.isdecimal():
-            raise ValueError(f"{url}: send_buffer: expected bytes, got {send_buffer!r}")
         line.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, min(int(send_buffer), 1 << 24))
     line.setblocking(False)  # a listener that accepts nobody any more would hold a caller for ever
     try:
