@@ -20,7 +20,6 @@ from firmware_bridge.testing.targets.target import Target, TargetError
 from firmware_bridge.transport import Port
 
 _CAPABILITIES = {"power", "reset", "freeze", "stall", "step", "logs"}
-_STOPPED_S = 10.0
 
 
 class SimTarget(Target):

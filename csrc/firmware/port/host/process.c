@@ -181,9 +181,9 @@ static void wait_until(ec_process* process, uint64_t due_us, const sigset_t* sig
 /* Power-on, or a reset that the firmware wanted: the line stays as it is. False when the firmware
  * does not boot. */
 static bool boot(ec_process* process, uint32_t boot_id) {
-    int64_t scene_ns = (int64_t)monotonic_ns() - (int64_t)process->options.epoch_ns;
     process->start_us = clock_us(process);
-    ec_board_init(&process->board, boot_id, process->options.seed, scene_ns / 1000);
+    ec_board_init(&process->board, boot_id, process->options.seed,
+                  (int64_t)(process->start_us - process->options.epoch_ns / 1000u));
     ec_board_boot(&process->board);
     process->hal = ec_board_hal(&process->board);
     process->hal.now_us = now_us;
