@@ -28,7 +28,7 @@ typedef struct {
     /* By how much its clock is ahead of CLOCK_MONOTONIC, another process's to change; where that
      * would make it go back it stands still instead. NULL: not at all. */
     const int64_t* ahead_us;
-    bool mlperf_tiny;    /* answers MLPerf Tiny's commands, and no link */
+    bool mlperf_tiny; /* answers MLPerf Tiny's commands, and no link */
 } ec_process_options;
 
 typedef struct {
