@@ -13,6 +13,7 @@
 #   make fuzz    libFuzzer over kernels, heads, NMS, tracking and link; FUZZ_RUNS executions each
 #   make mutants  plants mistakes in the link's C, MUTANTS of them by SEED; tests must notice each
 #   make hil     the tests with a device in the loop, beside the plugins of other rigs
+#   make soak    an hour on a noisy line, under QEMU; writes docs/proof/
 #   make smp     smpclient through the link
 #   make npu     the way to an NPU, on the plug-in of a real vendor
 #   make size    what the link costs a Cortex-M4: flash and RAM, by the compiler's own tools
@@ -40,7 +41,7 @@ SYSTEM_PACKAGES := ccache clang libclang-rt-dev gcc-arm-none-eabi libnewlib-arm-
 PIP := -m pip install --quiet --disable-pip-version-check
 
 .PHONY: run ready test test-litert test-tflite prove prove-tflite prove-fuzz prove-mutants lint format \
-	schema bench train asan sanitize native arm fuzz mutants hil npu smp size system clean
+	schema bench train asan sanitize native arm fuzz mutants hil soak npu smp size system clean
 
 run: .venv/ready
 	.venv/bin/edgecore run --out $(OUT) --duration $(DURATION)
@@ -170,6 +171,16 @@ mutants: .venv/ready .venv/tools
 hil: .venv-hil/ready
 	EDGECORE_RIGS=1 .venv-hil/bin/python -m pytest -p no:labgrid \
 		--override-ini filterwarnings=default tests/hil $(PYTEST_ARGS)
+
+# How long the device is held on a noisy line, s; from an hour on it is worth a page in docs/proof.
+# Its watchdog is patient: a busy host keeps the emulator itself waiting for seconds now and then.
+SOAK_S ?= 3600
+
+soak: .venv/ready .venv/tools
+	mkdir -p build
+	.venv/bin/python -m firmware_bridge.testing.image mps2-an386 build/soak.elf --define EC_WATCHDOG_ROUND_S=60u
+	.venv/bin/python -m pytest tests/hil/suite/test_soak.py --edge-soak $(SOAK_S) \
+		--edge-target "qemu:mps2-an386?image=build/soak.elf" $(PYTEST_ARGS)
 
 # Intel's plug-in for LiteRT, with the OpenVINO that it was built with, compiling for the CPU: the two
 # wheels of the extra lie over .venv.

@@ -95,5 +95,6 @@ def run_process(
     epoch_ns: int,
     flash: Flash | None = None,
     key: bytes | None = None,
+    ahead_us: memoryview | None = None,
     mlperf_tiny: bool = False,
 ) -> None: ...

@@ -385,12 +385,16 @@ def catch_signals():
 
 def run_process(
     int fd, int line, *, int report_fd, bint dies_with_parent, uint32_t boot_id, uint64_t seed,
-    uint64_t epoch_ns, Flash flash=None, const uint8_t[::1] key=None, bint mlperf_tiny=False,
+    uint64_t epoch_ns, Flash flash=None, const uint8_t[::1] key=None,
+    const int64_t[::1] ahead_us=None, bint mlperf_tiny=False,
 ):
     """Runs the firmware on that line until SIGTERM, SIGINT or a stream's end; after catch_signals.
 
+    Args:
+        ahead_us: one number, by how much its clock is ahead of CLOCK_MONOTONIC; may change.
+
     Raises:
-        ValueError: boot_id is 0, or the key is not 32 bytes.
+        ValueError: boot_id is 0, the key is not 32 bytes, or ahead_us not one number.
         OSError: the line or the process could not be set up.
     """
     cdef ec_process_options options
@@ -400,6 +404,8 @@ def run_process(
         raise ValueError("boot_id must not be 0")
     if key is not None and key.shape[0] != 32:
         raise ValueError(f"expected a key of 32 bytes, got {key.shape[0]}")
+    if ahead_us is not None and ahead_us.shape[0] != 1:
+        raise ValueError(f"expected ahead_us of one number, got {ahead_us.shape[0]}")
     process = <ec_process *>calloc(1, sizeof(ec_process))
     if process == NULL:
         raise MemoryError
@@ -415,6 +421,9 @@ def run_process(
     options.key = NULL
     if key is not None:
         options.key = &key[0]
+    options.ahead_us = NULL
+    if ahead_us is not None:
+        options.ahead_us = &ahead_us[0]
     with nogil:
         failure = ec_process_run(process, &options)
     free(process)

@@ -425,7 +425,8 @@ def connect(
         url: serial:///dev/ttyACM0?baud=921600 (&quicker=3000000 goes on at that speed if the
             device agrees, &low_latency=1 asks the driver to hold nothing back: `Link.line` says
             what became of either; a USB device is found again wherever it is plugged in), a path
-            under /dev, unix:///run/fw.sock, tcp://host:port, exec:COMMAND (its standard input and
+            under /dev, unix:///run/fw.sock (?send_buffer=BYTES: how much may wait in the socket,
+            where nothing is overtaken), tcp://host:port, exec:COMMAND (its standard input and
             output), sim: (the firmware as a process of its own), qemu:[machine] (on an emulated
             microcontroller; the first use compiles it), or any pyserial URL. sim: and
             qemu:mps2-an386 take ?flash=FILE, which outlives them, and &public_key=PEM of who may

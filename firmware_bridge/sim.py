@@ -17,7 +17,6 @@ from pathlib import Path
 
 from firmware_bridge import _sim
 from firmware_bridge.doors import listener, pty
-from firmware_bridge.key import read_key
 from firmware_bridge.manifest import Verify, verifier
 
 _EXAMPLES = """examples:
@@ -31,6 +30,7 @@ _EXAMPLES = """examples:
 
 _SECTOR_BYTES, _SECTORS = 4096, 258
 """Of the flash: room for images of half a megabyte."""
+_CLOCK_BYTES = 8
 
 
 @contextlib.contextmanager
@@ -48,6 +48,31 @@ def _flash(path: Path | None, verify: Verify | None) -> Iterator[_sim.Flash | No
         # Not closed: the flash keeps the pages, which end with the process.
         pages = mmap.mmap(file.fileno(), size)
         yield _sim.Flash(sector_bytes=_SECTOR_BYTES, sectors=_SECTORS, memory=pages, verify=verify)
+
+
+@contextlib.contextmanager
+def _clock(path: Path | None) -> Iterator[memoryview | None]:
+    """The number of microseconds that a file of eight bytes holds, as it is at any time."""
+    if path is None:
+        yield None
+        return
+    with path.open("rb") as file:
+        if os.fstat(file.fileno()).st_size != _CLOCK_BYTES:
+            raise ValueError(f"{path}: no clock: expected {_CLOCK_BYTES} bytes")
+        with mmap.mmap(file.fileno(), _CLOCK_BYTES, prot=mmap.PROT_READ) as page:
+            number = memoryview(page).cast("q")
+            try:
+                yield number
+            finally:
+                number.release()
+
+
+def _key(path: Path | None) -> bytes | None:
+    if path is None:
+        return None
+    from firmware_bridge.key import read_key  # brings numpy, which no other part of a boot needs
+
+    return read_key(path)
 
 
 def _number(bits: int, least: int = 0) -> Callable[[str], int]:
@@ -101,6 +126,12 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
         help="key of the link, mode 0600; commands and updates are then for hosts that have it",
     )
     parser.add_argument(
+        "--clock",
+        type=Path,
+        metavar="FILE",
+        help="by how much its clock is ahead, us: 8 bytes that may change while it runs",
+    )
+    parser.add_argument(
         "--mlperf-tiny",
         action="store_true",
         help="answer the MLPerf Tiny benchmark's text commands in place of the link",
@@ -128,8 +159,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         else:
             kind, line = _sim.PTY, pty(options.pty_link)
         verify = None if options.public_key is None else verifier(options.public_key)
-        key = None if options.key_file is None else read_key(options.key_file)
-        with line as (fd, address), _flash(options.flash, verify) as flash:
+        key = _key(options.key_file)
+        with (
+            line as (fd, address),
+            _flash(options.flash, verify) as flash,
+            _clock(options.clock) as ahead_us,
+        ):
             listening = {"event": "listening", "t_us": 0, "address": address, "pid": os.getpid()}
             with contextlib.suppress(BrokenPipeError):
                 os.write(1, (json.dumps(listening) + "\n").encode())
@@ -143,6 +178,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 epoch_ns=options.epoch_ns,
                 flash=flash,
                 key=key,
+                ahead_us=ahead_us,
                 mlperf_tiny=options.mlperf_tiny,
             )
     except (OSError, ValueError, ModuleNotFoundError) as error:

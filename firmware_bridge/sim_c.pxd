@@ -160,6 +160,7 @@ cdef extern from "firmware/port/host/process.h" nogil:
         uint64_t seed, epoch_ns
         ec_flash_sim *flash
         const uint8_t *key
+        const int64_t *ahead_us
         bint mlperf_tiny
 
     ctypedef struct ec_process:

@@ -73,8 +73,9 @@ def open_port(url: str, *, timeout_s: float, usb: UsbIdentity | None = None) -> 
         if scheme == "serial":
             return _open_serial(path, options, usb)
         if scheme == "unix":
-            _reject(url, options)
-            return _open_unix(path)
+            send_buffer = options.pop("send_buffer", None)
+            _reject(url, options, "send_buffer only")
+            return _open_unix(url, path, send_buffer)
         if scheme == "tcp":
             _reject(url, options)
             return _open_tcp(url, parts.hostname, parts.port or 0, timeout_s)
@@ -91,9 +92,9 @@ def open_port(url: str, *, timeout_s: float, usb: UsbIdentity | None = None) -> 
         raise BridgeConnectionError(f"{url}: {error.strerror or error}") from error
 
 
-def _reject(url: str, options: dict[str, str]) -> None:
+def _reject(url: str, options: dict[str, str], known: str = "no options") -> None:
     if options:
-        raise ValueError(f"{url}: this kind of URL takes no options, got {', '.join(options)}")
+        raise ValueError(f"{url}: this kind of URL takes {known}, got {', '.join(options)}")
 
 
 def _open_serial(path: str, options: dict[str, str], usb: UsbIdentity | None) -> Port:
@@ -144,8 +145,13 @@ def _reason(error: BaseException) -> str:
     return str(error)
 
 
-def _open_unix(path: str) -> Port:
+def _open_unix(url: str, path: str, send_buffer: str | None) -> Port:
+    """`send_buffer`: bytes that may wait in the socket, where what is urgent overtakes nothing."""
+    if send_buffer is not None and not send_buffer.isdecimal():
+        raise ValueError(f"{url}: send_buffer: expected bytes, got {send_buffer!r}")
     line = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    if send_buffer is not None:
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, min(int(send_buffer), 1 << 24))
     line.setblocking(False)  # a listener that accepts nobody any more would hold a caller for ever
     try:
         line.connect(path)

@@ -64,10 +64,10 @@ def proof(
     """Write what a long test measured to docs/proof/<its name>.md, with machine and date.
 
     A test with parameters gets one page with a column for each of them; one that runs in both
-    environments, a page for each engine.
+    environments, a page for each engine. `by` is the command that repeats it.
     """
 
-    def write(promise: str, *, engine: str = "", **figures: object) -> None:
+    def write(promise: str, *, engine: str = "", by: str = "make prove", **figures: object) -> None:
         test, _, parameters = request.node.name.removesuffix("]").partition("[")
         name = "_on_".join(filter(None, (test.removeprefix("test_"), engine)))
         parameters = parameters.removeprefix(f"{engine}-")
@@ -87,8 +87,7 @@ def proof(
         table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
         page.parent.mkdir(parents=True, exist_ok=True)
         page.write_text(
-            f"# {promise}\n\n`make prove`, {where}; {machine}; "
-            f"{datetime.date.today()}.\n\n{table}\n"
+            f"# {promise}\n\n`{by}`, {where}; {machine}; {datetime.date.today()}.\n\n{table}\n"
         )
 
     return write

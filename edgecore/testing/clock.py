@@ -41,6 +41,13 @@ class DeviceClock:
         with self._dut.frozen():
             time.sleep(seconds)
 
+    def step(self, seconds: float) -> None:
+        """The device's clock jumps ahead by so much.
+
+        Needs "step".
+        """
+        self._dut.step(seconds)
+
 
 def known_clock(link: fb.Link) -> tuple[int, int]:
     """Offset of the device's clock and the bound of its error, ns; waits for the first exchange.

@@ -31,9 +31,9 @@ class Dut:
 
     Attributes:
         name: of the target, as it was asked for.
-        capabilities: what it can do: "power", "reset", "freeze", "stall", "flash", "faults" (its
-            line has a fault bridge, and `heard` and `wait_for` work), and its port's own, such as
-            "vehicle" and "watchdog".
+        capabilities: what it can do: "power", "reset", "freeze", "stall", "step", "flash",
+            "faults" (its line has a fault bridge, and `heard` and `wait_for` work), and its port's
+            own, such as "vehicle" and "watchdog".
         url: where a host finds it, for `firmware_bridge.connect`; one at a time.
 
     Raises:
@@ -59,7 +59,10 @@ class Dut:
                     journal=self._journal,
                 )
                 self.capabilities |= {"faults"}
-        self.url = self._target.url if self._bridge is None else self._bridge.url
+        if self._bridge is None:
+            self.url = self._target.url
+        else:  # what is urgent overtakes only what has not left the host yet
+            self.url = f"{self._bridge.url}?send_buffer=0"
 
     @contextlib.contextmanager
     def _rig(self) -> Iterator[None]:
@@ -110,6 +113,11 @@ class Dut:
         """Lets a frozen one go on."""
         with self._rig():
             self._target.thaw()
+
+    def step(self, seconds: float) -> None:
+        """Its clock jumps ahead by so much."""
+        with self._rig():
+            self._target.step(seconds)
 
     @contextlib.contextmanager
     def frozen(self) -> Iterator[None]:

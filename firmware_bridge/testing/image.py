@@ -148,9 +148,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--sources", type=Path, metavar="DIR", help="a changed copy of the package's C sources"
     )
+    parser.add_argument(
+        "--define", action="append", default=[], metavar="NAME=VALUE", help="for the compiler"
+    )
     options = parser.parse_args(arguments)
     try:
-        shutil.copyfile(build(machines()[options.machine], options.sources), options.out)
+        defines = [f"-D{define}" for define in options.define]
+        made = build(machines()[options.machine], options.sources, *defines)
+        shutil.copyfile(made, options.out)
     except (BridgeConnectionError, OSError) as error:
         print(f"firmware_bridge.testing.image: {error}", file=sys.stderr)
         return 1

@@ -29,6 +29,8 @@ class FirmwarePort:
         machine: as QEMU calls it; empty for the host.
         flags: of the compiler, for its processor and sizes.
         parts: the folders beside its own that its image is made of.
+        counter: address of the register that counts its microseconds, 32 bits, if it can be set
+            from outside; 0: there is none.
         capabilities: what tests may ask of it; docs/porting.md says what each promises.
     """
 
@@ -36,6 +38,7 @@ class FirmwarePort:
     machine: str
     flags: tuple[str, ...]
     parts: tuple[str, ...]
+    counter: int
     capabilities: frozenset[str]
 
 
@@ -51,6 +54,7 @@ def ports() -> dict[str, FirmwarePort]:
             entries.get("machine", ""),
             tuple(entries.get("flags", ())),
             tuple(entries.get("parts", ())),
+            entries.get("counter", 0),
             frozenset(entries["capabilities"]),
         )
     return found

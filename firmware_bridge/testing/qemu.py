@@ -20,6 +20,7 @@ from typing import Any
 from firmware_bridge.errors import BridgeConnectionError
 from firmware_bridge.log_table import offer
 from firmware_bridge.manifest import Verify, verifier
+from firmware_bridge.testing.bus import Bus
 from firmware_bridge.testing.element import serve
 from firmware_bridge.testing.image import build, program
 from firmware_bridge.testing.ports import FirmwarePort, machines
@@ -91,6 +92,7 @@ class Machine:
         self.url = f"unix://{uart}"
         ours, theirs = socket.socketpair()
         outer, inner = socket.socketpair()
+        bus, behind = socket.socketpair()
         command += [
             *("-machine", self.port.machine + ("" if flash is None else ",memory-backend=flash")),
             *memory,
@@ -103,13 +105,16 @@ class Machine:
             *_strap(_ELEMENT, _PRESENT if verify else 0),
             *("-chardev", f"socket,id=qmp,fd={theirs.fileno()}"),
             *("-mon", "chardev=qmp,mode=control"),
+            *("-chardev", f"socket,id=qtest,fd={behind.fileno()}", "-qtest", "chardev:qtest"),
+            *("-qtest-log", "none"),
             *_strap(_BOOT_SEED, secrets.randbits(32)),
             *options,
         ]
-        self._line = ours
+        self._line, self._bus = ours, Bus(bus)
         try:
-            with theirs, inner:
-                self._process = self._start(command, theirs.fileno(), inner.fileno())
+            with theirs, inner, behind:
+                fds = (theirs.fileno(), inner.fileno(), behind.fileno())
+                self._process = self._start(command, *fds)
             if verify is not None:
                 serve(outer, verify)
             else:
@@ -174,6 +179,20 @@ class Machine:
         """What the reset button does; memory keeps its content, the clock starts anew."""
         self.execute("system_reset")
 
+    def step(self, us: int) -> None:
+        """Its clock jumps ahead.
+
+        Raises:
+            ValueError: the port has no counter that can be set, or the counter does not reach as
+                far.
+        """
+        if not self.port.counter:
+            raise ValueError(f"qemu: {self.port.machine} has no counter that can be set")
+        if not 0 <= us < 1 << 32:
+            raise ValueError(f"qemu: expected a step of 0 to 2**32 - 1 us, got {us}")
+        now = self._bus.read(self.port.counter)
+        self._bus.write(self.port.counter, (now + us) & 0xFFFFFFFF)
+
     def close(self) -> None:
         """Switches off. A second call does nothing."""
         process = getattr(self, "_process", None)
@@ -181,6 +200,7 @@ class Machine:
             process.kill()
             self._keeper.join()
         self._line.close()
+        self._bus.close()
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def __enter__(self) -> Machine:

@@ -28,7 +28,8 @@ def run(
     folder: Path, *arguments: str, path: tuple[Path, ...] = (), plugin: bool = True, **env: str
 ) -> subprocess.CompletedProcess[str]:
     """`plugin`: whether it is named, as where the package is not installed."""
-    environment = {name: value for name, value in os.environ.items() if name != "EDGE_TARGET"}
+    own = {"EDGE_TARGET", "PYTHONDONTWRITEBYTECODE"}
+    environment = {name: value for name, value in os.environ.items() if name not in own}
     environment["COLUMNS"] = "400"
     environment["PYTHONPATH"] = os.pathsep.join(map(str, (*path, ROOT)))
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-rA", "-W", "error"]

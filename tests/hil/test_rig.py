@@ -97,6 +97,12 @@ def test_command_that_fails_or_hangs_is_an_error_of_the_rig(
     assert target.logs().splitlines()[-1] in {"no relay", "wait"}
 
 
+def test_clock_of_a_board_is_nobodys_to_set(tmp_path: Path, port: str) -> None:
+    target = open_target(rig(tmp_path, port, capabilities='["vehicle"]'))
+    with pytest.raises(TargetError, match="this rig cannot set its clock; it has vehicle"):
+        target.step(1.0)
+
+
 def test_missing_program_is_named(tmp_path: Path, port: str) -> None:
     target = open_target(rig(tmp_path, port, reset='"no-such-program --now"'))
     with pytest.raises(TargetError, match="reset: no-such-program: No such file"):

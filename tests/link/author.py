@@ -18,7 +18,7 @@ from tests.link.test_sim import Sim, running
 
 
 def keys_in(folder: Path) -> tuple[Path, Path]:
-    """An Ed25519 key pair of two PEM files."""
+    """An Ed25519 key pair of two PEM files, made when they are not there."""
     try:
         from cryptography.hazmat.primitives import serialization
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -26,8 +26,10 @@ def keys_in(folder: Path) -> tuple[Path, Path]:
         if os.environ.get("CI"):
             pytest.fail("cryptography is not installed, and CI skips none of these tests")
         pytest.skip("cryptography is not installed: pip install 'edgecore[security]'")
-    key = Ed25519PrivateKey.generate()
     private, public = folder / "author.pem", folder / "author.pub"
+    if private.exists():
+        return private, public
+    key = Ed25519PrivateKey.generate()
     private.write_bytes(
         key.private_bytes(
             serialization.Encoding.PEM,

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -55,6 +56,39 @@ def test_url_opens_a_machine_and_closing_ends_it(machine: str, qemu: None) -> No
 def test_two_machines_live_side_by_side_under_different_boots(qemu: None) -> None:
     with fb.connect("qemu:", PATIENCE_S) as one, fb.connect("qemu:", PATIENCE_S) as other:
         assert one.info.boot_id != other.info.boot_id
+
+
+def test_counter_is_set_and_the_clock_follows(qemu: None) -> None:
+    with Machine() as machine:
+        machine.run()
+        with fb.connect(machine.url, PATIENCE_S) as link, link.subscribe("status") as records:
+            before_us = int(next(iter(records))["t_us"][-1])
+            machine.step(50_000_000)
+            # Those that were made before it may still be on their way.
+            until = time.monotonic() + PATIENCE_S
+            while (t_us := int(next(iter(records))["t_us"][-1])) < 50_000_000:
+                assert time.monotonic() < until, f"the clock is at {t_us} us"
+            assert t_us - before_us >= 50_000_000
+        for us in (-1, 1 << 32):
+            with pytest.raises(ValueError, match=rf"a step of 0 to 2\*\*32 - 1 us, got {us}"):
+                machine.step(us)
+
+
+def test_machine_without_a_counter_that_can_be_set_says_so(qemu: None) -> None:
+    with (
+        Machine("lm3s6965evb") as machine,
+        pytest.raises(ValueError, match="lm3s6965evb has no counter that can be set"),
+    ):
+        machine.step(1)
+
+
+def test_image_is_built_with_a_name_defined(tmp_path: Path, qemu: None) -> None:
+    made = tmp_path / "made.elf"
+    assert image.main([DEFAULT, str(made), "--define", 'EC_FIRMWARE_VERSION="9.8"']) == 0
+    with Machine(image=made) as machine:
+        machine.run()
+        with fb.connect(machine.url, PATIENCE_S) as link:
+            assert link.info.version == "9.8"
 
 
 @pytest.mark.parametrize("url", ["qemu:pdp-11", "qemu:mps2-an386?icount=1"])

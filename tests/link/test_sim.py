@@ -26,6 +26,7 @@ from firmware_bridge.sim import main
 pytestmark = pytest.mark.once
 
 PATIENCE_S = 30.0
+STATUS = 0x42
 
 
 class Sim:
@@ -329,9 +330,45 @@ def test_epoch_sets_the_time_of_the_scenario(tmp_path: Path) -> None:
     assert speeds["brake"] < 18
 
 
+def newest_us(host: Host) -> int:
+    """Time of the device's next record of its state."""
+    known = len(host.telemetry(STATUS))
+    host.carry(lambda: len(host.telemetry(STATUS)) > known)
+    return int(struct.unpack_from("<Q", host.telemetry(STATUS)[-1])[0])
+
+
+def test_clock_is_ahead_by_what_the_file_says_and_never_goes_back(tmp_path: Path) -> None:
+    clock = tmp_path / "clock"
+    clock.write_bytes(struct.pack("=q", 7_000_000))  # before the boot, at which its clock is 0
+    with running(*options("unix", tmp_path), "--clock", str(clock)) as sim:
+        with client(sim.wait_for("listening")["address"]) as host:
+            boot_us = newest_us(host)
+            assert boot_us < 7_000_000
+            with clock.open("r+b") as file:
+                file.write(struct.pack("=q", 107_000_000))
+            # A record that is late has the time at which it was made.
+            newest_us(host)
+            ahead_us = newest_us(host)
+            assert ahead_us > boot_us + 100_000_000
+            with clock.open("r+b") as file:
+                file.write(struct.pack("=q", 106_800_000))  # it stands still for 0.2 s
+            assert newest_us(host) >= ahead_us
+        assert sim.end() == 0
+
+
+def test_boot_needs_no_numpy() -> None:
+    script = "import sys, firmware_bridge.sim; print('numpy' in sys.modules)"
+    run = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=PATIENCE_S
+    )
+    assert run.stdout == "False\n", run.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["--clock", "/dev/null"], "/dev/null: no clock: expected 8 bytes"),
+        (["--clock", "/nonexistent/clock"], "No such file or directory"),
         (["--listen", "nonsense"], "expected unix:PATH or tcp:HOST:PORT, got 'nonsense'"),
         (["--listen", "tcp:localhost:99999"], "expected unix:PATH or tcp:HOST:PORT"),
         (["--listen", "unix:/nonexistent/folder/s"], "No such file or directory"),

@@ -68,7 +68,10 @@ class Bench:
     def start_host(self) -> None:
         """The host's process begins, or comes back with nothing in its memory."""
         self.host = Session(
-            device=False, boot_id=1000 + self.now_us, slot_bytes=64, now_us=self.now_us
+            device=False,
+            boot_id=1 + (999 + self.now_us) % 0xFFFFFFFF,
+            slot_bytes=64,
+            now_us=self.now_us,
         )
         self.sender = None
 

@@ -8,14 +8,18 @@ from pathlib import Path
 from urllib.parse import parse_qsl
 
 from firmware_bridge.errors import BridgeConnectionError, BridgeError
+from firmware_bridge.manifest import verifier
 from firmware_bridge.testing.qemu import Machine, machine_port
 from firmware_bridge.testing.targets.target import Target, TargetError
 from firmware_bridge.transport import Port
+
+_OPTIONS = ("image", "flash", "public_key")
 
 
 class QemuTarget(Target):
     """`qemu`, `qemu:lm3s6965evb`, or `qemu:mps2-an386?image=FILE` with an image of one's own.
 
+    `flash=FILE` keeps its flash over power cycles, `public_key=PEM` is of who may sign updates.
     Frozen, the whole machine stands still, its clock included.
 
     Raises:
@@ -26,14 +30,19 @@ class QemuTarget(Target):
         super().__init__()
         machine, _, query = spec.partition(":")[2].partition("?")
         options = dict(parse_qsl(query))
-        image = options.pop("image", None)
+        image, flash, public_key = (options.pop(name, None) for name in _OPTIONS)
         if options:
-            raise ValueError(f"{spec}: expected image only, got {', '.join(options)}")
+            raise ValueError(
+                f"{spec}: expected options of {', '.join(_OPTIONS)}; got {', '.join(options)}"
+            )
         port = machine_port(machine)
         self.name = spec
         self.capabilities = port.capabilities | {"power", "reset", "freeze", "stall", "flash"}
+        self.capabilities |= {"step"} if port.counter else set()
         self._machine_name = port.machine
         self._image = None if image is None else Path(image)
+        self._flash = None if flash is None else Path(flash)
+        self._verify = None if public_key is None else verifier(public_key)
         self._machine: Machine | None = None
         self._frozen_ns: int | None = None
 
@@ -58,7 +67,12 @@ class QemuTarget(Target):
         with self.lock:
             if self._machine is None:
                 try:
-                    self._machine = Machine(self._machine_name, image=self._image)
+                    self._machine = Machine(
+                        self._machine_name,
+                        image=self._image,
+                        flash=self._flash,
+                        verify=self._verify,
+                    )
                 except BridgeConnectionError as error:
                     raise TargetError(str(error)) from error
                 self._run()
@@ -97,6 +111,18 @@ class QemuTarget(Target):
             if self.scene_epoch_ns is not None:
                 self.scene_epoch_ns += time.monotonic_ns() - self._frozen_ns
             self._frozen_ns = None
+
+    def step(self, seconds: float) -> None:
+        """Sets the counter that its clock is made of, up to 71 minutes ahead."""
+        with self.lock:
+            if self._machine is None:
+                raise TargetError(f"{self.name}: step: expected power on, it is off")
+            try:
+                self._machine.step(round(seconds * 1e6))
+            except (BridgeError, EOFError, OSError, ValueError) as error:
+                raise TargetError(f"{self.name}: step: {error}") from error
+            if self.scene_epoch_ns is not None:
+                self.scene_epoch_ns -= round(seconds * 1e9)
 
     def flash(self, image: Path) -> None:
         """Another ELF image, booted from power-on."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -17,12 +19,13 @@ from firmware_bridge.testing.ports import ports
 from firmware_bridge.testing.targets.target import Target, TargetError
 from firmware_bridge.transport import Port
 
+_CAPABILITIES = {"power", "reset", "freeze", "stall", "step", "logs"}
+
 
 class SimTarget(Target):
     """`sim`, or `sim:?seed=7&flash=FILE`: options of `python -m firmware_bridge.sim`.
 
-    A reset is the death of the process and another one. Frozen, it stands still while its clock,
-    which is the machine's, runs on.
+    A reset is the death of the process and another one. Frozen, it stands still, and its clock too.
 
     Raises:
         ValueError: the options have an epoch_ns.
@@ -31,7 +34,7 @@ class SimTarget(Target):
     def __init__(self, spec: str = "sim") -> None:
         super().__init__()
         self.name = spec
-        self.capabilities = ports()["host"].capabilities | {"power", "reset", "freeze", "logs"}
+        self.capabilities = ports()["host"].capabilities | _CAPABILITIES
         options = parse_qsl(spec.partition("?")[2], keep_blank_values=True)
         if "epoch_ns" in dict(options):
             raise ValueError("a scenario begins when the device does; expected no epoch_ns")
@@ -41,6 +44,9 @@ class SimTarget(Target):
         self._folder = Path(tempfile.mkdtemp(prefix="edgecore-sim-"))
         self._process: subprocess.Popen[bytes] | None = None
         self._line: socket.socket | None = None
+        self._frozen_ns: int | None = None
+        self._ahead_us = 0
+        self._clock = self._folder / "clock"
 
     def open(self) -> Port:
         """The stream of the process that runs now; each is handed out once."""
@@ -56,10 +62,13 @@ class SimTarget(Target):
             if self._process is not None:
                 return
             self.scene_epoch_ns = time.monotonic_ns()
+            self._clock.write_bytes(bytes(8))
+            self._ahead_us, self._frozen_ns = 0, None
             ours, theirs = socket.socketpair()
             ours.setblocking(False)
             command = [sys.executable, "-m", "firmware_bridge.sim", "--fd", str(theirs.fileno())]
-            command += ["--epoch-ns", str(self.scene_epoch_ns), *self._options]
+            command += ["--epoch-ns", str(self.scene_epoch_ns), "--clock", str(self._clock)]
+            command += self._options
             with theirs, (self._folder / "said").open("ab") as said:
                 self._process = subprocess.Popen(
                     command,
@@ -91,16 +100,35 @@ class SimTarget(Target):
             self.start()
 
     def freeze(self) -> None:
-        """SIGSTOP."""
+        """SIGSTOP; it has stopped on return."""
         with self.lock:
-            if self._process is not None:
-                self._process.send_signal(signal.SIGSTOP)
+            if self._process is None or self._frozen_ns is not None:
+                return
+            self._process.send_signal(signal.SIGSTOP)
+            os.waitid(os.P_PID, self._process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+            self._frozen_ns = time.monotonic_ns()
 
     def thaw(self) -> None:
-        """SIGCONT."""
+        """SIGCONT, after its clock has been put back by how long it was frozen."""
         with self.lock:
-            if self._process is not None:
-                self._process.send_signal(signal.SIGCONT)
+            if self._process is None or self._frozen_ns is None:
+                return
+            self._shift((self._frozen_ns - time.monotonic_ns()) // 1000)
+            self._frozen_ns = None
+            self._process.send_signal(signal.SIGCONT)
+
+    def step(self, seconds: float) -> None:
+        """Its clock is ahead by so much more."""
+        with self.lock:
+            self._shift(round(seconds * 1e6))
+
+    def _shift(self, us: int) -> None:
+        """The scenario is of the device's clock."""
+        self._ahead_us += us
+        with self._clock.open("r+b") as file:
+            file.write(struct.pack("=q", self._ahead_us))
+        if self.scene_epoch_ns is not None:
+            self.scene_epoch_ns -= us * 1000
 
     def logs(self) -> str:
         """Its diary, one line of JSON per change of state; all boots of it."""

@@ -18,7 +18,7 @@ class Target:
 
     A subclass says what it can do in `capabilities` and overrides what these names promise:
     "power" (start, stop), "reset", "freeze" (freeze, thaw), "stall" (while frozen its clock stands
-    still too), "flash". The others are the port's own, docs/porting.md.
+    still too), "step", "flash". The others are the port's own, docs/porting.md.
 
     Attributes:
         name: as it was asked for.
@@ -66,6 +66,10 @@ class Target:
 
     def thaw(self) -> None:
         """Lets a frozen one go on; does nothing when it is not frozen."""
+
+    def step(self, seconds: float) -> None:
+        """Its clock jumps ahead; it ran on meanwhile."""
+        raise self._unable("set its clock")
 
     def flash(self, image: Path) -> None:
         """Puts another firmware on it and boots that."""

@@ -15,7 +15,7 @@ from edgecore.testing.dut import Dut
 from firmware_bridge.testing.faults import Faults
 from firmware_bridge.testing.qemu import Machine
 from firmware_bridge.update import BootState
-from tests.link.test_transfer_process import Author
+from tests.link.author import Author
 
 pytestmark = pytest.mark.edge_needs("update")
 

@@ -13,6 +13,8 @@ from edgecore.testing.dut import Dut
 from firmware_bridge.testing.faults import Faults
 
 PATIENCE_S = 30.0
+AGENT_S = 100.0
+"""For an agent to begin, on a machine that has much else to do."""
 ACTIVE, SAFE = 0, 1
 LED, BUZZER = 0, 1
 ON = 1
@@ -109,7 +111,8 @@ def test_agent_that_hangs_or_dies_leaves_a_safe_device(
     edge_dut: Dut, edge_agent: AgentProcess, edge_camera: Camera, end: str
 ) -> None:
     edge_agent.start(edge_camera.road())
-    edge_dut.wait_for("status", lambda status: status["state"] == ACTIVE)
+    edge_agent.wait_for("run_started", timeout=AGENT_S)
+    edge_dut.wait_for("status", lambda status: status["state"] == ACTIVE, timeout=AGENT_S)
     getattr(edge_agent, end)()
     time.sleep(1.5)  # longer than the lease
     edge_agent.kill()

@@ -44,9 +44,17 @@ static bool would_block(void) {
     return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
 }
 
+static uint64_t clock_us(const ec_process* process) {
+    const int64_t* ahead_us = process->options.ahead_us;
+    uint64_t ahead = ahead_us == NULL ? 0 : (uint64_t)__atomic_load_n(ahead_us, __ATOMIC_RELAXED);
+    return monotonic_ns() / 1000u + ahead;
+}
+
 static uint64_t now_us(void* port) {
     ec_process* process = ((ec_board*)port)->owner;
-    process->board.now_us = (monotonic_ns() - process->start_ns) / 1000u;
+    int64_t now = (int64_t)(clock_us(process) - process->start_us);
+    if (now > (int64_t)process->board.now_us)
+        process->board.now_us = (uint64_t)now;
     return process->board.now_us;
 }
 
@@ -173,9 +181,9 @@ static void wait_until(ec_process* process, uint64_t due_us, const sigset_t* sig
 /* Power-on, or a reset that the firmware wanted: the line stays as it is. False when the firmware
  * does not boot. */
 static bool boot(ec_process* process, uint32_t boot_id) {
-    process->start_ns = monotonic_ns();
+    process->start_us = clock_us(process);
     ec_board_init(&process->board, boot_id, process->options.seed,
-                  ((int64_t)process->start_ns - (int64_t)process->options.epoch_ns) / 1000);
+                  (int64_t)(process->start_us - process->options.epoch_ns / 1000u));
     ec_board_boot(&process->board);
     process->hal = ec_board_hal(&process->board);
     process->hal.now_us = now_us;

@@ -25,7 +25,10 @@ typedef struct {
     uint64_t epoch_ns;   /* CLOCK_MONOTONIC at the scenario's time zero; 0: now */
     ec_flash_sim* flash; /* NULL: it cannot be updated */
     const uint8_t* key;  /* of the link, EC_KEY_BYTES; NULL: none */
-    bool mlperf_tiny;    /* answers MLPerf Tiny's commands, and no link */
+    /* By how much its clock is ahead of CLOCK_MONOTONIC, another process's to change; where that
+     * would make it go back it stands still instead. NULL: not at all. */
+    const int64_t* ahead_us;
+    bool mlperf_tiny; /* answers MLPerf Tiny's commands, and no link */
 } ec_process_options;
 
 typedef struct {
@@ -37,7 +40,7 @@ typedef struct {
     ec_tiny_model model;
     ec_tiny tiny; /* in place of the firmware where the options say so */
     ec_uart uart;
-    uint64_t start_ns; /* CLOCK_MONOTONIC at boot */
+    uint64_t start_us; /* of its clock, at boot */
     int client;        /* -1 while there is none */
     bool lost;         /* the client left, or its line failed */
     bool full;         /* the client's line takes no more for now */

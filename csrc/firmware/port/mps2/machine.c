@@ -32,7 +32,9 @@
 #define UART_RX_INTERRUPT 2u
 
 #define WATCHDOG 0x40008000u
-#define WATCHDOG_ROUND_S 2u
+#ifndef EC_WATCHDOG_ROUND_S
+#    define EC_WATCHDOG_ROUND_S 2u
+#endif
 
 /* FPGAIO: lamps, and a counter that nothing resets while the board runs. */
 #define LAMPS EC_REGISTER(0x40028000)
@@ -113,7 +115,7 @@ const ec_flash* ec_machine_boot(void) {
     const ec_flash* flash = ec_element_present() ? &trusting : &refusing;
 #ifndef EC_MPS2_IS_LOADED
     uint8_t slot = ec_boot_select(flash, NULL);
-    ec_watchdog_start(WATCHDOG, WATCHDOG_ROUND_S * CPU_HZ); /* also for an image that hangs */
+    ec_watchdog_start(WATCHDOG, EC_WATCHDOG_ROUND_S * CPU_HZ); /* also for an image that hangs */
     ec_mps2_load(flash, slot);
 #endif
     return flash;
@@ -145,7 +147,7 @@ void ec_machine_init(void) {
     counter_seen = COUNTER;
     UART_DIVIDER = CPU_HZ / BAUD;
     UART_CTRL = UART_ALL_ON;
-    ec_watchdog_start(WATCHDOG, WATCHDOG_ROUND_S * CPU_HZ);
+    ec_watchdog_start(WATCHDOG, EC_WATCHDOG_ROUND_S * CPU_HZ);
     ec_interrupt_enable(INTERRUPT_UART_RX);
     ec_interrupt_enable(INTERRUPT_UART_TX);
     ec_interrupt_enable(INTERRUPT_TIMER);
