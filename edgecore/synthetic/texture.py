@@ -10,6 +10,7 @@ from edgecore.synthetic.camera import floats
 
 Color = tuple[float, float, float]
 Point = tuple[float, float]
+_Hazed = tuple[tuple[int, int, int], dict[tuple[int, int], npt.NDArray[np.uint32]]]
 
 # Sensor noise of up to this many levels is added without saturation, so all colours leave room.
 HEADROOM = 10
@@ -24,7 +25,7 @@ class Texture:
 
     def __init__(self, levels: Sequence[npt.NDArray[np.uint32]]) -> None:
         self.levels = tuple(levels)
-        self._hazed: dict[tuple[int, int], npt.NDArray[np.uint32]] = {}
+        self._hazed: _Hazed = ((0, 0, 0), {})
 
     def copy_for(
         self, width_px: float, height_px: float, haze: float, haze_color: tuple[int, int, int]
@@ -39,13 +40,17 @@ class Texture:
         step = round(haze * _HAZE_STEPS)
         if step == 0:
             return self.levels[level]
-        key = (level, step)
-        if key not in self._hazed:
+        color, copies = self._hazed
+        if color != haze_color:  # of another place, which shares this texture
+            copies = {}
+            self._hazed = haze_color, copies
+        hazed = copies.get((level, step))
+        if hazed is None:
             texels = np.ascontiguousarray(self.levels[level]).view(np.uint8)
             rgba = texels.reshape(*self.levels[level].shape, 4).astype(np.float32)
             rgba[..., :3] += (floats(haze_color) - rgba[..., :3]) * (step / _HAZE_STEPS)
-            self._hazed[key] = packed(rgba)
-        return self._hazed[key]
+            hazed = copies[level, step] = packed(rgba)
+        return hazed
 
     def mirrored(self) -> "Texture":
         """The same, left and right exchanged."""

@@ -7,6 +7,7 @@ from edgecore.synthetic import CLASS_NAMES, Road, rgb_to_nv12
 from edgecore.synthetic.camera import dash_cam
 from edgecore.synthetic.road import LAYOUT
 from edgecore.synthetic.scene import Place, Placed, View
+from edgecore.synthetic.vehicles import _shadow_texture
 from firmware_bridge import scenario
 
 
@@ -25,6 +26,16 @@ def test_same_seed_and_time_give_the_same_picture(road):
     again, same_truth = Road(seed=0).render(3.7)
     assert np.array_equal(ours, again)
     assert truth == same_truth
+
+
+def test_roads_of_one_process_do_not_tinge_each_other():
+    """They share the texture of shadows, which each sees through a haze of its own colour."""
+    seen = []
+    for seeds in ((0, 3), (3, 0)):
+        _shadow_texture.cache_clear()
+        seen.append({seed: Road(seed=seed).render(9.0)[0] for seed in seeds})
+    for seed in (0, 3):
+        np.testing.assert_array_equal(seen[0][seed], seen[1][seed])
 
 
 def test_another_seed_gives_another_road(road):
