@@ -137,6 +137,7 @@ def test_an_agent_without_a_configuration_file_leaves_sighup_alone(tmp_path: Pat
         cwd=tmp_path,
         env=environment(),
         stdout=subprocess.DEVNULL,
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),  # nohup ignores it
     )
     try:
         until(lambda: "run_started" in read(tmp_path / "out/events.jsonl"), 60)

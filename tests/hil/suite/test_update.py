@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import time
@@ -72,8 +73,11 @@ class Update:
         boot_id = self.link.info.boot_id
         self.dut.power(False)
         self.dut.power(True)
-        self.wait_for_another_boot(boot_id)
-        now = fb.update.state(self.link, PATIENCE_S)
+        now = None
+        while now is None:
+            self.wait_for_another_boot(boot_id)
+            with contextlib.suppress(fb.UnknownOutcomeError):  # its own reset came before the cut
+                now = fb.update.state(self.link, PATIENCE_S)
         assert (now.version, now.digest) in (
             (self.old.version, self.old.digest),
             (self.version, self.digest),
