@@ -79,6 +79,7 @@ def test_half_an_hour_of_outages_leaks_nothing_and_doubles_no_alert(
     }
     figures["load_average_of_15_minutes"] = round(os.getloadavg()[2], 1)
     figures["niceness"] = os.nice(0)
+    figures["real_time_priority"] = os.sched_getparam(0).sched_priority
     proof("an agent lives through half an hour of outages", **figures)
     judge(found)
     assert max(settled) - settled[0] <= GROWTH_MB
