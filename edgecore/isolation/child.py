@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 FRAME_TIMEOUT_S = 1.0
 _PR_SET_PDEATHSIG = 1
+_OUT_OF_MEMORY = (MemoryError, ImportError, SyntaxError, SystemError)
+"""As what it shows while modules are imported: the parser, for one, then finds the syntax wrong."""
 
 
 def main(descriptor: int) -> None:
@@ -50,7 +52,7 @@ def main(descriptor: int) -> None:
         _confine(ceiling)
         try:
             detector = _ready(options)
-        except (EdgecoreError, TypeError, ValueError, MemoryError) as error:
+        except (EdgecoreError, TypeError, ValueError, *_OUT_OF_MEMORY) as error:
             send(line, Kind.REFUSED, _reason(error, ceiling))
             return
         facts = Facts(detector.labels, detector.input_size, detector.info)
@@ -96,7 +98,9 @@ def _serve(line: socket.socket, detector: Detector, ceiling: int | None) -> None
 
 def _reason(error: Exception, ceiling: int | None) -> bytes:
     """What the parent is told; a MemoryError has no text of its own."""
-    if isinstance(error, MemoryError):
+    if isinstance(error, MemoryError) or (
+        ceiling is not None and isinstance(error, _OUT_OF_MEMORY)
+    ):
         most = "the machine's memory" if ceiling is None else f"its ceiling of {ceiling} bytes"
         error = MemoryError(f"the engine's process needs more than {most}")
     return text_message(error)

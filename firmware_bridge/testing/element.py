@@ -6,6 +6,7 @@ chooses it.
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import struct
 import threading
@@ -18,11 +19,11 @@ _MESSAGE_BYTES, _SIGNATURE_BYTES = 60, 64
 
 
 def serve(line: socket.socket, verify: Verify) -> threading.Thread:
-    """Answers on the line, in a thread of its own, until its other end is closed."""
+    """Answers on the line, in a thread of its own, until its other end is closed or killed."""
 
     def answer() -> None:
         decoder = Decoder()
-        with line:
+        with line, contextlib.suppress(ConnectionError):
             while data := line.recv(4096):
                 for frame in decoder.feed(data):
                     line.sendall(_verdict(frame.payload, verify))
