@@ -49,7 +49,7 @@ def run(place: Path, folder: Path, preload: str) -> subprocess.CompletedProcess[
         env={
             **os.environ,
             "PYTHONPATH": os.pathsep.join(sys.path),
-            "LD_PRELOAD": preload,
+            "LD_PRELOAD": f"{os.environ.get('LD_PRELOAD', '')} {preload}",  # behind a sanitizer's
             "DMA_BUFS": str(folder / "buffers"),
             "DMA_BUF_LOG": str(folder / "log"),
         },
