@@ -19,6 +19,7 @@ pytest_plugins = ["edgecore.testing"]
 settings.register_profile(
     "timeless", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
+settings.register_profile("few", settings.get_profile("timeless"), max_examples=10)
 settings.load_profile("timeless")
 
 

@@ -65,7 +65,10 @@ def target(wanted: Accelerator, package: Path, num_threads: int) -> Target:
         wanted.refuse_options((REST,))
         _check_gpu(wanted, package)
         return Target(GPU | rest, options=threads)
-    name = wanted.name or _first_vendor(wanted, package)
+    vendors = _vendors(package)
+    if not vendors:  # as in the wheels for ARM
+        raise wanted.refuse(LIBRARY_MISSING, "this ai-edge-litert has no vendor's dispatch library")
+    name = wanted.name or vendors[0]
     plugins, dispatch = (package / "vendors" / name / part for part in ("compiler", "dispatch"))
     found = sorted(dispatch.glob("libLiteRtDispatch_*.so")) + sorted(
         plugins.glob("libLiteRtCompilerPlugin_*.so")
@@ -73,8 +76,7 @@ def target(wanted: Accelerator, package: Path, num_threads: int) -> Target:
     if len(found) < 2:
         raise wanted.refuse(
             LIBRARY_MISSING,
-            f"expected one of {', '.join(_vendors(package)) or 'no vendor'} in this "
-            f"ai-edge-litert, got {name!r}",
+            f"expected one of {', '.join(vendors)} in this ai-edge-litert, got {name!r}",
         )
     intel = name == "intel_openvino"
     wanted.refuse_options((REST, "device") if intel else (REST,))
@@ -95,13 +97,6 @@ def _choice(wanted: Accelerator, option: str, known: dict[str, int], default: in
 
 def _vendors(package: Path) -> list[str]:
     return sorted(path.parent.parent.name for path in package.glob("vendors/*/dispatch/*.so"))
-
-
-def _first_vendor(wanted: Accelerator, package: Path) -> str:
-    found = _vendors(package)
-    if not found:
-        raise wanted.refuse(LIBRARY_MISSING, "this ai-edge-litert has no vendor's dispatch library")
-    return found[0]
 
 
 def _check_devices(wanted: Accelerator, pattern: str, group: str) -> None:
