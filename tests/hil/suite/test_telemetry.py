@@ -99,7 +99,7 @@ def test_imu_feels_gravity_and_no_more_than_a_road_gives(edge_link: fb.Link) -> 
 
 def test_time_goes_on_without_a_jump(edge_link: fb.Link) -> None:
     steps_us = np.diff(times_us(edge_link, "status", 30))
-    assert (steps_us > 0).all()
+    assert (steps_us >= 0).all()  # records that fell due while it was kept waiting have one time
     assert (steps_us < 10e6).all()
 
 
