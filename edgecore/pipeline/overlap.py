@@ -7,8 +7,8 @@ import statistics
 PROBED = 5
 """So many frames tell; the one before them finds memory and code cold, and does not."""
 FARTHER = 2.0
-"""What was prepared on another core lies in that core's caches: a copy from there takes so many
-times as long as the one that is measured here, on one core; Zen 4: 0.24 and 0.12 ms for 1.2 MB.
+"""What was prepared on another core lies in that core's caches: a copy from there takes about so
+many times as long as the one that is measured here, on one core.
 """
 HAND_OVER_MS = 0.1
 """Of a frame from one thread to the other."""
