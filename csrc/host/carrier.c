@@ -145,7 +145,8 @@ void ec_carrier_destroy(ec_carrier* c) {
 static void forget_line(ec_carrier* c) {
     c->out_at = c->out_length = c->in_at = c->in_length = 0;
     c->broken = 0;
-    ec_session_reopen(&c->session, ec_monotonic_us());
+    c->asked_us = c->listened_us = ec_monotonic_us();
+    ec_session_reopen(&c->session, c->listened_us);
 }
 
 void ec_carrier_attach(ec_carrier* c, int fd, uint32_t byte_ns) {

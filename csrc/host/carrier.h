@@ -69,6 +69,8 @@ typedef struct {
     uint32_t burst_left, known_boot;
     uint64_t sleeping_until_us; /* the reader looks again by itself; 0: it is awake */
     uint64_t led_until_us;      /* the line is left to callers until then; 0: it is not */
+    uint64_t asked_us;          /* the line was asked last for what it has */
+    uint64_t listened_us;       /* the session has had all that came until then */
     uint64_t undelivered;       /* frames that inboxes dropped */
     uint32_t last_token, first_of_batch, table_hash;
     uint32_t unanswered;     /* requests whose outcome is still to come */

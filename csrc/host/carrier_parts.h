@@ -37,7 +37,8 @@ void ec_carrier_expect(ec_carrier* carrier, uint64_t now_us, const ec_listener* 
 /* The line is left to callers no longer. */
 void ec_carrier_call_thread(ec_carrier* carrier);
 
-/* Gives the session's events to those they are for. */
+/* Gives the session's events to those they are for. Silence and deadlines are judged as of when the
+ * line was listened to last: a host that was kept from listening must not blame the device. */
 void ec_carrier_collect(ec_carrier* carrier, uint64_t now_us);
 
 /* Mails that an inbox has frames, unless that was said. Into a full mailbox goes nothing; who

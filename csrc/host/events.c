@@ -92,7 +92,8 @@ static void to_inboxes(ec_carrier* c, uint64_t now, const ec_event* event) {
 
 void ec_carrier_collect(ec_carrier* c, uint64_t now) {
     ec_event event;
-    while (!ec_mailbox_full(c->mail) && ec_session_event(&c->session, now, &event)) {
+    uint64_t until = c->fd >= 0 && c->broken == 0 ? c->listened_us : now;
+    while (!ec_mailbox_full(c->mail) && ec_session_event(&c->session, until, &event)) {
         switch (event.kind) {
         case EC_EVENT_DATA:
             to_inboxes(c, now, &event);

@@ -26,11 +26,20 @@ static void feed(ec_carrier* c, uint64_t now) {
         c->in_at += ec_session_input(&c->session, now, c->in + c->in_at, c->in_length - c->in_at);
         ec_carrier_collect(c, now);
     }
+    if (c->in_at == c->in_length && c->asked_us != c->listened_us) {
+        c->listened_us = c->asked_us;
+        ec_carrier_collect(c, now);
+    }
 }
 
-/* What `poll` and `read` found; nothing if the line was changed meanwhile. */
-static void take(ec_carrier* c, int fd, short found, ssize_t count, int number) {
-    if (c->fd != fd || fd < 0 || (found & (POLLIN | POLLHUP | POLLERR | POLLNVAL)) == 0) {
+/* What `poll` and `read` found, asked for later than `asked`; nothing if the line was changed
+ * meanwhile. */
+static void take(ec_carrier* c, uint64_t asked, int fd, short found, ssize_t count, int number) {
+    if (c->fd != fd || fd < 0) {
+        return;
+    }
+    c->asked_us = asked;
+    if ((found & (POLLIN | POLLHUP | POLLERR | POLLNVAL)) == 0) {
         return;
     }
     if (count > 0) {
@@ -83,7 +92,7 @@ static void say_and_listen(ec_carrier* c, uint64_t now, uint64_t until) {
     c->sleeping_until_us = 0;
     c->fd_in_use = false;
     pthread_cond_broadcast(&c->fd_left);
-    take(c, fd, found, count, number);
+    take(c, now, fd, found, count, number);
 }
 
 static void put_into_set_of(ec_carrier* c, ec_listener* listener) {
@@ -179,7 +188,7 @@ void ec_carrier_listen(ec_carrier* c, ec_listener* listener) {
     if (!c->led && c->listener == listener) {
         ssize_t count = read(c->fd, c->in, sizeof c->in);
         if (count > 0) { /* else it was the bell, or the thread will see what is wrong */
-            take(c, c->fd, POLLIN, count, 0);
+            take(c, now, c->fd, POLLIN, count, 0);
         }
         c->taking = listener;
         feed(c, now);

@@ -243,7 +243,8 @@ void ec_session_reopen(ec_session* session, uint64_t now_us);
 size_t ec_session_input(ec_session* session, uint64_t now_us, const uint8_t* data, size_t length);
 
 /* Stores the next event and answers true, or answers false. Deadlines, leases and silence are
- * judged here, so call it also when only time has passed. */
+ * judged here, so call it also when only time has passed. Whoever may be kept from reading its line
+ * for long gives, for `now_us`, until when it has read everything. */
 bool ec_session_event(ec_session* session, uint64_t now_us, ec_event* event);
 
 /* Writes what the line should carry next to out[0..capacity) and returns how many bytes; 0: nothing
