@@ -22,7 +22,7 @@ class Flash:
         sectors: int = 66,
         unit_bytes: int = 8,
         memory: bytearray | memoryview | mmap | None = None,
-        verify: Callable[[bytes, bytes], bool] | None = None,
+        verify: Callable[[bytes, bytes], bool | None] | None = None,
         seed: int = 0,
     ) -> Self: ...
     def cut_power_in(self, writes: int) -> None: ...

@@ -37,10 +37,13 @@ cdef object trace_dict(const ec_trace *trace):
     return entry
 
 
-cdef c_bool ask_verifier(void *verifier, const uint8_t *message, size_t length,
-                         const uint8_t *signature) noexcept with gil:
-    return bool((<Flash>verifier).verify((<const char *>message)[:length],
-                                         (<const char *>signature)[:64]))
+cdef ec_verdict ask_verifier(void *verifier, const uint8_t *message, size_t length,
+                             const uint8_t *signature) noexcept with gil:
+    verdict = (<Flash>verifier).verify((<const char *>message)[:length],
+                                       (<const char *>signature)[:64])
+    if verdict is None:
+        return EC_VERDICT_LATER
+    return EC_VERDICT_GOOD if verdict else EC_VERDICT_BAD
 
 
 @cython.final
@@ -52,7 +55,8 @@ cdef class Flash:
         sectors: of all of it, 6 or more.
         unit_bytes: programmed at once; a power of two, at most 32.
         memory: its content, writable and of its size; kept. None: erased, in memory.
-        verify: (message, signature) -> whether it is to be trusted; None: a port that cannot tell.
+        verify: (message, signature) -> whether it is to be trusted, None while that is not known;
+            None: a port that cannot tell.
         seed: of what a torn write leaves.
 
     Raises:

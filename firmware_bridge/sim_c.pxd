@@ -70,6 +70,11 @@ cdef extern from "firmware/core/firmware.h" nogil:
         bint safe
         uint32_t boot_id
 
+    ctypedef enum ec_verdict:
+        EC_VERDICT_BAD
+        EC_VERDICT_GOOD
+        EC_VERDICT_LATER
+
     ctypedef struct ec_flash:
         pass
 
@@ -97,9 +102,8 @@ cdef extern from "firmware/core/firmware.h" nogil:
 
 
 cdef extern from "firmware/port/host/flash.h" nogil:
-    ctypedef bint c_bool "bool"
-    ctypedef c_bool (*ec_verify)(void *verifier, const uint8_t *message, size_t length,
-                               const uint8_t *signature) noexcept
+    ctypedef ec_verdict (*ec_verify)(void *verifier, const uint8_t *message, size_t length,
+                                     const uint8_t *signature) noexcept
 
     ctypedef struct ec_flash_sim:
         uint8_t *bytes

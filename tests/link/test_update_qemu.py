@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import random
 import struct
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -68,6 +70,66 @@ def test_log_tells_of_an_update_and_a_reset_keeps_it(name: str, author: Author) 
         machine.reset()
         wait_for_boot_other_than(link, boot_id)
         assert fb.update.state(link).version == 7
+
+
+class Element:
+    """Checks signatures as the author's key has it, when it is let."""
+
+    def __init__(self, author: Author) -> None:
+        self.asked, self.let = threading.Event(), threading.Event()
+        self._verify = fb.verifier(author.public)
+
+    def verify(self, message: bytes, signature: bytes) -> bool:
+        self.asked.set()
+        self.let.wait()
+        return self._verify(message, signature)
+
+
+@contextmanager
+def offered(
+    name: str, author: Author, image: Path
+) -> Iterator[tuple[Machine, fb.Link, Element, Future[fb.Transfer]]]:
+    """A machine that was offered the image and waits for its signature element."""
+    element = Element(author)
+    with (
+        Machine(name, flash=author.flash, verify=element.verify) as machine,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        machine.run()
+        with fb.connect(machine.url, timeout=PATIENCE_S) as link:
+            try:
+                transfer = pool.submit(link.transfer, "firmware", image, timeout=PATIENCE_S)
+                assert element.asked.wait(PATIENCE_S)
+                yield machine, link, element, transfer
+            finally:
+                element.let.set()
+
+
+def test_signature_element_may_take_its_time_and_keeps_nobody_waiting(
+    name: str, author: Author
+) -> None:
+    image = author.image(7, IMAGE)
+    with offered(name, author, image) as (_, link, element, transfer):
+        boot_id = link.info.boot_id
+        until = time.monotonic() + 3.0  # longer than any silence that a host believes
+        while time.monotonic() < until:
+            link.request(fb.Alert(kind=1, level=1, duration_ms=10), PATIENCE_S)
+            assert not transfer.done()
+        element.let.set()
+        assert transfer.result().manifest.version == 7
+        assert link.info.boot_id == boot_id
+        fb.update.install(link, image)
+        assert fb.update.state(link).version == 7
+
+
+def test_signature_element_that_never_answers_is_none(name: str, author: Author) -> None:
+    with offered(name, author, author.image(7, IMAGE)) as (machine, link, element, transfer):
+        machine.step(30_000_000)
+        with pytest.raises(fb.TransferError, match="cannot check") as refused:
+            transfer.result()
+        assert refused.value.status == fb.TransferStatus.NO_VERIFIER
+        element.let.set()  # what it says now is of an offer that is over
+        assert link.transfer("firmware", author.image(8, IMAGE[::-1])).manifest.version == 8
 
 
 def test_url_names_flash_and_key(name: str, author: Author) -> None:

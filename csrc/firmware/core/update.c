@@ -6,6 +6,10 @@
 #define HASH_BYTES 512u
 /* Time for the RESULT to leave before the reset. */
 #define RESET_AFTER_US 100000u
+/* A verdict on a signature is asked for so often, and for so long: less than a host waits for
+ * progress, so that it hears why there is none. */
+#define VERDICT_LOOK_US 2000u
+#define VERDICT_WAIT_US 20000000u
 
 static const ec_flash* flash_of(const ec_update* u) {
     return u->hal->flash;
@@ -45,8 +49,24 @@ void ec_update_init(ec_update* u, const ec_hal* hal, ec_logger* log, uint64_t no
                        ec_boot_other(&u->boot));
 }
 
-/* Why this image is not taken, or EC_BULK_RECEIVING. */
-static ec_bulk_status judge(const ec_update* u, const ec_manifest* manifest, const uint8_t* bytes) {
+/* What the signature makes of the offer, as `judge` answers. */
+static ec_bulk_status judge_signature(const ec_update* u, uint64_t now_us) {
+    ec_verdict verdict =
+        flash_of(u)->verify(port_of(u), u->offered, EC_MANIFEST_SIGNED, u->manifest.signature);
+    switch (verdict) {
+    case EC_VERDICT_LATER:
+        return now_us - u->offered_us < VERDICT_WAIT_US ? EC_BULK_VERIFYING : EC_BULK_NO_VERIFIER;
+    case EC_VERDICT_GOOD:
+        return EC_BULK_RECEIVING;
+    default:
+        return EC_BULK_BAD_SIGNATURE;
+    }
+}
+
+/* Why the offered image is not taken, EC_BULK_VERIFYING while that is not known, or
+ * EC_BULK_RECEIVING. */
+static ec_bulk_status judge(const ec_update* u, uint64_t now_us) {
+    const ec_manifest* manifest = &u->manifest;
     const ec_flash* flash = flash_of(u);
     if (!ec_manifest_named(manifest, EC_UPDATE_NAME))
         return EC_BULK_UNKNOWN_NAME;
@@ -54,8 +74,9 @@ static ec_bulk_status judge(const ec_update* u, const ec_manifest* manifest, con
         return EC_BULK_NO_STORAGE;
     if (flash->verify == NULL)
         return EC_BULK_NO_VERIFIER;
-    if (!flash->verify(port_of(u), bytes, EC_MANIFEST_SIGNED, manifest->signature))
-        return EC_BULK_BAD_SIGNATURE;
+    ec_bulk_status signature = judge_signature(u, now_us);
+    if (signature != EC_BULK_RECEIVING)
+        return signature;
     if (manifest->version < u->boot.floor)
         return EC_BULK_ROLLBACK;
     if (manifest->length > ec_slot_capacity(flash))
@@ -65,12 +86,12 @@ static ec_bulk_status judge(const ec_update* u, const ec_manifest* manifest, con
     return EC_BULK_RECEIVING;
 }
 
-static bool holds(const ec_update* u, uint8_t slot, const uint8_t* offered) {
+static bool holds_offered(const ec_update* u, uint8_t slot) {
     ec_manifest manifest;
     uint8_t bytes[EC_MANIFEST_BYTES];
     return flash_of(u) != NULL &&
            ec_slot_manifest(flash_of(u), port_of(u), slot, &manifest, bytes) &&
-           memcmp(bytes, offered, sizeof bytes) == 0;
+           memcmp(bytes, u->offered, sizeof bytes) == 0;
 }
 
 static void start_hashing(ec_update* u) {
@@ -80,19 +101,40 @@ static void start_hashing(ec_update* u) {
 }
 
 /* Goes on with what the slot holds of this image, or opens it for a new one. */
-static void open_slot(ec_update* u, uint16_t transfer) {
+static void open_slot(ec_update* u) {
     uint32_t stored = 0;
     u->slot = ec_boot_other(&u->boot);
     u->sector_open = false;
-    if (holds(u, u->slot, u->offered)) {
+    if (holds_offered(u, u->slot)) {
         stored = ec_slot_stored(flash_of(u), port_of(u), u->slot, u->manifest.length);
         enter(u, EC_UPDATE_STORING, EC_BULK_RECEIVING);
     } else {
         enter(u, EC_UPDATE_ERASING, EC_BULK_RECEIVING);
     }
-    ec_receiver_begin(&u->receiver, transfer, u->manifest.length, stored);
+    ec_receiver_begin(&u->receiver, u->receiver.transfer, u->manifest.length, stored);
     if (ec_receiver_complete(&u->receiver))
         start_hashing(u);
+}
+
+/* Takes the offered image or refuses it, once it is known which. */
+static void decide(ec_update* u, uint64_t now_us) {
+    ec_bulk_status verdict = judge(u, now_us);
+    if (verdict == EC_BULK_VERIFYING)
+        return;
+    bool runs = holds_offered(u, ec_boot_running(&u->boot));
+    if (runs && (verdict == EC_BULK_RECEIVING || verdict == EC_BULK_UNCONFIRMED))
+        enter(u, EC_UPDATE_ENDED, EC_BULK_ACTIVE);
+    else if (verdict != EC_BULK_RECEIVING)
+        fail(u, verdict);
+    else
+        open_slot(u);
+    trace(u, now_us, EC_TRACE_OFFERED, u->status, u->receiver.stored);
+    if (u->status < EC_BULK_BAD_MANIFEST)
+        EC_LOG_INFO(u->log, now_us, "update: version %u offered, %u of %u bytes are here",
+                    u->manifest.version, u->receiver.stored, u->manifest.length);
+    else
+        EC_LOG_WARNING(u->log, now_us, "update: version %u refused, status %u", u->manifest.version,
+                       u->status);
 }
 
 static void take_offer(ec_update* u, uint64_t now_us, const uint8_t* body, size_t length) {
@@ -108,26 +150,15 @@ static void take_offer(ec_update* u, uint64_t now_us, const uint8_t* body, size_
     if (same && transfer == u->receiver.transfer)
         return;
     if (same && u->phase != EC_UPDATE_ENDED) { /* another sender goes on with it */
-        ec_receiver_begin(&u->receiver, transfer, u->manifest.length, u->receiver.stored);
+        uint32_t length = u->phase == EC_UPDATE_JUDGING ? 0 : u->manifest.length;
+        ec_receiver_begin(&u->receiver, transfer, length, u->receiver.stored);
         return;
     }
     memcpy(u->offered, offered, sizeof u->offered);
+    u->offered_us = now_us;
     ec_receiver_begin(&u->receiver, transfer, 0, 0);
-    ec_bulk_status verdict = judge(u, &u->manifest, offered);
-    bool runs = holds(u, ec_boot_running(&u->boot), offered);
-    if (runs && (verdict == EC_BULK_RECEIVING || verdict == EC_BULK_UNCONFIRMED))
-        enter(u, EC_UPDATE_ENDED, EC_BULK_ACTIVE);
-    else if (verdict != EC_BULK_RECEIVING)
-        fail(u, verdict);
-    else
-        open_slot(u, transfer);
-    trace(u, now_us, EC_TRACE_OFFERED, u->status, u->receiver.stored);
-    if (u->status < EC_BULK_BAD_MANIFEST)
-        EC_LOG_INFO(u->log, now_us, "update: version %u offered, %u of %u bytes are here",
-                    u->manifest.version, u->receiver.stored, u->manifest.length);
-    else
-        EC_LOG_WARNING(u->log, now_us, "update: version %u refused, status %u", u->manifest.version,
-                       u->status);
+    enter(u, EC_UPDATE_JUDGING, EC_BULK_RECEIVING);
+    decide(u, now_us);
 }
 
 void ec_update_data(ec_update* u, uint64_t now_us, const ec_event* event) {
@@ -292,6 +323,9 @@ static void hash(ec_update* u, uint64_t now_us) {
 
 static void work(ec_update* u, uint64_t now_us) {
     switch (u->phase) {
+    case EC_UPDATE_JUDGING:
+        decide(u, now_us);
+        break;
     case EC_UPDATE_ERASING:
         if (ec_slot_erase(flash_of(u), port_of(u), u->slot))
             u->phase = EC_UPDATE_LABELLING;
@@ -322,8 +356,11 @@ static bool has_work(const ec_update* u) {
            (u->phase == EC_UPDATE_STORING && ec_receiver_ready(&u->receiver, &data) != 0);
 }
 
-/* While it stores, one report for half a window is enough to keep the sender going. */
+/* There is nothing to say before the verdict. While it stores, one report for half a window is
+ * enough to keep the sender going. */
 static bool wants_report(const ec_update* u) {
+    if (u->phase == EC_UPDATE_JUDGING)
+        return false;
     return u->report_due && (u->phase != EC_UPDATE_STORING || !has_work(u) ||
                              u->receiver.stored - u->reported >= sizeof u->window / 2u);
 }
@@ -344,5 +381,7 @@ uint64_t ec_update_step(ec_update* u, ec_session* session, uint64_t now_us) {
         u->reset_us = UINT64_MAX;
         u->hal->flash->reset(port_of(u));
     }
+    if (u->phase == EC_UPDATE_JUDGING)
+        return now_us + VERDICT_LOOK_US;
     return has_work(u) ? now_us : u->reset_us;
 }

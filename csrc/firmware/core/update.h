@@ -3,7 +3,7 @@
 
 /* The device's side of an update: takes the image "firmware" into the slot that does not run, and
  * obeys the requests that activate and confirm it. Each step does at most one operation on the
- * flash, so that commands are executed in between. */
+ * flash, and none waits for a verdict on a signature, so that commands are executed in between. */
 
 #include "firmware/core/boot.h"
 #include "firmware/core/slot.h"
@@ -31,6 +31,7 @@ enum {
 
 typedef enum {
     EC_UPDATE_IDLE,
+    EC_UPDATE_JUDGING, /* whether the signature is good is not known yet */
     EC_UPDATE_ERASING,
     EC_UPDATE_LABELLING,
     EC_UPDATE_STORING,
@@ -47,6 +48,7 @@ typedef struct {
     ec_receiver receiver;
     ec_sha256 hash;
     uint64_t reset_us;         /* when to start anew; UINT64_MAX: not wanted */
+    uint64_t offered_us;       /* when the image was offered that is judged */
     uint32_t hashed, reported; /* bytes: of the digest so far; stored when last reported */
     uint8_t phase, status, slot;
     bool sector_open; /* the sector of the next byte is erased */

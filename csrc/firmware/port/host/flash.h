@@ -16,7 +16,8 @@ typedef struct {
     bool off;
 
     /* Checks signatures; NULL: it cannot. */
-    bool (*verify)(void* verifier, const uint8_t* message, size_t length, const uint8_t* signature);
+    ec_verdict (*verify)(void* verifier, const uint8_t* message, size_t length,
+                         const uint8_t* signature);
     void* verifier;
 } ec_flash_sim;
 

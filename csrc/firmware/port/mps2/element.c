@@ -12,61 +12,91 @@
 #define UART1_DATA EC_REGISTER(0x40005000)
 #define UART1_STATE EC_REGISTER(0x40005004)
 #define UART1_CTRL EC_REGISTER(0x40005008)
+#define UART1_CLEAR EC_REGISTER(0x4000500C)
 #define UART1_DIVIDER EC_REGISTER(0x40005010)
 #define UART1_TX_FULL 1u
 #define UART1_RX_FULL 2u
-#define UART1_ON 3u
+#define UART1_ON 0xBu /* both directions, and an interrupt for what is received */
+#define UART1_RX_INTERRUPT 2u
 #define UART1_DIVISOR 27u /* 921,600 baud */
 
-/* Less than a host waits for a sign of life, and than the watchdog. */
-#define PATIENCE_US 900000u
+/* A question takes 1.5 ms to be sent. */
+#define SEND_US 10000u
+#define ASK_AGAIN_US 1000000u
 #define ASKED_BYTES (EC_MANIFEST_SIGNED + EC_SIGNATURE_BYTES)
 #define ANSWER_BYTES 5u
+
+/* The last bytes that came; shared with the interrupt. */
+static volatile uint8_t heard[ANSWER_BYTES];
+
+static struct {
+    uint8_t bytes[ASKED_BYTES];
+    uint32_t crc;
+    uint64_t sent_us;
+    bool under_way;
+} question;
 
 bool ec_element_present(void) {
     return ec_board_has_element();
 }
 
-static bool send(const uint8_t* data, size_t length, uint64_t until_us) {
-    for (size_t i = 0; i < length;) {
-        if ((UART1_STATE & UART1_TX_FULL) == 0)
-            UART1_DATA = data[i++];
-        else if (ec_machine_now_us() >= until_us)
-            return false;
-    }
-    return true;
+void ec_element_heard(void) {
+    UART1_CLEAR = UART1_RX_INTERRUPT;
+    for (unsigned i = 1; i < ANSWER_BYTES; i++)
+        heard[i - 1] = heard[i];
+    heard[ANSWER_BYTES - 1] = (uint8_t)UART1_DATA;
 }
 
-static bool receive(uint8_t* data, size_t length, uint64_t until_us) {
-    for (size_t i = 0; i < length;) {
-        if ((UART1_STATE & UART1_RX_FULL) != 0)
-            data[i++] = (uint8_t)UART1_DATA;
-        else if (ec_machine_now_us() >= until_us)
-            return false;
-    }
-    return true;
-}
-
-bool ec_element_verify(void* port, const uint8_t* message, size_t length,
-                       const uint8_t* signature) {
-    uint8_t asked[ASKED_BYTES], wire[EC_COBS_MAX(EC_HEADER_BYTES + ASKED_BYTES + EC_CRC_BYTES) + 2];
-    uint8_t answer[ANSWER_BYTES];
-    uint64_t until_us = ec_machine_now_us() + PATIENCE_US;
-    uint32_t about;
-    (void)port;
-    if (length != EC_MANIFEST_SIGNED)
-        return false;
-    memcpy(asked, message, EC_MANIFEST_SIGNED);
-    memcpy(asked + EC_MANIFEST_SIGNED, signature, EC_SIGNATURE_BYTES);
-    ec_frame frame = {.body = asked, .length = sizeof asked};
-    size_t bytes = ec_frame_encode(&frame, true, wire, sizeof wire);
-
+static void ask(uint64_t now_us) {
+    uint8_t wire[EC_COBS_MAX(EC_HEADER_BYTES + ASKED_BYTES + EC_CRC_BYTES) + 2];
+    ec_frame frame = {.body = question.bytes, .length = sizeof question.bytes};
+    size_t length = ec_frame_encode(&frame, true, wire, sizeof wire);
+    question.sent_us = now_us;
     UART1_DIVIDER = UART1_DIVISOR;
     UART1_CTRL = UART1_ON;
-    while ((UART1_STATE & UART1_RX_FULL) != 0 && ec_machine_now_us() < until_us)
-        (void)UART1_DATA; /* of a question before a reset */
-    if (!send(wire, bytes, until_us) || !receive(answer, sizeof answer, until_us))
-        return false;
-    memcpy(&about, answer, sizeof about);
-    return about == ec_crc32c(0, asked, sizeof asked) && answer[sizeof about] == 1;
+    for (size_t i = 0; i < length;) {
+        if ((UART1_STATE & UART1_TX_FULL) == 0)
+            UART1_DATA = wire[i++];
+        else if (ec_machine_now_us() - now_us >= SEND_US)
+            return;
+    }
+}
+
+/* The verdict, if the last bytes that came are one on this question: answers to others, and what a
+ * reset left of one, are not. */
+static ec_verdict answer(void) {
+    uint8_t bytes[ANSWER_BYTES];
+    uint32_t about;
+    ec_interrupts_off();
+    for (unsigned i = 0; i < ANSWER_BYTES; i++)
+        bytes[i] = heard[i];
+    ec_interrupts_on();
+    memcpy(&about, bytes, sizeof about);
+    if (about != question.crc)
+        return EC_VERDICT_LATER;
+    return bytes[sizeof about] == 1 ? EC_VERDICT_GOOD : EC_VERDICT_BAD;
+}
+
+ec_verdict ec_element_verify(void* port, const uint8_t* message, size_t length,
+                             const uint8_t* signature) {
+    uint64_t now_us = ec_machine_now_us();
+    (void)port;
+    if (length != EC_MANIFEST_SIGNED)
+        return EC_VERDICT_BAD;
+    bool same = memcmp(question.bytes, message, EC_MANIFEST_SIGNED) == 0 &&
+                memcmp(question.bytes + EC_MANIFEST_SIGNED, signature, EC_SIGNATURE_BYTES) == 0;
+    if (!question.under_way || !same) {
+        memcpy(question.bytes, message, EC_MANIFEST_SIGNED);
+        memcpy(question.bytes + EC_MANIFEST_SIGNED, signature, EC_SIGNATURE_BYTES);
+        question.crc = ec_crc32c(0, question.bytes, sizeof question.bytes);
+        question.under_way = true;
+        ask(now_us);
+        return EC_VERDICT_LATER;
+    }
+    ec_verdict verdict = answer();
+    if (verdict != EC_VERDICT_LATER)
+        question.under_way = false;
+    else if (now_us - question.sent_us >= ASK_AGAIN_US)
+        ask(now_us);
+    return verdict;
 }

@@ -8,14 +8,16 @@
  *     to it     a frame of the link (frame.h): message, 60 bytes, signature, 64 bytes
  *     from it   CRC-32C of these 124 bytes u32, then 1: the author's; anything else is no */
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "firmware/hal.h"
 
 /* Whether the board carries one. */
 bool ec_element_present(void);
 
-/* As of ec_flash; no answer in time is a no. */
-bool ec_element_verify(void* port, const uint8_t* message, size_t length, const uint8_t* signature);
+/* Its interrupt: bytes of an answer came. */
+void ec_element_heard(void);
+
+/* As of ec_flash. What gets no answer is asked again every second, as bytes may be lost. */
+ec_verdict ec_element_verify(void* port, const uint8_t* message, size_t length,
+                             const uint8_t* signature);
 
 #endif

@@ -134,11 +134,12 @@ bool ec_machine_read_speed(float* speed_mps) {
     return true;
 }
 
-enum { INTERRUPT_UART_RX = 0, INTERRUPT_UART_TX = 1, INTERRUPT_TIMER = 8 };
+enum { INTERRUPT_UART_RX = 0, INTERRUPT_UART_TX = 1, INTERRUPT_ELEMENT = 2, INTERRUPT_TIMER = 8 };
 
 __attribute__((section(".vectors.interrupts"), used)) static void (*const interrupts[])(void) = {
     [INTERRUPT_UART_RX] = ec_machine_uart_drain,
     [INTERRUPT_UART_TX] = ec_machine_uart_fill,
+    [INTERRUPT_ELEMENT] = ec_element_heard,
     [INTERRUPT_TIMER] = on_alarm,
 };
 
@@ -150,5 +151,6 @@ void ec_machine_init(void) {
     ec_watchdog_start(WATCHDOG, EC_WATCHDOG_ROUND_S * CPU_HZ);
     ec_interrupt_enable(INTERRUPT_UART_RX);
     ec_interrupt_enable(INTERRUPT_UART_TX);
+    ec_interrupt_enable(INTERRUPT_ELEMENT);
     ec_interrupt_enable(INTERRUPT_TIMER);
 }
