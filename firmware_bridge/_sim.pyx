@@ -37,13 +37,13 @@ cdef object trace_dict(const ec_trace *trace):
     return entry
 
 
-cdef ec_verdict ask_verifier(void *verifier, const uint8_t *message, size_t length,
+cdef ec_signature ask_verifier(void *verifier, const uint8_t *message, size_t length,
                              const uint8_t *signature) noexcept with gil:
     verdict = (<Flash>verifier).verify((<const char *>message)[:length],
                                        (<const char *>signature)[:64])
     if verdict is None:
-        return EC_VERDICT_LATER
-    return EC_VERDICT_GOOD if verdict else EC_VERDICT_BAD
+        return EC_SIGNATURE_LATER
+    return EC_SIGNATURE_GOOD if verdict else EC_SIGNATURE_BAD
 
 
 @cython.final

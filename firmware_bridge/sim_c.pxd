@@ -70,10 +70,10 @@ cdef extern from "firmware/core/firmware.h" nogil:
         bint safe
         uint32_t boot_id
 
-    ctypedef enum ec_verdict:
-        EC_VERDICT_BAD
-        EC_VERDICT_GOOD
-        EC_VERDICT_LATER
+    ctypedef enum ec_signature:
+        EC_SIGNATURE_BAD
+        EC_SIGNATURE_GOOD
+        EC_SIGNATURE_LATER
 
     ctypedef struct ec_flash:
         pass
@@ -102,7 +102,7 @@ cdef extern from "firmware/core/firmware.h" nogil:
 
 
 cdef extern from "firmware/port/host/flash.h" nogil:
-    ctypedef ec_verdict (*ec_verify)(void *verifier, const uint8_t *message, size_t length,
+    ctypedef ec_signature (*ec_verify)(void *verifier, const uint8_t *message, size_t length,
                                      const uint8_t *signature) noexcept
 
     ctypedef struct ec_flash_sim:

@@ -40,10 +40,10 @@ typedef struct {
 
 /* What a port says of a signature. */
 typedef enum {
-    EC_VERDICT_BAD,
-    EC_VERDICT_GOOD,
-    EC_VERDICT_LATER /* a part of its own is still at it */
-} ec_verdict;
+    EC_SIGNATURE_BAD,
+    EC_SIGNATURE_GOOD,
+    EC_SIGNATURE_LATER /* a part of its own is still at it */
+} ec_signature;
 
 /* Flash, of a port that can be updated: `sectors` sectors from address 0, of which the first two
  * hold the boot record and the rest two slots of equal size. Erased bytes read 0xFF; a unit is
@@ -58,11 +58,11 @@ typedef struct {
     bool (*program)(void* port, uint32_t address, const uint8_t* data, size_t length);
 
     /* Whether the signature is Ed25519's of the message under the key that this port trusts. Does
-     * not wait: after EC_VERDICT_LATER it is asked the same in later steps, or something else, and
-     * the question before is then of no interest. NULL on a port that cannot tell: it takes no
+     * not wait: after EC_SIGNATURE_LATER it is asked the same in later steps, or something else,
+     * and the question before is then of no interest. NULL on a port that cannot tell: it takes no
      * image. */
-    ec_verdict (*verify)(void* port, const uint8_t* message, size_t length,
-                         const uint8_t* signature);
+    ec_signature (*verify)(void* port, const uint8_t* message, size_t length,
+                           const uint8_t* signature);
     /* Starts the device anew, soon after it returns. */
     void (*reset)(void* port);
 } ec_flash;

@@ -51,12 +51,12 @@ void ec_update_init(ec_update* u, const ec_hal* hal, ec_logger* log, uint64_t no
 
 /* What the signature makes of the offer, as `judge` answers. */
 static ec_bulk_status judge_signature(const ec_update* u, uint64_t now_us) {
-    ec_verdict verdict =
+    ec_signature verdict =
         flash_of(u)->verify(port_of(u), u->offered, EC_MANIFEST_SIGNED, u->manifest.signature);
     switch (verdict) {
-    case EC_VERDICT_LATER:
+    case EC_SIGNATURE_LATER:
         return now_us - u->offered_us < VERDICT_WAIT_US ? EC_BULK_VERIFYING : EC_BULK_NO_VERIFIER;
-    case EC_VERDICT_GOOD:
+    case EC_SIGNATURE_GOOD:
         return EC_BULK_RECEIVING;
     default:
         return EC_BULK_BAD_SIGNATURE;

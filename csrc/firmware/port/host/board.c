@@ -78,8 +78,8 @@ static bool program_flash(void* port, uint32_t address, const uint8_t* data, siz
     return ec_flash_sim_program(((ec_board*)port)->flash, address, data, length);
 }
 
-static ec_verdict verify(void* port, const uint8_t* message, size_t length,
-                         const uint8_t* signature) {
+static ec_signature verify(void* port, const uint8_t* message, size_t length,
+                           const uint8_t* signature) {
     const ec_flash_sim* flash = ((ec_board*)port)->flash;
     return flash->verify(flash->verifier, message, length, signature);
 }

@@ -16,8 +16,8 @@ typedef struct {
     bool off;
 
     /* Checks signatures; NULL: it cannot. */
-    ec_verdict (*verify)(void* verifier, const uint8_t* message, size_t length,
-                         const uint8_t* signature);
+    ec_signature (*verify)(void* verifier, const uint8_t* message, size_t length,
+                           const uint8_t* signature);
     void* verifier;
 } ec_flash_sim;
 

@@ -64,7 +64,7 @@ static void ask(uint64_t now_us) {
 
 /* The verdict, if the last bytes that came are one on this question: answers to others, and what a
  * reset left of one, are not. */
-static ec_verdict answer(void) {
+static ec_signature answer(void) {
     uint8_t bytes[ANSWER_BYTES];
     uint32_t about;
     ec_interrupts_off();
@@ -73,16 +73,16 @@ static ec_verdict answer(void) {
     ec_interrupts_on();
     memcpy(&about, bytes, sizeof about);
     if (about != question.crc)
-        return EC_VERDICT_LATER;
-    return bytes[sizeof about] == 1 ? EC_VERDICT_GOOD : EC_VERDICT_BAD;
+        return EC_SIGNATURE_LATER;
+    return bytes[sizeof about] == 1 ? EC_SIGNATURE_GOOD : EC_SIGNATURE_BAD;
 }
 
-ec_verdict ec_element_verify(void* port, const uint8_t* message, size_t length,
-                             const uint8_t* signature) {
+ec_signature ec_element_verify(void* port, const uint8_t* message, size_t length,
+                               const uint8_t* signature) {
     uint64_t now_us = ec_machine_now_us();
     (void)port;
     if (length != EC_MANIFEST_SIGNED)
-        return EC_VERDICT_BAD;
+        return EC_SIGNATURE_BAD;
     bool same = memcmp(question.bytes, message, EC_MANIFEST_SIGNED) == 0 &&
                 memcmp(question.bytes + EC_MANIFEST_SIGNED, signature, EC_SIGNATURE_BYTES) == 0;
     if (!question.under_way || !same) {
@@ -91,10 +91,10 @@ ec_verdict ec_element_verify(void* port, const uint8_t* message, size_t length,
         question.crc = ec_crc32c(0, question.bytes, sizeof question.bytes);
         question.under_way = true;
         ask(now_us);
-        return EC_VERDICT_LATER;
+        return EC_SIGNATURE_LATER;
     }
-    ec_verdict verdict = answer();
-    if (verdict != EC_VERDICT_LATER)
+    ec_signature verdict = answer();
+    if (verdict != EC_SIGNATURE_LATER)
         question.under_way = false;
     else if (now_us - question.sent_us >= ASK_AGAIN_US)
         ask(now_us);

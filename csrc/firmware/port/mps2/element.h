@@ -17,7 +17,7 @@ bool ec_element_present(void);
 void ec_element_heard(void);
 
 /* As of ec_flash. What gets no answer is asked again every second, as bytes may be lost. */
-ec_verdict ec_element_verify(void* port, const uint8_t* message, size_t length,
-                             const uint8_t* signature);
+ec_signature ec_element_verify(void* port, const uint8_t* message, size_t length,
+                               const uint8_t* signature);
 
 #endif
