@@ -95,6 +95,7 @@ class Connection:
         self.stop = threading.Event()
         self._on_state = on_state
         self._reconnect = reconnect
+        self._tried = threading.Event()  # a line was opened, or there is none
         self._settled = threading.Event()
         self._failure: BridgeError | ValueError | None = None
         self._opened_line = ""
@@ -111,11 +112,14 @@ class Connection:
         return threading.current_thread() is self._thread
 
     def wait_open(self, timeout: float | None = None) -> bool:
-        """Whether the link is open, after waiting up to `timeout` s for its first opening.
+        """Whether the link is open, after waiting up to `timeout` s for the device on its line.
+
+        The first line is waited for before: whoever opens it has bounds of his own.
 
         Raises:
             BridgeError, ValueError: it can never open: what is wrong.
         """
+        self._tried.wait()
         self._settled.wait(timeout)
         if self._failure is not None:
             raise self._failure
@@ -147,6 +151,7 @@ class Connection:
             self.subscriptions.close()
             self._become("closed", str(error))
             self._settled.set()
+            self._tried.set()
 
     def _carry_on(self) -> None:
         """Connections, one after the other, until closed."""
@@ -210,6 +215,7 @@ class Connection:
         self._usb = port.usb or self._usb
         self.byte_ns = port.byte_ns
         self.carrier.attach(port.fd, port.byte_ns)
+        self._tried.set()
         last_open = time.monotonic()
         while not self.stop.is_set():
             number = self._take_mail(_TURN_US)

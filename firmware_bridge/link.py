@@ -431,7 +431,7 @@ def connect(
             microcontroller; the first use compiles it), or any pyserial URL. sim: and
             qemu:mps2-an386 take ?flash=FILE, which outlives them, and &public_key=PEM of who may
             sign images for it.
-        timeout: how long to wait for the device, s.
+        timeout: how long to wait for the device once its line is there, s.
         on_state: called with every change of state, in the link's thread; it must not block.
         reconnect: False ends the link with its first line.
         key: 32 bytes that the device has too, or the path of the file that holds them (mode 0600;

@@ -6,6 +6,7 @@ import contextlib
 import errno
 import fcntl
 import os
+import select
 import shlex
 import socket
 import subprocess
@@ -177,6 +178,8 @@ _SIM_OPTIONS = {"epoch_ns": range(2**63), "seed": range(2**64), "boot_id": range
 
 _SIM_FILES = ("flash", "public_key", "key_file")
 _QEMU_FILES = ("flash", "public_key")
+_SIM_STARTS_WITHIN_S = 60.0
+"""Firmware says hello when it boots; a busy machine takes its time to start a process."""
 
 
 def _open_sim(options: dict[str, str]) -> Port:
@@ -215,12 +218,20 @@ def _open_sim(options: dict[str, str]) -> Port:
             start_new_session=True,  # Ctrl-C in the terminal is for this program alone
         )
     ours.setblocking(False)
-    return Port(
+    port = Port(
         ours.fileno(),
         0,
         f"simulated firmware, process {child.pid}",
         [lambda: _end(child), ours.close],
     )
+    started = select.poll()
+    started.register(ours, select.POLLIN)
+    if not started.poll(_SIM_STARTS_WITHIN_S * 1000):
+        port.close()
+        raise BridgeConnectionError(
+            f"sim: the firmware's process said nothing within {_SIM_STARTS_WITHIN_S:g} s"
+        )
+    return port
 
 
 def _open_qemu(machine: str, options: dict[str, str]) -> Port:

@@ -7,6 +7,7 @@ import sys
 import pytest
 
 import firmware_bridge as fb
+from tests.link.targets import PATIENCE_S
 
 LED = fb.SetOutput(output=0, value=255)
 
@@ -33,7 +34,7 @@ def test_links_to_programs_work_side_by_side():
         for boot_id in range(11, 15)
     ]
     with contextlib.ExitStack() as stack:
-        links = [stack.enter_context(fb.connect(url)) for url in urls]
+        links = [stack.enter_context(fb.connect(url, PATIENCE_S)) for url in urls]
         assert [link.info.boot_id for link in links] == [11, 12, 13, 14]
         assert {link.info.name for link in links} == {"a program"}
         futures = [link.submit(LED, 10) for _ in range(50) for link in links]
@@ -54,3 +55,22 @@ def test_links_to_programs_work_side_by_side():
 def test_program_that_is_none_is_one_clear_error(url, error, text):
     with pytest.raises(error, match=text):
         fb.connect(url, timeout=0.5)
+
+
+def test_simulated_firmware_may_take_longer_to_start_than_a_device_to_answer(tmp_path, monkeypatch):
+    slow = tmp_path / "python"
+    slow.write_text(f'#!/bin/sh\nsleep 1.5\nexec {shlex.quote(sys.executable)} "$@"\n')
+    slow.chmod(0o755)
+    monkeypatch.setattr("firmware_bridge.transport.sys.executable", str(slow))
+    with fb.connect("sim:", timeout=1.0) as link:
+        assert link.state == "open"
+
+
+def test_simulated_firmware_that_never_starts_is_one_clear_error(tmp_path, monkeypatch):
+    stuck = tmp_path / "python"
+    stuck.write_text("#!/bin/sh\nexec sleep 600\n")
+    stuck.chmod(0o755)
+    monkeypatch.setattr("firmware_bridge.transport.sys.executable", str(stuck))
+    monkeypatch.setattr("firmware_bridge.transport._SIM_STARTS_WITHIN_S", 0.2)
+    with pytest.raises(fb.BridgeConnectionError, match=r"said nothing within 0\.2 s"):
+        fb.connect("sim:", timeout=0.1)
