@@ -34,6 +34,7 @@ class BadLine:
         self._ended: Counter[str] = Counter()
         self._strike: str | None = None
         self._late_until_us = 0
+        self._late_until_lost = False
         self._fifo_room = 0
         self.change(profile)
 
@@ -54,7 +55,8 @@ class BadLine:
 
     def strike(self, fault: str) -> None:
         """The next burst is hit: its middle bit "flip"ped, or it is "drop"ped, or comes twice
-        ("duplicate"), or meets a receiver that is late ("overrun")."""
+        ("duplicate"), or meets a receiver that is late until it has lost something ("overrun").
+        """
         self._strike = fault
 
     def send(self, now_us: int, burst: bytes) -> None:
@@ -64,6 +66,7 @@ class BadLine:
 
     def _struck(self, now_us: int, burst: bytes) -> list[bytes]:
         fault, self._strike = self._strike, None
+        self._late_until_lost |= fault == "overrun"
         if fault is None and self._random.random() < self._profile.overrun:
             fault = "overrun"
         if fault == "flip":
@@ -79,8 +82,9 @@ class BadLine:
         if fault == "overrun":
             self._late_until_us = now_us + LATE_US
             self._fifo_room = self._profile.fifo_bytes
-        if now_us < self._late_until_us:
+        if now_us < self._late_until_us or self._late_until_lost:
             kept, lost = burst[: self._fifo_room], burst[self._fifo_room :]
+            self._late_until_lost &= not lost
             self._fifo_room -= len(kept)
             self._ended["bytes_overrun"] += len(lost)
             return [kept]

@@ -74,8 +74,8 @@ class Faults:
         self._strike(way, "duplicate")
 
     def overrun(self, way: Direction = "to_device") -> None:
-        """With the next burst the receiver is 5 ms late, and of what comes in that time gets what
-        its FIFO holds: 16 bytes, unless the profile says otherwise."""
+        """From the next burst on the receiver is late, for 5 ms and until it has lost something: of
+        what comes it gets what its FIFO holds, 16 bytes unless the profile says otherwise."""
         self._strike(way, "overrun")
 
     def _strike(self, way: Direction, fault: str) -> None:

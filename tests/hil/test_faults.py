@@ -67,6 +67,15 @@ def test_struck_bursts() -> None:
     assert (counts["bytes_repeated"], counts["bytes_overrun"]) == (100, 184)
 
 
+def test_late_receiver_is_late_until_it_has_lost_something() -> None:
+    line = BadLine(CLEAN, 1)
+    line.strike("overrun")
+    pieces = [BURST[at : at + 6] for at in range(0, 24, 6)]
+    came = [through(line, piece, number * LATE_US) for number, piece in enumerate(pieces)]
+    assert came == [BURST[:6], BURST[6:12], BURST[12:16], BURST[18:24]]
+    assert line.counts["bytes_overrun"] == 2
+
+
 @pytest.mark.parametrize(
     ("fault", "count"),
     [
