@@ -46,6 +46,8 @@ _log = logging.getLogger("firmware_bridge")
 
 _TURN_US = 50_000
 """The longest the thread waits for mail when nothing happens."""
+_LONGEST_TURN_S = 0.1
+"""A turn that took longer was spent elsewhere: who does not run hears no answer."""
 _RETRY_FIRST_S = 0.1
 _RETRY_LAST_S = 1.0
 _REOPEN_AFTER_S = 5.0
@@ -216,7 +218,7 @@ class Connection:
         self.byte_ns = port.byte_ns
         self.carrier.attach(port.fd, port.byte_ns)
         self._tried.set()
-        last_open = time.monotonic()
+        unanswered_s, looked_s = 0.0, time.monotonic()
         while not self.stop.is_set():
             number = self._take_mail(_TURN_US)
             if number:
@@ -224,10 +226,10 @@ class Connection:
             broken = self._broken_now()
             if broken is not None:
                 return str(broken)
-            now = time.monotonic()
-            if self.carrier.open:
-                last_open = now
-            elif now - last_open > _REOPEN_AFTER_S:
+            now_s = time.monotonic()
+            turn_s, looked_s = min(now_s - looked_s, _LONGEST_TURN_S), now_s
+            unanswered_s = 0.0 if self.carrier.open else unanswered_s + turn_s
+            if unanswered_s > _REOPEN_AFTER_S:
                 return f"{port.description}: no answer for {_REOPEN_AFTER_S:.0f} s"
         return "closed"
 

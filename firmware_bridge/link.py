@@ -327,7 +327,9 @@ class Link:
         )
 
     def ping(self, size: int = 32, timeout: float = 1.0) -> int:
-        """Round trip of a frame with a body of `size` bytes, ns: until the whole answer came.
+        """Round trip of a frame with a body of `size` bytes, ns: until its whole answer came.
+
+        A frame that is lost is sent again; the time is that of the one that was answered.
 
         Raises:
             ValueError: size outside 24..512.

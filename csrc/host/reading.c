@@ -189,6 +189,7 @@ void ec_carrier_listen(ec_carrier* c, ec_listener* listener) {
         ssize_t count = read(c->fd, c->in, sizeof c->in);
         if (count > 0) { /* else it was the bell, or the thread will see what is wrong */
             take(c, now, c->fd, POLLIN, count, 0);
+            now = ec_monotonic_us(); /* no stamp of what came may be from before it did */
         }
         c->taking = listener;
         feed(c, now);

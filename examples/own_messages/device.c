@@ -22,6 +22,7 @@
 
 #define PERIOD_US 20000u
 #define FULL_MM 900
+#define UNWATCHED_MS 5000u
 
 EC_STORAGE(storage, 8, 64, 1024, EC_LOG_RING_BYTES, 0);
 
@@ -117,7 +118,8 @@ int main(void) {
                         .boot_id = (uint32_t)next_us | 1u,
                         .name = "pump",
                         .version = "1.0",
-                        .schema = &ec_messages};
+                        .schema = &ec_messages,
+                        .lease_max_ms = UNWATCHED_MS};
     if (line < 0 || !ec_session_init(&p.session, &config, &memory, next_us))
         return 1;
     ec_logger_init(&p.log, p.log_bytes, sizeof p.log_bytes, ec_build_id());

@@ -16,7 +16,7 @@ with fb.connect(sys.argv[1], timeout=20) as link:
         link.request(SetPump(speed=2400))  # `ramp` is optional: the device's own 2 s
         start = None
         for batch in batches:
-            link.keep_alive()
+            link.keep_alive(5)  # seconds that nobody need watch the pump; the device allows no more
             start = batch["level"][0] if start is None else start
             print(f"{batch['level'][-1] * level:.1f} {unit} at {batch['speed'][-1]} rpm")
             if (batch["level"][-1] - start) * level >= 5:

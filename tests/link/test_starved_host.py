@@ -1,18 +1,26 @@
 """A host that was kept from running does not blame the device for what it missed."""
 
+from __future__ import annotations
+
+import contextlib
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from tests.link.device import Device
 from tests.link.targets import PATIENCE_S, Target
 
 pytestmark = pytest.mark.once
 
 STARVED_S = 1.5
 """Longer than any silence that a host believes."""
+REOPEN_AFTER_S = 6.0
+"""Longer than a line may carry no session."""
 
 HOST = """\
 import sys
@@ -29,22 +37,69 @@ with fb.connect(sys.argv[1], timeout=float(sys.argv[2])) as link:
     print(link.stats.opens)
 """
 
+WATCHER = """\
+import sys, threading
 
-def test_what_came_meanwhile_is_heard_before_silence_and_deadlines_are_judged(tmp_path):
-    target = Target("sim", tmp_path)
-    host = subprocess.Popen(
-        [sys.executable, "-c", HOST, target.url, str(PATIENCE_S)],
+import firmware_bridge as fb
+
+states, lost = [], threading.Event()
+
+def note(change):
+    states.append(change.reason)
+    if change.state == "lost":
+        lost.set()
+
+with fb.connect(sys.argv[1], timeout=float(sys.argv[2]), on_state=note) as link:
+    print("open", flush=True)
+    lost.wait()
+    print("lost", flush=True)
+    sys.stdin.readline()
+    link.ping(timeout=float(sys.argv[2]))
+print([reason for reason in states if "no answer for" in reason])
+"""
+
+
+@contextlib.contextmanager
+def host_of(script: str, url: str) -> Iterator[subprocess.Popen[str]]:
+    with subprocess.Popen(
+        [sys.executable, "-c", script, url, str(PATIENCE_S)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-    )
-    with host:
-        assert host.stdin is not None
-        assert host.stdout is not None
-        assert host.stdout.readline() == "asked\n"
-        host.send_signal(signal.SIGSTOP)
-        time.sleep(STARVED_S)
-        host.send_signal(signal.SIGCONT)
+    ) as host:
+        yield host
+
+
+def line_of(host: subprocess.Popen[str]) -> str:
+    assert host.stdout is not None
+    return host.stdout.readline()
+
+
+def starve(host: subprocess.Popen[str], seconds: float) -> None:
+    host.send_signal(signal.SIGSTOP)
+    time.sleep(seconds)
+    host.send_signal(signal.SIGCONT)
+
+
+def test_what_came_meanwhile_is_heard_before_silence_and_deadlines_are_judged(
+    tmp_path: Path,
+) -> None:
+    target = Target("sim", tmp_path)
+    with host_of(HOST, target.url) as host:
+        assert line_of(host) == "asked\n"
+        starve(host, STARVED_S)
         opens, _ = host.communicate("go on\n", PATIENCE_S)
     target.close()
     assert (host.returncode, opens) == (0, "1\n")
+
+
+def test_line_is_not_given_up_for_what_was_not_listened_to(device: Device) -> None:
+    with host_of(WATCHER, device.url) as host:
+        assert line_of(host) == "open\n"
+        device.go_deaf()
+        assert line_of(host) == "lost\n"
+        starve(host, REOPEN_AFTER_S)
+        time.sleep(0.3)  # in which it looks at what it has, several times
+        device.deaf.clear()
+        given_up, _ = host.communicate("go on\n", PATIENCE_S)
+    assert (host.returncode, given_up) == (0, "[]\n")

@@ -149,15 +149,19 @@ def test_transfer_to_a_device_that_stands_still_ends_and_says_so(
     target: str, author: Author
 ) -> None:
     path = author.image(1, IMAGE)
+    stopped = False
     with Powered(target, author) as device, connect(device) as link:
 
         def progress(stored: int, _: int) -> None:
-            if stored > MIDDLE:
+            nonlocal stopped
+            if stored > MIDDLE and not stopped:
+                stopped = True
                 device.stop()
 
-        with pytest.raises(fb.BridgeTimeoutError, match="still runs") as ended:
-            link.transfer("firmware", path, progress=progress, timeout=0.5)
-        assert not ended.value.may_run
+        while not stopped:  # on a busy machine it may stand still before
+            with pytest.raises(fb.BridgeTimeoutError, match="still runs") as ended:
+                link.transfer("firmware", path, progress=progress, timeout=0.5)
+            assert not ended.value.may_run
         device.go_on()
         assert link.transfer("firmware", path).resumed_from > MIDDLE
 
@@ -168,7 +172,7 @@ def test_power_may_fail_at_any_moment_of_an_update(target: str, author: Author) 
     with Powered(target, author) as device, connect(device) as link:
         begin = time.monotonic()
         fb.update.install(link, author.image(1, IMAGE[:20_000]))
-        whole_s = time.monotonic() - begin
+        whole_s = time.monotonic() - begin  # or less, if this one was disturbed
     version = 1
     interrupted = 0
     for attempt in range(2, 12):
@@ -176,8 +180,10 @@ def test_power_may_fail_at_any_moment_of_an_update(target: str, author: Author) 
         with Powered(target, author) as device, connect(device, reconnect=False) as link:
             cut = threading.Timer(random_s.uniform(0, whole_s), device.cut)
             cut.start()
+            begin = time.monotonic()
             try:
                 fb.update.install(link, path)
+                whole_s = min(whole_s, time.monotonic() - begin)
             except fb.BridgeError:
                 interrupted += 1
             cut.cancel()

@@ -24,6 +24,8 @@ from firmware_bridge import scenario
 
 SIZE = (640, 384)
 FOCAL_PX = 400.0
+BRAKE_S = 6.0
+"""The scenario's time at which the car ahead begins to brake."""
 PIXELS = np.zeros((SIZE[1], SIZE[0], 3), np.uint8)
 
 
@@ -56,9 +58,13 @@ class IdealDetector:
     def __init__(self, epoch_ns: int) -> None:
         self._epoch_ns = epoch_ns
 
-    def detect(self, frame: Frame) -> Detections:
+    def scene_s(self, frame: Frame) -> float:
+        """The scenario's time that it sees."""
         assert frame.timestamp_ns is not None
-        scene = scenario.at((frame.timestamp_ns - self._epoch_ns) / 1e9)
+        return (frame.timestamp_ns - self._epoch_ns) / 1e9
+
+    def detect(self, frame: Frame) -> Detections:
+        scene = scenario.at(self.scene_s(frame))
         scale = FOCAL_PX / scene.lead_gap_m
         bottom = 0.42 * SIZE[1] + 1.3 * scale
         middle = SIZE[0] / 2
@@ -70,6 +76,21 @@ class IdealDetector:
             class_name=["car"],
             timings=Timings(0.1, 1.0, 0.1),
         )
+
+
+class PromptedDetector(IdealDetector):
+    """The car ahead cruises until it is to brake, which it does a second later."""
+
+    def __init__(self) -> None:
+        super().__init__(0)
+        self._braking = False
+
+    def brake(self) -> None:
+        self._epoch_ns = time.monotonic_ns() - round((BRAKE_S - 1) * 1e9)
+        self._braking = True
+
+    def scene_s(self, frame: Frame) -> float:
+        return super().scene_s(frame) if self._braking else BRAKE_S - 1
 
 
 class HangingDetector(IdealDetector):

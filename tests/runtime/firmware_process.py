@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
 import sys
 import threading
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -66,3 +69,26 @@ class Firmware:
         self._reader.join()
         assert self._process.stdout is not None
         self._process.stdout.close()
+
+
+@contextlib.contextmanager
+def firmware_before(folder: Path, scene_s: float) -> Iterator[tuple[Firmware, int]]:
+    """A firmware that is up when its scenario has yet to come to that second, and the scenario's
+    time zero; however long a busy machine takes to start it."""
+    lead_s = 1.0
+    while True:
+        epoch_ns = time.monotonic_ns() - round((scene_s - lead_s) * 1e9)
+        firmware = Firmware(folder / "fw.sock", epoch_ns)
+        if time.monotonic_ns() < epoch_ns + scene_s * 1e9:
+            break
+        firmware.kill()
+        lead_s *= 2
+    try:
+        yield firmware, epoch_ns
+    finally:
+        firmware.kill()
+
+
+def wait_for_scene(epoch_ns: int, scene_s: float) -> None:
+    """Until the scenario has come to that second."""
+    time.sleep(max(0.0, scene_s - (time.monotonic_ns() - epoch_ns) / 1e9))

@@ -17,7 +17,8 @@ from edgecore.agent.uplink import Uplink
 from edgecore.errors import ConfigError
 from edgecore.rules import AlertRequest, CollisionRule, FunctionRule, RuleSet, read_rules
 
-from .agent_parts import Clockwork, IdealDetector
+from .agent_parts import BRAKE_S, Clockwork, IdealDetector
+from .firmware_process import firmware_before, wait_for_scene
 
 RULES: dict[str, Any] = {
     "rule": [
@@ -55,12 +56,13 @@ def test_a_braking_ahead_is_told_by_picture_and_telemetry_and_every_alert_is_ack
     tmp_path: Path, events: EventLog
 ) -> None:
     """The scenario's lead brakes at 6 s and ego at 7.2 s; here they begin after a second."""
-    epoch_ns = time.monotonic_ns() - round(5e9)
-    uplink = Uplink(f"sim:?epoch_ns={epoch_ns}", AlertSettings(deadline_s=20), events)
-    agent = Agent(
-        Clockwork(5.0), IdealDetector(epoch_ns), events, uplink=uplink, rules=read_rules(RULES)
-    )
-    summary = agent.run()
+    with firmware_before(tmp_path, BRAKE_S - 1) as (firmware, epoch_ns):
+        uplink = Uplink(firmware.url, AlertSettings(deadline_s=20), events)
+        wait_for_scene(epoch_ns, BRAKE_S - 1)
+        agent = Agent(
+            Clockwork(5.0), IdealDetector(epoch_ns), events, uplink=uplink, rules=read_rules(RULES)
+        )
+        summary = agent.run()
     told = {(line["rule"], line["kind"]): line for line in diary(tmp_path) if "rule" in line}
     assert summary["failure"] is None
     assert {name: count for name, count in summary["rule_events"].items() if count == 1} == (

@@ -42,8 +42,6 @@ def test_ready_with_the_first_frame_then_alive(tmp_path: Path, abstract: bool) -
         assert heard(line) == []
         manager.tick(1, stalled=False)
         assert heard(line) == ["READY=1\nSTATUS=watching", "WATCHDOG=1"]
-        manager.tick(2, stalled=False)
-        assert heard(line) == []
         time.sleep(0.002)
         manager.tick(2, stalled=True)
         assert heard(line) == []
@@ -51,6 +49,22 @@ def test_ready_with_the_first_frame_then_alive(tmp_path: Path, abstract: bool) -
         assert heard(line) == ["WATCHDOG=1"]
         manager.stopping()
         assert heard(line) == ["STOPPING=1"]
+
+
+def test_signs_of_life_are_no_more_than_are_wanted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now_s = 1000.0
+    monkeypatch.setattr("edgecore.agent.service.time.monotonic", lambda: now_s)
+    with listening(str(tmp_path / "notify")) as line:
+        manager = ServiceManager(
+            {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "3000000"}
+        )
+        manager.tick(1, stalled=False)
+        assert heard(line) == ["READY=1\nSTATUS=watching", "WATCHDOG=1"]
+        for now_s, signs in ((1000.9, 0), (1001.1, 1), (1001.2, 0), (1002.5, 1)):  # noqa: B007
+            manager.tick(2, stalled=False)
+            assert heard(line) == ["WATCHDOG=1"] * signs
 
 
 @pytest.mark.parametrize(

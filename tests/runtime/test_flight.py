@@ -24,7 +24,8 @@ from edgecore.flight import FlightRecorder, replay
 from edgecore.flight.recorder import TRIGGERS, TRIGGERS_LISTED
 from edgecore.frame import Frame
 
-from .agent_parts import Clockwork, HangingDetector, IdealDetector
+from .agent_parts import BRAKE_S, Clockwork, HangingDetector, IdealDetector
+from .firmware_process import firmware_before, wait_for_scene
 from .flight_parts import ABOUT, Car, drive, flights, log_of
 
 
@@ -55,11 +56,12 @@ def test_an_agent_leaves_a_flight_of_its_alert_with_telemetry_events_and_picture
     tmp_path: Path,
 ) -> None:
     events = EventLog(tmp_path / "events.jsonl")
-    epoch_ns = time.monotonic_ns() - 5_000_000_000
-    uplink = Uplink(f"sim:?epoch_ns={epoch_ns}", AlertSettings(deadline_s=20), events)
-    flight = FlightRecorder(tmp_path / "flights", ABOUT, events.write)
-    agent = Agent(Clockwork(4.0), IdealDetector(epoch_ns), events, uplink=uplink, flight=flight)
-    summary = agent.run()
+    with firmware_before(tmp_path, BRAKE_S - 1) as (firmware, epoch_ns):
+        uplink = Uplink(firmware.url, AlertSettings(deadline_s=20), events)
+        flight = FlightRecorder(tmp_path / "flights", ABOUT, events.write)
+        wait_for_scene(epoch_ns, BRAKE_S - 1)
+        agent = Agent(Clockwork(4.0), IdealDetector(epoch_ns), events, uplink=uplink, flight=flight)
+        summary = agent.run()
     events.close()
     (path,) = flights(tmp_path / "flights")
     told = [json.loads(line) for line in (tmp_path / "events.jsonl").read_text().splitlines()]

@@ -182,11 +182,14 @@ static void handle_events(ec_firmware* firmware, uint64_t now_us) {
         handle(firmware, now_us, &event);
 }
 
-static void receive(ec_firmware* firmware, uint64_t now_us) {
+/* A time read before the bytes were taken may be from before they came, and is no stamp of theirs.
+ */
+static void receive(ec_firmware* firmware) {
     const ec_hal* hal = firmware->hal;
     uint8_t data[RECEIVE_CHUNK];
     for (unsigned chunk = 0; chunk < RECEIVE_CHUNKS_A_STEP; chunk++) {
         size_t length = hal->receive(hal->port, data, sizeof data);
+        uint64_t now_us = hal->now_us(hal->port);
         for (size_t at = 0; at < length;) {
             at += ec_session_input(&firmware->session, now_us, data + at, length - at);
             handle_events(firmware, now_us);
@@ -234,9 +237,9 @@ static uint64_t earlier(uint64_t a_us, uint64_t b_us) {
 }
 
 uint64_t ec_firmware_step(ec_firmware* firmware) {
-    uint64_t now_us = firmware->hal->now_us(firmware->hal->port);
     firmware->hal->kick_watchdog(firmware->hal->port);
-    receive(firmware, now_us);
+    receive(firmware);
+    uint64_t now_us = firmware->hal->now_us(firmware->hal->port);
     handle_events(firmware, now_us);
     if (ec_line_speed_given_up(&firmware->line_speed, &firmware->session, now_us))
         ec_firmware_line_lost(firmware);
