@@ -9,7 +9,13 @@ from edgecore.testing.camera import Camera
 from edgecore.testing.dut import Dut
 from firmware_bridge.testing.faults import Faults
 
+pytestmark = pytest.mark.timeout(300)
+
 PATIENT = {"alert": {"deadline_s": 30}}
+AGENT_S = 200.0
+"""For an agent to begin: a second of a processor, which has much else to do."""
+BRAKING_S = 6.0
+"""When the car ahead brakes, on the drive."""
 
 
 @pytest.mark.edge_req("ALERT-EARNED")
@@ -23,9 +29,9 @@ def test_car_that_brakes_ahead_becomes_an_alert_of_the_firmware(
     profile: str,
 ) -> None:
     edge_faults.use(profile)
-    shot = edge_camera.road(start_s=2.0)
+    shot = edge_camera.road(start_s=BRAKING_S)
     edge_agent.start(shot, settings=PATIENT)
-    alert = edge_agent.wait_for("alert")
+    alert = edge_agent.wait_for("alert", timeout=AGENT_S)
     assert [seen.class_name for seen in shot.truth(alert["label"]) if seen.is_lead] == ["car"]
     edge_dut.wait_for("status", lambda status: status["alerts"] >= 1)
     summary = edge_agent.stop()
@@ -40,7 +46,7 @@ def test_pictures_of_an_empty_yard_alert_nobody(
 
     shot = edge_camera.pictures([np.full((384, 640, 3), 90, np.uint8)] * 3, truth=[[]] * 3)
     edge_agent.start(shot)
-    edge_agent.wait_for("run_ended")
+    edge_agent.wait_for("run_ended", timeout=AGENT_S)
     assert edge_dut.heard("Alert") == []
     nothing = {"count": 0, "nearest_ttc_ms": 0xFFFF}
     expected = [{"frame": frame, **nothing} for frame in range(3)]
@@ -51,8 +57,8 @@ def test_pictures_of_an_empty_yard_alert_nobody(
 def test_alert_that_was_acknowledged_is_not_asked_again_after_the_line_failed(
     edge_dut: Dut, edge_agent: AgentProcess, edge_camera: Camera, edge_faults: Faults
 ) -> None:
-    edge_agent.start(edge_camera.road(start_s=2.0), settings=PATIENT)
-    assert edge_agent.wait_for("alert_result")["outcome"] == "done"
+    edge_agent.start(edge_camera.road(start_s=BRAKING_S), settings=PATIENT)
+    assert edge_agent.wait_for("alert_result", timeout=AGENT_S)["outcome"] == "done"
     before, events = edge_dut.heard("status")[0]["alerts"], len(edge_agent.events)
     edge_faults.unplug(for_s=0.05)
     edge_agent.wait_for("link_up", after=events)
