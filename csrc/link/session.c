@@ -447,6 +447,9 @@ bool ec_session_lease(const ec_session* s, uint64_t now) {
 
 void ec_session_ping(ec_session* s, uint16_t size) {
     uint16_t most = ec_auth_body_max(s);
-    s->ping_bytes = size < PING_MIN ? PING_MIN : size > most ? most : size;
+    size = size < PING_MIN ? PING_MIN : size > most ? most : size;
+    if ((s->pending & EC_PENDING_PING) == 0 || size > s->ping_bytes) {
+        s->ping_bytes = size;
+    }
     s->pending |= EC_PENDING_PING;
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import subprocess
 import sys
 import tempfile
@@ -81,17 +82,20 @@ class Camera:
             begin = f"epoch_ns={self._dut.scene_epoch_ns or time.monotonic_ns()}"
         else:
             begin = f"realtime=0&first={round(start_s * fps)}"
-        road = Road(width=width, height=height, fps=fps, seed=seed)
         source = (
             f"synthetic:?seed={seed}&fps={fps:g}&duration={duration_s:g}&{begin}"
             f"&width={width}&height={height}"
         )
 
+        @functools.cache
+        def road() -> Road:
+            return Road(width=width, height=height, fps=fps, seed=seed)
+
         def truth(label: str) -> Sequence[Truth]:
             kind, _, number = label.partition("#")
             if kind != "synthetic" or not number.isdecimal():
                 raise KeyError(f"expected a label such as synthetic#12, got {label!r}")
-            return road.render(int(number) / fps)[1]
+            return road().render(int(number) / fps)[1]
 
         return Shot(source, truth)
 
