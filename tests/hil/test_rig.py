@@ -99,7 +99,7 @@ def test_command_that_hangs_is_an_error_of_the_rig(tmp_path: Path, port: str) ->
         "0.5",
         "5",
         "50",
-    ):  # the longer ones are for a machine that is busy with others
+    ):  # the longer ones are for a busy machine
         target = open_target(rig(tmp_path, port, reset=hangs, timeout_s=timeout_s))
         with pytest.raises(TargetError, match=rf"reset: no end of .* {timeout_s} s"):
             target.reset()
