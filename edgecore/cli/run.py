@@ -295,10 +295,11 @@ def swap_model(agent: Agent, events: EventLog, again: Callable[[], AgentConfig])
 
 
 def open_source(url: str, epoch_ns: int) -> Source:
-    """The configured source; the synthetic road starts its scenario at `epoch_ns`."""
+    """The configured source; the synthetic road starts its scenario at `epoch_ns`, unless its
+    options say where it begins."""
     from edgecore import sources
 
-    if url.partition(":")[0] == "synthetic" and "epoch_ns=" not in url:
+    if url.partition(":")[0] == "synthetic" and "epoch_ns=" not in url and "first=" not in url:
         return sources.open(url, epoch_ns=epoch_ns)
     return sources.open(url)
 

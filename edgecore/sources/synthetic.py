@@ -21,9 +21,10 @@ class SyntheticOptions:
         seed: of the scenery; the traffic follows the scenario whatever the seed.
         fps: frames per second of scene time.
         duration: seconds of scene time until the source ends; 0 is without end.
-        epoch_ns: CLOCK_MONOTONIC nanoseconds of scene time zero; None is the moment of opening.
+        epoch_ns: CLOCK_MONOTONIC nanoseconds of scene time zero; None: such that the frame `first`
+            is of the moment of opening.
         format: nv12 or rgb.
-        first: number of the frame it begins with, unless it comes by the clock.
+        first: number of the frame it begins with, unless an epoch and the clock say which.
         realtime: frames come by the clock, as a camera's do.
         width: pixels.
         height: pixels.
@@ -57,7 +58,11 @@ class SyntheticRoad(Source):
             f"synthetic road {options.width}x{options.height} at {options.fps:g} frames/s"
             + (", in real time" if options.realtime else "")
         )
-        self._epoch_ns = time.monotonic_ns() if options.epoch_ns is None else options.epoch_ns
+        self._epoch_ns = (
+            time.monotonic_ns() - round(options.first * 1e9 / options.fps)
+            if options.epoch_ns is None
+            else options.epoch_ns
+        )
         if options.duration > 0:
             self.length = max(1, round(options.duration * options.fps))
         self._index = options.first
@@ -79,7 +84,7 @@ class SyntheticRoad(Source):
 
     def _wait(self) -> None:
         """Sleep until the next frame is due; frames whose time passed meanwhile are dropped."""
-        missed = self._now() - self._index
+        missed = min(self._now(), self._end or 0) - self._index
         if missed > 0:
             self.dropped += missed
             self._index += missed

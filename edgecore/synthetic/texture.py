@@ -185,7 +185,11 @@ def halved(rgba: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
 
 def bordered(rgba: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """The same with a ring of clear texels in the colour of the edge."""
-    grown = np.pad(rgba, ((1, 1), (1, 1), (0, 0)), mode="edge")
+    height, width, channels = rgba.shape
+    grown = np.empty((height + 2, width + 2, channels), rgba.dtype)  # np.pad takes 20 times as long
+    grown[1:-1, 1:-1] = rgba
+    grown[0], grown[-1] = grown[1], grown[-2]
+    grown[:, 0], grown[:, -1] = grown[:, 1], grown[:, -2]
     alpha = grown[..., 3]
     alpha[0] = alpha[-1] = 0
     alpha[:, 0] = alpha[:, -1] = 0

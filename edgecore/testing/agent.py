@@ -16,6 +16,7 @@ from edgecore.testing.dut import Dut
 
 _END_S = 30.0
 _LOOK_S = 0.02
+_TOLD = 40
 
 
 class AgentProcess:
@@ -133,6 +134,13 @@ class AgentProcess:
             raise RuntimeError(f"the agent ended with {status}:\n{self.output}")
         summary: dict[str, Any] = json.loads(path.read_text())
         return summary
+
+    def story(self) -> list[tuple[str, str]]:
+        """Titled texts for the report of a test that failed."""
+        events = "\n".join(json.dumps(event) for event in self.events[-_TOLD:])
+        output = "\n".join(self.output.splitlines()[-_TOLD:])
+        told = [("edgecore agent, its last events", events), ("edgecore agent, its output", output)]
+        return [(title, text) for title, text in told if text]
 
     def kill(self) -> None:
         """SIGKILL; does nothing when it is not there."""

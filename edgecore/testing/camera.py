@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import subprocess
 import sys
 import tempfile
@@ -64,31 +65,37 @@ class Camera:
         width: int = 640,
         height: int = 384,
     ) -> Shot:
-        """The rendered road, live.
+        """The rendered road.
 
         Args:
             seed: of the scenery.
-            fps: pictures per second.
-            duration_s: until the source ends; 0 is without end.
-            start_s: time of the drive now; None: that of the device's simulated vehicle.
+            fps: pictures per second of the drive.
+            duration_s: of the drive until the source ends; 0 is without end.
+            start_s: time of the drive at the first picture. The drive waits for whoever looks at
+                it: no picture is missed, however late or slow they are. None: live, on the drive
+                that the device's simulated vehicle is on.
             width, height: pixels, even, at least 64.
         """
         from edgecore.synthetic import Road
 
-        epoch_ns = self._dut.scene_epoch_ns
-        if start_s is not None or epoch_ns is None:
-            epoch_ns = time.monotonic_ns() - round((start_s or 0.0) * 1e9)
-        road = Road(width=width, height=height, fps=fps, seed=seed)
+        if start_s is None:
+            begin = f"epoch_ns={self._dut.scene_epoch_ns or time.monotonic_ns()}"
+        else:
+            begin = f"realtime=0&first={round(start_s * fps)}"
         source = (
-            f"synthetic:?seed={seed}&fps={fps:g}&duration={duration_s:g}&epoch_ns={epoch_ns}"
+            f"synthetic:?seed={seed}&fps={fps:g}&duration={duration_s:g}&{begin}"
             f"&width={width}&height={height}"
         )
+
+        @functools.cache
+        def road() -> Road:
+            return Road(width=width, height=height, fps=fps, seed=seed)
 
         def truth(label: str) -> Sequence[Truth]:
             kind, _, number = label.partition("#")
             if kind != "synthetic" or not number.isdecimal():
                 raise KeyError(f"expected a label such as synthetic#12, got {label!r}")
-            return road.render(int(number) / fps)[1]
+            return road().render(int(number) / fps)[1]
 
         return Shot(source, truth)
 

@@ -20,16 +20,18 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Adds what the device and its line did; a rig that fails in a test is an error, no failure."""
     report = yield
-    lab = (getattr(item, "funcargs", None) or {}).get(LATENCY)
+    funcargs = getattr(item, "funcargs", None) or {}
+    lab = funcargs.get(LATENCY)
     if lab is not None and call.when == "teardown":
         setattr(report, LATENCY, lab.record())
     if not report.failed:
         return report
     item.stash[FAILED] = True
-    dut = getattr(item, "funcargs", {}).get("edge_dut")
-    if dut is not None:
+    if "edge_dut" in funcargs:
         report.sections.append(("edgecore, to repeat it", repeat_by(item.config)))
-        report.sections.extend(dut.story())
+    for name in ("edge_dut", "edge_agent"):
+        if name in funcargs:
+            report.sections.extend(funcargs[name].story())
     if call.when == "call" and call.excinfo is not None and call.excinfo.errisinstance(RigError):
         # Reporters tell errors from failures by the phase alone.
         report.when = "setup"

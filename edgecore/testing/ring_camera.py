@@ -27,22 +27,25 @@ def show(socket: str, url: str, journal: Path, fps: float) -> None:
         journal: gets a line for each frame: its sequence number, a blank, its label.
         fps: of a source that is not live.
     """
-    with sources.open(url) as source, journal.open("w", buffering=1) as lines:
-        frame = next(source, None)
-        if frame is None:
-            raise SystemExit(f"{url}: expected at least one frame, got none")
-        format, color, width, height = frame.kind
-        with Producer(socket, width, height, format, color=color) as camera:
-            while not camera.readers:
-                time.sleep(LOOK_S)
+    with sources.open(url) as source:
+        first = next(source, None)
+    if first is None:
+        raise SystemExit(f"{url}: expected at least one frame, got none")
+    format, color, width, height = first.kind
+    with (
+        journal.open("w", buffering=1) as lines,
+        Producer(socket, width, height, format, color=color) as camera,
+    ):
+        while not camera.readers:
+            time.sleep(LOOK_S)
+        with sources.open(url) as source:  # its time begins when somebody looks
             begun_s, published = time.monotonic(), 0
-            while frame is not None:
+            for frame in source:
                 lines.write(f"{published + camera.dropped + 1} {source.label}\n")
                 published += camera.publish(frame)
                 if not source.live:  # each is shown for as long as the others, the last one too
                     begun_s += 1 / fps
                     time.sleep(max(0.0, begun_s - time.monotonic()))
-                frame = next(source, None)
 
 
 def _end_with_the_test() -> None:

@@ -168,9 +168,10 @@ def test_fault_happens_once_asked_for(
 
     until(met)
     until(lambda: edge_link.state == "open")
+    journal = edge_faults.journal
     told = [json.loads(line) for line in (tmp_path / "line.jsonl").read_text().splitlines()]
-    assert told == edge_faults.journal
-    assert len(told) > 1
+    assert told[: len(journal)] == journal
+    assert len(journal) > 1
 
 
 def test_stuck_device_takes_nothing_and_then_everything(
@@ -200,7 +201,7 @@ def test_profile_lasts_as_long_as_its_block(edge_link: fb.Link, edge_faults: Fau
     with edge_faults.profile(Profile(bit_error=0.2)):  # no frame survives that
         with pytest.raises(fb.BridgeTimeoutError):
             edge_link.request(ALERT, 0.2)
-        assert edge_faults.counts["bits_flipped"] > 0
+        until(lambda: edge_faults.counts["bits_flipped"] > 0)
     edge_link.request(ALERT, PATIENCE_S)
 
 

@@ -41,7 +41,7 @@ def start(target: str, **env: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [*command, "--edge-target", target],
         cwd=ROOT,
-        env={**os.environ, **env},
+        env={**os.environ, "COLUMNS": "400", **env},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -81,7 +81,9 @@ def runs(
 @pytest.mark.parametrize("target", TARGETS)
 def test_suite_passes(runs: dict[str, subprocess.Popen[str]], target: str) -> None:
     said, _ = runs[target].communicate()
-    assert runs[target].returncode == 0, said
+    if runs[target].returncode != 0:
+        why = "; ".join(re.findall(r"^(?:FAILED|ERROR) (.*)", said, re.MULTILINE))
+        pytest.fail(f"{why or f'status {runs[target].returncode}'}\n{said}", pytrace=False)
     passed = re.search(r"(\d+) passed", said)
-    assert passed is not None
+    assert passed is not None, said
     assert int(passed[1]) >= TARGETS[target], said

@@ -212,6 +212,23 @@ def test_failure_tells_of_the_line_and_the_device(tmp_path: Path) -> None:
     assert re.search(r'"event": "alert", .*"level": 3', done.stdout)
 
 
+def test_failure_tells_of_the_agent(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        test_agent="""
+            def test_it(edge_agent, edge_camera):
+                edge_agent.start(edge_camera.road(start_s=0.0, duration_s=0.1))
+                edge_agent.wait_for("run_ended", timeout=100)
+                assert False
+        """,
+    )
+    said = run(tmp_path, "--edge-target", "sim").stdout
+    assert "edgecore agent, its last events" in said
+    assert '"event": "run_ended"' in said
+    assert "edgecore agent, its output" in said
+    assert "2 frames in" in said
+
+
 def test_markers_skip_with_a_reason_and_requirements_are_reported(tmp_path: Path) -> None:
     write(
         tmp_path,

@@ -11,6 +11,7 @@ from PIL import Image
 
 from edgecore import sources
 from edgecore.errors import SourceError
+from edgecore.sources.synthetic import SyntheticOptions, SyntheticRoad
 
 from .source_parts import gradient, video
 
@@ -131,6 +132,28 @@ def test_synthetic_road_in_real_time_shows_the_scene_of_the_moment() -> None:
         assert 1 + len(rest) + source.dropped == 10
     with sources.open("synthetic:?fps=10&duration=1&format=rgb", realtime=0) as source:
         assert {frame.format for frame in source} == {"rgb"}
+
+
+def test_reader_that_sleeps_past_the_end_of_the_road_misses_no_more_than_there_was() -> None:
+    with SyntheticRoad(SyntheticOptions(fps=10, duration=0.3)) as road:
+        next(road)
+        time.sleep(1.0)
+        assert list(road) == []
+        assert road.dropped == 2
+
+
+def test_road_with_a_first_frame_begins_there_now() -> None:
+    for realtime in (False, True):
+        before_ns = time.monotonic_ns()
+        road = SyntheticRoad(SyntheticOptions(fps=20, duration=0.3, first=120, realtime=realtime))
+        opened_ns = time.monotonic_ns()
+        with road:
+            frame = next(road)
+        number = int(road.label.partition("#")[2])
+        assert number == 120 or (realtime and number > 120)  # it was kept waiting
+        assert frame.timestamp_ns is not None
+        since_ns = frame.timestamp_ns - (number - 120) * 50_000_000
+        assert before_ns <= since_ns <= opened_ns
 
 
 def test_only_a_video_is_repeated_and_a_name_that_exists_is_that_file(tmp_path: Path) -> None:

@@ -39,7 +39,8 @@ def read_to_the_end(logs: fb.Logs, link: fb.Link, sent: int) -> tuple[list[LogRe
             words = record.text.removeprefix(LINE).split()
             if record.text.startswith(LINE) and int(words[0]) > sent:
                 return records, int(words[0])
-    raise AssertionError(f"no line came of {sent + 1} to {last}, {len(records)} others did")
+    said = [record.text for record in records[-10:]]
+    raise AssertionError(f"no line came of {sent + 1} to {last}; of {len(records)} others {said}")
 
 
 @pytest.mark.edge_req("LOG-BOUNDED")

@@ -11,27 +11,27 @@ from edgecore.testing.dut import Dut
 from firmware_bridge.testing.faults import Faults
 from tests.hil.suite.test_boot_order import wait_until
 from tests.hil.suite.test_commands import ALERT, PATIENCE_S, alerts
-from tests.hil.suite.test_modes import ACTIVE, LED, ON, REFUSED_SAFE, SAFE, wait_for_state
+from tests.hil.suite.test_modes import (
+    ACTIVE,
+    LED,
+    ON,
+    SAFE,
+    set_while_active,
+    wait_for_refusal,
+    wait_for_state,
+)
 
 LEASE_S = 0.2
 ROUNDS = 3
 
 
-def wait_for_active(link: fb.Link, lease_s: float = LEASE_S) -> None:
+def wait_for_active(link: fb.Link) -> None:
     """With a lease renewed until it shows; a record is due ten times a second, a lease is not."""
     with link.subscribe("status") as batches:
         for batch in batches:
             if batch["state"][-1] == ACTIVE:
                 return
-            link.keep_alive(lease_s)
-
-
-def set_led(link: fb.Link, value: int) -> bool:
-    """Whether it was done; refused, it was for the safe state."""
-    error = link.submit(fb.SetOutput(output=LED, value=value), PATIENCE_S).exception()
-    assert error is None or isinstance(error, fb.RefusedError)
-    assert error is None or error.status == REFUSED_SAFE
-    return error is None
+            link.keep_alive(LEASE_S)
 
 
 @pytest.mark.edge_req("FAIL-SAFE")
@@ -43,8 +43,7 @@ def test_application_that_comes_and_goes_is_followed_each_time(
     with edge_faults.profile(profile):
         for _ in range(ROUNDS):
             wait_for_active(edge_link)
-            wait_for_state(edge_link, SAFE)
-            assert not set_led(edge_link, 1)
+            wait_for_refusal(edge_link)
             edge_link.request(ALERT, PATIENCE_S)  # which is obeyed in either
     assert edge_link.info.boot_id == boot_id
     assert alerts(edge_link) == before + ROUNDS
@@ -52,12 +51,7 @@ def test_application_that_comes_and_goes_is_followed_each_time(
 
 @pytest.mark.edge_req("FAIL-SAFE")
 def test_output_that_was_on_is_off_in_the_safe_state_and_stays_so(edge_link: fb.Link) -> None:
-    for _ in range(ROUNDS):
-        wait_for_active(edge_link, lease_s=1.0)
-        if set_led(edge_link, 1):
-            break
-    else:
-        raise AssertionError("it was never active for long enough to be asked something")
+    set_while_active(edge_link, LED)
     wait_for_state(edge_link, SAFE)
     wait_for_active(edge_link)
     with edge_link.subscribe("status") as batches:
@@ -99,6 +93,5 @@ def test_device_is_safe_after_whatever_ended_the_session(
                 lambda: link.state == "open" and link.info.boot_id != boot_id, "another boot"
             )
     with edge_dut.connect() as link:
-        wait_for_state(link, SAFE)
-        assert not set_led(link, 1)
+        wait_for_refusal(link)
         wait_for_active(link)

@@ -11,8 +11,9 @@ from edgecore.testing.agent import AgentProcess
 from edgecore.testing.camera import Camera
 from edgecore.testing.dut import Dut
 from edgecore.testing.latency import LatencyLab
+from tests.hil.suite.test_agent import AGENT_S, BRAKING_S, PATIENT
 
-PATIENT = {"alert": {"deadline_s": 30}}
+pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.mark.edge_req("ALERT-EARNED", "LATENCY-3")
@@ -20,9 +21,9 @@ PATIENT = {"alert": {"deadline_s": 30}}
 def test_car_in_the_ring_becomes_an_alert_whose_whole_way_is_known(
     edge_dut: Dut, edge_agent: AgentProcess, edge_camera: Camera, edge_latency: LatencyLab
 ) -> None:
-    shot = edge_camera.ring(edge_camera.road(start_s=2.0))
+    shot = edge_camera.ring(edge_camera.road(start_s=BRAKING_S))
     edge_agent.start(shot, settings=PATIENT)
-    alert = edge_agent.wait_for("alert")
+    alert = edge_agent.wait_for("alert", timeout=AGENT_S)
     assert alert["label"].startswith(shot.source.partition(":")[2].partition("?")[0])
     assert [seen.class_name for seen in shot.truth(alert["label"]) if seen.is_lead] == ["car"]
     edge_dut.wait_for("status", lambda status: status["alerts"] >= 1)
@@ -40,7 +41,7 @@ def test_each_picture_is_known_by_its_number(edge_camera: Camera) -> None:
     pictures = [np.full((64, 96, 3), 10 * number, np.uint8) for number in range(1, 6)]
     shot = edge_camera.ring(
         edge_camera.pictures(pictures, truth=[[number] for number in range(1, 6)]),  # type: ignore[list-item]
-        fps=5,
+        fps=10,
     )
     seen = []
     with sources.open(shot.source) as reader:
@@ -56,8 +57,8 @@ def test_each_picture_is_known_by_its_number(edge_camera: Camera) -> None:
 
 def test_agent_ends_with_the_camera(edge_agent: AgentProcess, edge_camera: Camera) -> None:
     yard = edge_camera.pictures([np.full((384, 640, 3), 90, np.uint8)] * 3)
-    edge_agent.start(edge_camera.ring(yard, fps=2))
-    assert edge_agent.wait_for("run_ended")["why"] == "the source ended"
+    edge_agent.start(edge_camera.ring(yard, fps=10))
+    assert edge_agent.wait_for("run_ended", timeout=AGENT_S)["why"] == "the source ended"
 
 
 def test_a_camera_without_frames_is_an_error_of_the_rig(edge_camera: Camera) -> None:

@@ -93,12 +93,12 @@ def test_imu_feels_gravity_and_no_more_than_a_road_gives(edge_link: fb.Link) -> 
                 assert batch[axis] == pytest.approx(0, abs=10)
             for axis in ("gyro_x", "gyro_y", "gyro_z"):
                 assert batch[axis] == pytest.approx(0, abs=1)
-            if rows >= 300:
+            if rows >= 120:
                 return
 
 
 def test_time_goes_on_without_a_jump(edge_link: fb.Link) -> None:
-    steps_us = np.diff(times_us(edge_link, "status", 30))
+    steps_us = np.diff(times_us(edge_link, "status", 15))
     assert (steps_us >= 0).all()  # records that fell due while it was kept waiting have one time
     assert (steps_us < 10e6).all()
 
