@@ -21,7 +21,7 @@ class Deadline:
     """
 
     def __init__(self, first_s: float, least_s: float) -> None:
-        self._first_s, self._least_s = first_s, least_s
+        self.first_s, self._least_s = first_s, least_s
         self._taken_s: deque[float] = deque(maxlen=KEPT)
 
     def note(self, taken_s: float) -> None:
@@ -41,6 +41,6 @@ class Deadline:
         """What takes longer will not come."""
         p99_s = self.p99_s
         if p99_s is None:
-            return self._first_s
+            return self.first_s
         usual_s = max(LEAST_FACTOR * p99_s, min(FACTOR * p99_s, p99_s + MORE_S))
-        return min(self._first_s, max(self._least_s, usual_s))
+        return min(self.first_s, max(self._least_s, usual_s))

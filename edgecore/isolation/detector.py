@@ -61,7 +61,8 @@ class IsolatedDetector:
         start_timeout_s: for a child to load its model and run it once.
         first_deadline_s: for an answer, while it is not known how long answers take, and never
             more later; then three times their 99th percentile, or 0.15 s more than it where
-            that is less, but at least one and a half times.
+            that is less, but at least one and a half times. What the child waits for a processor,
+            or this process stands still, does not count until then.
         least_deadline_s: the deadline is never shorter; on a busy machine a healthy process may
             not get a processor for as long as a small model's answers take.
         memory_bytes: the child's heap may not grow beyond; None: no ceiling.
@@ -177,7 +178,9 @@ class IsolatedDetector:
         ring = self._shared(frame)
         begun_s = time.monotonic()
         try:
-            kind, body = process.ask(ring, self._published, self._deadline.limit_s)
+            kind, body = process.ask(
+                ring, self._published, self._deadline.limit_s, self._deadline.first_s
+            )
             if kind is Kind.FAILED:
                 raise EngineError(text_of(body))
             found = found_of(body, self.labels)

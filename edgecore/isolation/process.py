@@ -9,9 +9,11 @@ import signal
 import socket
 import subprocess
 import sys
+from functools import partial
 
 from edgecore.errors import EngineError, ModelError
 
+from .patience import Patience, delays_of
 from .starting import start
 from .wire import (
     TICKET,
@@ -22,6 +24,7 @@ from .wire import (
     Nonsense,
     Options,
     facts_of,
+    heard,
     receive,
     send,
     text_of,
@@ -91,8 +94,10 @@ class Process:
                 raise self._ended(str(error)) from None
         return self.facts
 
-    def ask(self, ring: str, sequence: int, timeout_s: float) -> tuple[Kind, bytes]:
+    def ask(self, ring: str, sequence: int, timeout_s: float, most_s: float) -> tuple[Kind, bytes]:
         """Its answer on the frame of that number in the ring at that path: FOUND or FAILED.
+
+        It has so long, and what it waits for a processor, up to `most_s`.
 
         Raises:
             Died: it died, hung or talked nonsense, and was ended.
@@ -102,6 +107,10 @@ class Process:
                 send(self._line, Kind.RING, os.fsencode(ring))
                 self._ring = ring
             send(self._line, Kind.FRAME, TICKET.pack(sequence))
+            patience = Patience(timeout_s, most_s, partial(delays_of, self.pid))
+            while not heard(self._line, slice_s := patience.slice_s()):
+                if slice_s == 0.0:
+                    raise self._hung("on a frame", timeout_s)
         except Gone:
             raise self._ended(None) from None
         kind, body = self._answer(timeout_s, "on a frame")
@@ -119,11 +128,14 @@ class Process:
         try:
             return receive(self._line, timeout_s)
         except Late:
-            raise self._ended(f"hung {doing} for {timeout_s * 1000:.0f} ms") from None
+            raise self._hung(doing, timeout_s) from None
         except Gone:
             raise self._ended(None) from None
         except Nonsense as error:
             raise self._ended(str(error)) from None
+
+    def _hung(self, doing: str, timeout_s: float) -> Died:
+        return self._ended(f"hung {doing} for {timeout_s * 1000:.0f} ms")
 
     def _ended(self, why: str | None) -> Died:
         """What to raise; `why` None: it ended by itself, and its status says how."""

@@ -77,6 +77,15 @@ def send(line: socket.socket, kind: Kind, body: bytes = b"") -> None:
         raise Gone from None
 
 
+def heard(line: socket.socket, timeout_s: float) -> bool:
+    """Whether something is there to be received, or the end, after waiting for it so long.
+
+    Raises:
+        Gone: this end was closed.
+    """
+    return bool(_waiting_on(line).poll(timeout_s * 1000))
+
+
 def receive(line: socket.socket, timeout_s: float | None) -> tuple[Kind, bytes]:
     """The next message.
 
@@ -94,10 +103,18 @@ def receive(line: socket.socket, timeout_s: float | None) -> tuple[Kind, bytes]:
     return Kind(number), _exactly(line, length, until_s)
 
 
+def _waiting_on(line: socket.socket) -> select.poll:
+    waiting = select.poll()
+    try:
+        waiting.register(line, select.POLLIN)
+    except ValueError:
+        raise Gone from None
+    return waiting
+
+
 def _exactly(line: socket.socket, count: int, until_s: float | None) -> bytes:
     data = bytearray()
-    waiting = select.poll()
-    waiting.register(line, select.POLLIN)
+    waiting = _waiting_on(line)
     while len(data) < count:
         left_ms = None if until_s is None else max(0.0, (until_s - time.monotonic()) * 1000)
         if not waiting.poll(left_ms):
