@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from edgecore.synthetic.scene import Truth
 
 
-_RING_S = 30.0
+_RING_S = 120.0
+"""For a camera process to begin: a second of a processor, which may have much else to do."""
 _LOOK_S = 0.02
 
 

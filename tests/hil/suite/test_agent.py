@@ -10,6 +10,7 @@ from edgecore.testing.agent import AgentProcess
 from edgecore.testing.camera import Camera
 from edgecore.testing.dut import Dut
 from firmware_bridge.testing.faults import Faults
+from tests.hil.suite.test_boot_order import wait_until
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -35,7 +36,8 @@ def test_car_that_brakes_ahead_becomes_an_alert_of_the_firmware(
     edge_agent.start(shot, settings=PATIENT)
     alert = edge_agent.wait_for("alert", timeout=AGENT_S)
     assert [seen.class_name for seen in shot.truth(alert["label"]) if seen.is_lead] == ["car"]
-    edge_dut.wait_for("status", lambda status: status["alerts"] >= 1)
+    edge_agent.wait_for("alert_result", timeout=AGENT_S)
+    wait_until(lambda: any(status["alerts"] for status in edge_dut.heard("status")), "the count")
     summary = edge_agent.stop()
     assert summary["alerts_acknowledged"] == summary["alerts"] >= 1
     assert edge_dut.heard("Alert")[-1]["kind"] == 1

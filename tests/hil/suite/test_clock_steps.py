@@ -167,6 +167,7 @@ def watch(link: fb.Link, end_us: int) -> tuple[list[int], list[int]]:
 
 @pytest.mark.edge_req("COUNTERS-WRAP")
 @pytest.mark.edge_needs("step")
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("wrap", WRAPS_US)
 def test_microseconds_pass_the_end_of_their_counter(
     edge_link: fb.Link, edge_clock: DeviceClock, wrap: str
