@@ -9,7 +9,7 @@
 #   make train   the embedded model anew, from rendered scenes
 #   make sanitize  the native code's tests under ASan and UBSan
 #   make native  the kernels' own tests: here, under sanitizers, and on ARM under qemu
-#   make arm     the wheel for 64-bit ARM, cross-built, and its kernels, codec and detections under qemu
+#   make arm     wheels for 64- and 32-bit ARM, cross-built; their kernels, codec, detections under qemu
 #   make fuzz    libFuzzer over kernels, heads, NMS, tracking and link; FUZZ_RUNS executions each
 #   make mutants  plants mistakes in the link's C, MUTANTS of them by SEED; tests must notice each
 #   make hil     the tests with a device in the loop, beside the plugins of other rigs
@@ -152,7 +152,8 @@ native:
 	$(MAKE) -C tests/native native sanitize aarch64 armhf COUNT=$(NATIVE_COUNT)
 
 arm: .venv/ready .venv/tools
-	$(MAKE) -C tests/arm test
+	$(MAKE) -C tests/arm test ARCH=arm64
+	$(MAKE) -C tests/arm test ARCH=armhf
 
 # Executions a target; what is found anew stays in build/fuzz.
 FUZZ_RUNS ?= 20000

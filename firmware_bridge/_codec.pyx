@@ -3,7 +3,7 @@
 
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_CheckExact, PyBytes_FromStringAndSize
-from libc.stdint cimport int32_t, uint8_t, uint16_t, uint32_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t
 from libc.string cimport memcpy
 
 from firmware_bridge.link_c cimport *
@@ -97,7 +97,7 @@ cdef packed struct Header:
     uint8_t sequence
     uint8_t type
     uint32_t length
-    Py_ssize_t offset
+    int64_t offset
 
 
 cdef class Decoder:
@@ -166,7 +166,7 @@ cdef class Decoder:
                     header[count].sequence = frame.sequence
                     header[count].type = frame.type
                     header[count].length = frame.length
-                    header[count].offset = <Py_ssize_t>stored
+                    header[count].offset = <int64_t>stored
                     if frame.length:
                         memcpy(body + stored, frame.body, frame.length)
                     stored += frame.length

@@ -40,16 +40,17 @@ def test_unknown_set_is_refused_by_name() -> None:
 
 
 # What the kernel lists in /proc/cpuinfo (hwcap on ARM) when the processor has a set.
+NEON = "neon" if platform.machine() == "armv7l" else "asimd"
 REQUIRED = {
     "avx2": {"avx2", "f16c"},
     "avx512": {"avx2", "f16c", "avx512f", "avx512bw", "avx512vl", "avx512dq", "avx512vbmi"},
-    "neon": {"asimd"},
-    "neon_dotprod": {"asimd", "asimddp"},
+    "neon": {NEON},
+    "neon_dotprod": {NEON, "asimddp"},
 }
 
 
 @pytest.mark.skipif(
-    platform.machine() not in ("x86_64", "aarch64"), reason="names of features differ"
+    platform.machine() not in ("x86_64", "aarch64", "armv7l"), reason="names of features differ"
 )
 def test_every_set_the_processor_has_is_available_and_no_other() -> None:
     lines = Path("/proc/cpuinfo").read_text().splitlines()
