@@ -69,7 +69,7 @@ typedef struct {
     uint64_t ping_due_us;  /* of the clock's next exchange */
     uint64_t ping_lost_us; /* the exchange under way is lost if not answered by then; 0: none is */
     ec_waiter* pinging;    /* whose exchange is under way, or NULL: the clock's, or nobody's */
-    uint32_t burst_left, known_boot;
+    uint32_t burst_left, burst_more, known_boot; /* burst_more: it may yet grow by */
     bool clocks_turn;           /* to have the next exchange, if both it and a caller want one */
     uint64_t sleeping_until_us; /* the reader looks again by itself; 0: it is awake */
     uint64_t led_until_us;      /* the line is left to callers until then; 0: it is not */

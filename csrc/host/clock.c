@@ -182,6 +182,10 @@ void ec_clock_add(ec_clock* clock, uint64_t t1, uint64_t t2, uint64_t t3, uint64
     keep(clock, &point);
 }
 
+bool ec_clock_settled(const ec_clock* clock) {
+    return clock->count == 0 || clock->points[newest(clock)].bound_us <= 2 * shortest(clock);
+}
+
 bool ec_clock_offset(const ec_clock* clock, uint64_t host_us, int64_t* offset_ns,
                      int64_t* error_ns) {
     if (clock->count == 0) {

@@ -43,6 +43,9 @@ void ec_clock_begin_burst(ec_clock* clock);
  * exchange that contradicts the stray ends the doubt. */
 void ec_clock_add(ec_clock* clock, uint64_t t1, uint64_t t2, uint64_t t3, uint64_t t4);
 
+/* Whether the newest burst's best exchange took at most twice as long as the shortest kept. */
+bool ec_clock_settled(const ec_clock* clock);
+
 /* Offset of the device's clock at `host_us`, and a bound of its error, ns. False before the first
  * exchange. The bound rests on the newest burst alone: whatever was done to the clock before it,
  * the truth was within half of its shortest round trip; since then it moved by as much as the drift

@@ -7,6 +7,8 @@
 
 #define FIRST_BURST 8u
 #define BURST 4u
+/* So many more while a burst has no exchange that did not wait. */
+#define MORE 4u
 #define EVERY_US 1000000u
 /* An exchange of the clock's that is not answered by then was lost. */
 #define ANSWER_US 50000u
@@ -27,6 +29,7 @@ void ec_carrier_begin_time(ec_carrier* c, uint64_t now) {
     }
     ec_clock_begin_burst(&c->clock);
     c->burst_left = FIRST_BURST;
+    c->burst_more = MORE;
     c->ping_due_us = now;
     ec_carrier_lose_ping(c);
 }
@@ -53,6 +56,7 @@ static void ping_for(ec_carrier* c, uint64_t now, ec_waiter* waiter) {
 static void ping_for_clock(ec_carrier* c, uint64_t now) {
     if (c->burst_left == 0) {
         c->burst_left = BURST;
+        c->burst_more = MORE;
         ec_clock_begin_burst(&c->clock);
     }
     c->burst_left--;
@@ -89,6 +93,11 @@ ec_waiter* ec_carrier_take_time(ec_carrier* c, const ec_event* event) {
         return NULL; /* of one that was given up, before the next one left */
     }
     ec_carrier_lose_ping(c);
+    if (c->burst_left == 0 && c->burst_more != 0 && !ec_clock_settled(&c->clock)) {
+        c->burst_more--;
+        c->burst_left = 1;
+        c->ping_due_us = 0;
+    }
     return caller;
 }
 

@@ -35,6 +35,33 @@ class Table:
         """The table that the first four bytes of `data` point at."""
         return cls(data, _scalar(data, "I", 0))
 
+    def check(self) -> None:
+        """Return if all of the table and of its list of fields lies within the buffer."""
+        size = _scalar(self._data, "H", self._vtable + 2)
+        if self._vtable_size < 4 or self._vtable_size % 2:
+            raise ModelError(f"damaged: a table lists its fields in {self._vtable_size} bytes")
+        for start, length in ((self._vtable, self._vtable_size), (self._position, size)):
+            if start + length > len(self._data):
+                raise ModelError(
+                    f"damaged: a table of {length} bytes at byte {start} does not fit into "
+                    f"{len(self._data)} bytes"
+                )
+        count = self._vtable_size // 2 - 2
+        offsets = struct.unpack_from(f"<{count}H", self._data, self._vtable + 4)
+        if offsets and max(offsets) >= max(size, 1):
+            raise ModelError(
+                f"damaged: a table of {size} bytes at byte {self._position} has a field at its "
+                f"byte {max(offsets)}"
+            )
+
+    def check_text(self, field: int) -> None:
+        """Return if the string the field points at, if any, ends within the buffer with a zero."""
+        position = self._target(field)
+        if position is not None:
+            start, count = _span(self._data, position, 1)
+            if _scalar(self._data, "B", start + count):
+                raise ModelError(f"damaged: the text at byte {start} does not end with a zero")
+
     def scalar(self, field: int, code: str, default: int = 0) -> int:
         """An integer of struct code `code`, or `default` where the field is absent."""
         position = self._field(field)

@@ -26,6 +26,7 @@ from edgecore.engines.accelerator import (
 )
 from edgecore.errors import EdgecoreError, EngineError, ModelError
 from edgecore.model import graph as graphs
+from edgecore.model import structure
 from edgecore.model.facts import Trial
 from edgecore.model.probe import REFUSED, UNAVAILABLE
 from edgecore.model.reading import read
@@ -33,7 +34,7 @@ from edgecore.model.reading import read
 TIMEOUT_S = 60.0
 DIGEST_BYTES = 32
 
-_METHOD = 3  # part of every cache key; a stricter probe gets another number
+_METHOD = 4  # part of every cache key; a stricter probe gets another number
 _STAGES = {"": "starting", "load": "loading", "run": "running"}
 
 _passed: dict[str, Trial] = {}
@@ -87,11 +88,20 @@ def verify(
         kept = accelerator == "cpu"
         trial = _recorded(record) if kept else None
         if trial is None:
+            _check_structure(path)
             trial = _try_in_child(path, name, parse(accelerator), shapes, timeout_s)
             if kept:
                 _store(record, trial)
         _passed[key] = trial
     return _passed[key]
+
+
+def _check_structure(path: str | Path) -> None:
+    with graphs.mapped(path) as data:
+        try:
+            structure.check(data)
+        except ModelError as error:
+            raise ModelError(f"{path}: {error}") from error
 
 
 def _open_shapes(path: str | Path, graph: graphs.Graph) -> dict[int, tuple[int, ...]]:

@@ -1,7 +1,9 @@
 """Pings: each is answered by its own frame, beside those of the clock and of others."""
 
 import threading
+import time
 
+import numpy as np
 import pytest
 
 import firmware_bridge as fb
@@ -103,3 +105,38 @@ def test_ping_of_before_the_line_was_lost_is_answered_on_the_next(narrow):
         asked.join(PATIENCE_S)
         assert answers[0] > 0
         assert link.stats.opens == 2
+
+
+class Lazy(Narrow):
+    """A device that may look at its line seldom; `heard_s` are the times when a PING came."""
+
+    naps_s = 0.0
+
+    def _start(self):
+        self.heard_s = []
+        super()._start()
+
+    def _turn(self, line):
+        time.sleep(self.naps_s)
+        return super()._turn(line)
+
+    def heard(self, data):
+        before = len(self.pings)
+        kept = super().heard(data)
+        self.heard_s += [time.monotonic()] * (len(self.pings) - before)
+        return kept
+
+    def bursts(self):
+        """How many PINGs came in each burst: one after the other, and then none for a while."""
+        gaps = np.flatnonzero(np.diff(self.heard_s) > 0.5) + 1
+        return np.diff([0, *gaps, len(self.heard_s)])
+
+
+def test_burst_of_which_all_waited_somewhere_goes_on(tmp_path):
+    device = Lazy(tmp_path / "fw.sock")
+    with fb.connect(device.url):
+        wait_until(lambda: len(device.bursts()) >= 3, PATIENCE_S)
+        device.naps_s = 0.02
+        quick = len(device.bursts())
+        wait_until(lambda: max(device.bursts()[quick:], default=0) > 4, PATIENCE_S)
+    device.die()

@@ -77,6 +77,17 @@ def test_model_that_no_engine_runs_is_refused_with_its_reason(test_data, engine_
         model.verify(path, engine_name)
 
 
+def test_offset_out_of_the_file_is_refused_before_a_child_may_survive_it(
+    engine_name, test_data, stored, monkeypatch
+):
+    """tflite-runtime follows this one; most processes die of it, and some do not."""
+    data = (test_data / "models" / "ssd_mobilenet_v2_raw_heads.tflite").read_bytes()
+    *_, deadly = mutants(data, 4, seed=11)
+    monkeypatch.setattr(subprocess, "run", no_child)
+    with pytest.raises(ModelError, match="damaged: an offset points at byte 136634774"):
+        model.verify(stored(deadly), engine_name)
+
+
 def test_missing_empty_and_directory_are_told_apart(engine_name, tmp_path, stored):
     with pytest.raises(ModelError, match="no such model file"):
         model.verify(tmp_path / "none.tflite", engine_name)
