@@ -327,9 +327,7 @@ class Link:
         )
 
     def ping(self, size: int = 32, timeout: float = 1.0) -> int:
-        """Round trip of a frame with a body of `size` bytes, ns: until its whole answer came.
-
-        A frame that is lost is sent again; the time is that of the one that was answered.
+        """Round trip of a frame with a body of `size` bytes, ns: until the whole answer came.
 
         Raises:
             ValueError: size outside 24..512.

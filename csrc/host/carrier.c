@@ -175,6 +175,5 @@ void ec_carrier_detach(ec_carrier* c) {
 void ec_carrier_set_pace(ec_carrier* c, uint32_t byte_ns) {
     pthread_mutex_lock(&c->lock);
     c->byte_ns = byte_ns;
-    ec_carrier_lose_ping(c);
     pthread_mutex_unlock(&c->lock);
 }

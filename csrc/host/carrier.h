@@ -30,10 +30,9 @@ typedef struct ec_waiter {
     struct ec_waiter* next;
     pthread_mutex_t lock;
     pthread_cond_t changed;
-    ec_event event;                 /* body lies in `body` */
-    uint64_t since_us, answered_us; /* since_us: asked, or its ping was sent last */
-    uint32_t token;                 /* of a request; 0: waits for the answer to its ping */
-    uint16_t ping_bytes;
+    ec_event event; /* body lies in `body` */
+    uint64_t since_us, answered_us;
+    uint32_t token; /* of a request; 0: waits for the answer to a ping sent since `since_us` */
     ec_listener* listener; /* of the event loop that waits, or NULL: a thread does */
     bool answered;
     uint8_t body[EC_BODY_MAX];
@@ -66,11 +65,8 @@ typedef struct {
     ec_listener* taking;   /* whose loop takes what came, or NULL */
     ec_clock clock;
     ec_trace trace;
-    uint64_t ping_due_us;  /* of the clock's next exchange */
-    uint64_t ping_lost_us; /* the exchange under way is lost if not answered by then; 0: none is */
-    ec_waiter* pinging;    /* whose exchange is under way, or NULL: the clock's, or nobody's */
-    uint32_t burst_left, burst_more, known_boot; /* burst_more: it may yet grow by */
-    bool clocks_turn;           /* to have the next exchange, if both it and a caller want one */
+    uint64_t ping_due_us; /* of the clock's next exchange */
+    uint32_t burst_left, known_boot;
     uint64_t sleeping_until_us; /* the reader looks again by itself; 0: it is awake */
     uint64_t led_until_us;      /* the line is left to callers until then; 0: it is not */
     uint64_t asked_us;          /* the line was asked last for what it has */

@@ -45,13 +45,11 @@ void ec_carrier_collect(ec_carrier* carrier, uint64_t now_us);
  * empties it asks again. */
 void ec_carrier_note(ec_carrier* carrier, ec_inbox* inbox);
 
-/* Exchanges of stamps, one at a time, for the clock and for callers that ping: starts one when it
- * is due and returns when to look again; begins anew with a session; takes one, and returns the
- * caller whose own it was, or NULL; gives up the one under way. */
+/* Exchanges of stamps for the clock: starts one when it is due and returns when the next is; begins
+ * anew with a session; takes one. */
 uint64_t ec_carrier_keep_time(ec_carrier* carrier, uint64_t now_us);
 void ec_carrier_begin_time(ec_carrier* carrier, uint64_t now_us);
-ec_waiter* ec_carrier_take_time(ec_carrier* carrier, const ec_event* event);
-void ec_carrier_lose_ping(ec_carrier* carrier);
+void ec_carrier_take_time(ec_carrier* carrier, uint64_t now_us, const ec_event* event);
 
 /* Starts as many of the batch's requests as have room. */
 void ec_carrier_fill_batch(ec_carrier* carrier, uint64_t now_us);

@@ -52,10 +52,11 @@ static bool to_caller(ec_carrier* c, uint64_t now, const ec_event* event) {
     return true; /* also when it left without waiting to the end */
 }
 
-static void take_pong(ec_carrier* c, uint64_t now, const ec_event* event) {
-    ec_waiter* waiter = ec_carrier_take_time(c, event);
-    if (waiter != NULL) {
-        answer(c, waiter, now, event);
+static void to_pinging(ec_carrier* c, uint64_t now, const ec_event* event) {
+    for (ec_waiter* waiter = c->waiters; waiter != NULL; waiter = waiter->next) {
+        if (waiter->token == 0 && !waiter->answered && waiter->since_us <= event->t1) {
+            answer(c, waiter, now, event);
+        }
     }
 }
 
@@ -107,7 +108,8 @@ void ec_carrier_collect(ec_carrier* c, uint64_t now) {
             ec_session_result(&c->session, event.handle, EC_STATUS_UNKNOWN_TYPE, NULL, 0);
             break;
         case EC_EVENT_PONG:
-            take_pong(c, now, &event);
+            ec_carrier_take_time(c, now, &event);
+            to_pinging(c, now, &event);
             break;
         case EC_EVENT_OPEN:
             ec_carrier_begin_time(c, now);

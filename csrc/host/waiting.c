@@ -41,9 +41,8 @@ ec_accepted ec_carrier_ask(ec_carrier* c, ec_waiter* waiter, uint8_t channel, ui
 void ec_carrier_ask_ping(ec_carrier* c, ec_waiter* waiter, uint16_t size) {
     pthread_mutex_lock(&c->lock);
     uint64_t now = ec_monotonic_us();
+    ec_session_ping(&c->session, size);
     enter(c, waiter, 0, NULL, now);
-    waiter->ping_bytes = size;
-    ec_carrier_look_at(c, ec_carrier_keep_time(c, now));
     ec_carrier_speak(c, now);
     pthread_mutex_unlock(&c->lock);
 }
@@ -87,9 +86,6 @@ bool ec_carrier_answered(ec_carrier* c, ec_waiter* waiter, uint64_t timeout_us) 
 
 void ec_carrier_leave(ec_carrier* c, ec_waiter* waiter) {
     pthread_mutex_lock(&c->lock);
-    if (c->pinging == waiter) {
-        ec_carrier_lose_ping(c);
-    }
     for (ec_waiter** at = &c->waiters; *at != NULL; at = &(*at)->next) {
         if (*at == waiter) {
             *at = waiter->next;

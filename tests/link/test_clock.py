@@ -72,7 +72,7 @@ def test_drift_is_measured_not_only_bounded():
         device.burst(line)
     error, bound = device.error_ns(line, after_us=60e6)
     assert error < 500_000, "80 ppm of a minute would be 4.8 ms"
-    assert bound < 4_000_000
+    assert bound < 2_000_000
 
 
 def test_bound_grows_by_no_more_than_the_distance_from_the_line():
@@ -96,92 +96,6 @@ def test_an_exchange_that_contradicts_the_line_is_left_out():
     line.begin_burst()
     line.add(t1, t1 + 50_000, t1 + 50_010, t1 + 300)
     assert line.offset(t1)[0] == before[0]
-
-
-@given(
-    seed=st.integers(0, 2**32),
-    drift=st.floats(-190e-6, 190e-6),
-    before=st.integers(1, 40),
-    step_us=st.one_of(st.floats(-30_000, 30_000), st.floats(-1e9, 1e9)),
-    after=st.lists(st.floats(0, 20_000), min_size=1, max_size=30),
-)
-def test_the_bound_holds_from_the_first_exchange_after_the_clock_was_set(
-    seed, drift, before, step_us, after
-):
-    """However far it was set, on a line that is jittery afterwards, now more and now less."""
-    device = Device(seed, began_us=2**40, drift=drift)
-    line = Line()
-    for _ in range(before):
-        device.burst(line)
-    device.began_us += step_us
-    for jitter_us in after:
-        device.delay_us = (50, 50 + jitter_us)
-        line.begin_burst()
-        for _ in range(4):
-            device.exchange(line)
-            error, bound = device.error_ns(line)
-            assert error <= bound + 500
-        device.now_us += 1_000_000
-        error, bound = device.error_ns(line)
-        assert error <= bound + 500
-
-
-@given(
-    seed=st.integers(0, 2**32),
-    steps_us=st.lists(st.floats(-30_000, 30_000), min_size=2, max_size=10),
-    jitter_us=st.floats(0, 20_000),
-)
-def test_the_bound_holds_after_each_burst_of_a_clock_that_is_set_all_the_time(
-    seed, steps_us, jitter_us
-):
-    device = Device(seed, began_us=2**40, delay_us=(50, 50 + jitter_us))
-    line = Line()
-    for step_us in steps_us:
-        device.began_us += step_us
-        device.burst(line, pause_us=0)
-        error, bound = device.error_ns(line)
-        assert error <= bound + 500
-        device.now_us += 1_000_000
-
-
-@pytest.mark.parametrize("bursts", [0, 1, 10])
-@given(step_us=st.floats(500, 1e9))
-def test_device_that_held_an_exchange_for_longer_than_it_took_was_set_meanwhile(bursts, step_us):
-    device = Device(9, began_us=2**40)
-    line = Line()
-    for _ in range(bursts):
-        device.burst(line)
-    line.begin_burst()
-    t1 = device.now_us
-    t2 = device.clock_us(t1 + 200)
-    device.began_us += step_us
-    t3, t4 = device.clock_us(t1 + 210), t1 + 400
-    line.add(int(t1), int(t2), int(t3), int(t4))
-    device.now_us = t4
-    error, bound = device.error_ns(line)
-    assert error <= bound + 500
-    assert bursts == 0 or bound < step_us * 1000 + 1_000_000
-
-
-def test_doubt_lasts_until_an_exchange_tells_which_was_right():
-    device = Device(8, delay_us=(100, 100))
-    line = Line()
-    for _ in range(10):
-        device.burst(line)
-    _, sure = device.error_ns(line)
-    t1 = int(device.now_us)
-    line.begin_burst()
-    line.add(t1, t1 + 50_000, t1 + 50_010, t1 + 300)  # 50 ms ahead, if it is true
-    _, doubt = device.error_ns(line)
-    assert 49_000_000 < doubt < 51_000_000
-    device.delay_us = (60_000, 60_000)  # may be either
-    device.exchange(line)
-    _, doubt = device.error_ns(line)
-    assert doubt > 49_000_000
-    device.delay_us = (100, 100)
-    device.burst(line)
-    error, bound = device.error_ns(line)
-    assert error <= bound < sure + 300_000
 
 
 def test_a_clock_that_was_set_is_believed_in_the_end():
@@ -261,13 +175,11 @@ def test_shortest_exchange_of_a_burst_is_kept():
 
 def test_bound_grows_by_what_the_drift_may_have_been_misjudged_by():
     line = Line()
-    for second in range(200):
+    for second in (0, 100):
         line.begin_burst()
         at = second * 1_000_000
         line.add(at, at + 50_000, at + 50_000, at)  # no time on the line: 1 us of resolution
     for later_s in (1000, 3000):
-        _, bound = line.offset((199 + later_s) * 1_000_000)
-        # 1 ppm that crystals wander; two ends known to 1 us, 31 s apart, and between them a step
-        # that two exchanges a second apart cannot tell from such a drift.
-        growth_ppm = 1 + (1 + 1 + (1 + 1 + 1)) / 31
-        assert bound == pytest.approx(1000 + later_s * growth_ppm * 1000, rel=0.01)
+        _, bound = line.offset((100 + later_s) * 1_000_000)
+        # Two ends known to 1 us, 100 s apart, and 1 ppm that crystals wander.
+        assert bound == pytest.approx(1000 + later_s * (20 + 1000), abs=50)

@@ -161,6 +161,20 @@ def test_close_ends_what_waits(device):
     assert link.stats.opens == 1
 
 
+def test_ping_measures_the_round_trip(link):
+    assert link.ping() > 0
+    assert link.ping(512) > 0
+    for size in (23, 513):
+        with pytest.raises(ValueError, match=f"24..512 bytes, got {size}"):
+            link.ping(size)
+
+
+def test_ping_without_an_answer_times_out(link, device):
+    device.go_deaf()
+    with pytest.raises(fb.BridgeTimeoutError):
+        link.ping(timeout=0.05)
+
+
 def test_clock_bounds_its_error(link):
     # The device's clock is this machine's, so the true offset is 0.
     wait_until(lambda: link.clock.offset_ns is not None)

@@ -18,8 +18,6 @@ from edgecore.errors import ModelError
 from edgecore.model import flatbuffer, structure
 from tests.runtime.model_files import File, Operator, Tensor, build, tflite_metadata
 
-pytestmark = pytest.mark.once
-
 CONV_2D_OPTIONS = 1
 WHOLE = build(
     File(
