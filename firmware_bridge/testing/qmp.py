@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import threading
 from typing import Any
 
 from firmware_bridge.errors import BridgeError
@@ -14,6 +15,8 @@ _PATIENCE_S = 30.0
 class Monitor:
     """A conversation with QEMU; its greeting is awaited, so QEMU is up once this is made.
 
+    Threads may share it: a fault of the line and the test itself both have commands.
+
     Raises:
         EOFError: QEMU ended instead.
         TimeoutError: it says nothing.
@@ -22,6 +25,7 @@ class Monitor:
     def __init__(self, line: socket.socket) -> None:
         line.settimeout(_PATIENCE_S)
         self._line = line
+        self._talking = threading.Lock()
         self._received = b""
         self._next()
         self.execute("qmp_capabilities")
@@ -34,13 +38,14 @@ class Monitor:
             EOFError, TimeoutError: it ended, or says nothing.
         """
         request = {"execute": command, "arguments": arguments}
-        self._line.sendall(json.dumps(request).encode() + b"\n")
-        while True:
+        with self._talking:
+            self._line.sendall(json.dumps(request).encode() + b"\n")
             answer = self._next()
-            if "error" in answer:
-                raise BridgeError(f"qemu: {command}: {answer['error']['desc']}")
-            if "return" in answer:  # all else is events
-                return answer["return"]
+            while not {"error", "return"} & answer.keys():  # all else is events
+                answer = self._next()
+        if "error" in answer:
+            raise BridgeError(f"qemu: {command}: {answer['error']['desc']}")
+        return answer["return"]
 
     def _next(self) -> dict[str, Any]:
         while b"\n" not in self._received:

@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
@@ -122,6 +123,14 @@ def test_machine_that_qemu_refuses_is_an_error_with_its_words(qemu: None) -> Non
 def test_unknown_command_to_the_monitor_is_an_error_with_its_words(qemu: None) -> None:
     with Machine() as machine, pytest.raises(fb.BridgeError, match="no-such-command"):
         machine.execute("no-such-command")
+
+
+def test_threads_may_command_a_machine_at_once(qemu: None) -> None:
+    with Machine("lm3s6965evb") as machine, ThreadPoolExecutor(8) as pool:
+        asked = ["query-status", "query-version"] * 200
+        answers = list(pool.map(machine.execute, asked))
+    told = {"query-status": "running", "query-version": "qemu"}
+    assert all(told[one] in answer for one, answer in zip(asked, answers, strict=True))
 
 
 @pytest.fixture
