@@ -151,9 +151,9 @@ NATIVE_COUNT ?= 1000
 native:
 	$(MAKE) -C tests/native native sanitize aarch64 armhf COUNT=$(NATIVE_COUNT)
 
+ARM ?= arm64 armhf
 arm: .venv/ready .venv/tools
-	$(MAKE) -C tests/arm test ARCH=arm64
-	$(MAKE) -C tests/arm test ARCH=armhf
+	for arch in $(ARM); do $(MAKE) -C tests/arm test ARCH=$$arch || exit; done
 
 # Executions a target; what is found anew stays in build/fuzz.
 FUZZ_RUNS ?= 20000

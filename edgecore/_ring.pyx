@@ -92,7 +92,7 @@ cdef class Producer:
         cdef uid_t users[EC_UIDS_MAX]
         cdef int descriptors[EC_SLOTS_MAX]
         cdef int number
-        if buffers and len(buffers) != slots:
+        if buffers and <uint64_t>len(buffers) != slots:
             raise ValueError(f"buffers must be one for each of {slots} slots, got {len(buffers)}")
         config.path = name
         config.slots = slots
