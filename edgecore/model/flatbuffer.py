@@ -48,7 +48,7 @@ class Table:
                 )
         count = self._vtable_size // 2 - 2
         offsets = struct.unpack_from(f"<{count}H", self._data, self._vtable + 4)
-        if offsets and max(offsets) >= max(size, 1):
+        if max(offsets, default=0) >= max(size, 1):
             raise ModelError(
                 f"damaged: a table of {size} bytes at byte {self._position} has a field at its "
                 f"byte {max(offsets)}"

@@ -145,6 +145,20 @@ def test_each_is_executed_once_asked_by_an_event_loop(edge_link: fb.Link) -> Non
     assert alerts(edge_link) == before + COMMANDS
 
 
+@pytest.mark.edge_needs("faults")
+def test_event_loop_is_woken_by_every_answer_that_is_late(
+    edge_link: fb.Link, edge_faults: Faults
+) -> None:
+    """The line is left to a loop that asks again at once, which then needs no bell."""
+
+    async def ask_in_turns() -> None:
+        for _ in range(4):
+            await edge_link.request_async(ALERT, PATIENCE_S)
+
+    with edge_faults.profile(Profile(delay_ms=20.0)):
+        asyncio.run(ask_in_turns())
+
+
 def test_each_of_an_array_ends_as_it_did(edge_link: fb.Link) -> None:
     before = alerts(edge_link)
     records = np.zeros(COMMANDS, edge_link.schema.by_name["Alert"].dtype)
