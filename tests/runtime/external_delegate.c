@@ -49,7 +49,8 @@ typedef struct {
 
 typedef struct context context;
 
-/* Passed by value; the room at its end is for what later versions append. */
+/* Passed by value; the room at its end is for what later versions append. 32-bit ARM has the next
+ * argument right behind it, so there it is as large as TensorFlow Lite 2.14's. */
 typedef struct {
     void* (*init)(context*, const char*, size_t);
     void (*free)(context*, void*);
@@ -59,7 +60,12 @@ typedef struct {
     int32_t builtin_code;
     const char* custom_name;
     int version;
+#ifdef __arm__
+    void *external, *async_kernel;
+    uint64_t inplace_operator;
+#else
     void* appended[8];
+#endif
 } registration;
 
 typedef struct {
