@@ -41,7 +41,7 @@ class Surroundings:
     delivery: Delivery
     model: Callable[[], str | None]
     told: Callable[[PipelineEvent], None]
-    broke: Callable[[Exception], None]
+    broke: Callable[[BaseException], None]
     left: Callable[[], None]
 
 
@@ -97,7 +97,7 @@ class EngineThread:
         try:
             while (work := self._next()) is not None:
                 self._finish(work)
-        except Exception as error:  # what a callback raised
+        except (Exception, SystemExit) as error:  # what a callback raised
             self._around.broke(error)
         self._around.left()
 
@@ -117,7 +117,7 @@ class EngineThread:
             while (captured := schedule.take(self._lane)) is not None:
                 if (prepared := self._prepared(captured)) is not None:
                     self._stage(prepared)
-        except Exception as error:  # what a callback raised
+        except (Exception, SystemExit) as error:  # what a callback raised
             self._around.broke(error)
         schedule.end(self._lane)
 

@@ -166,20 +166,21 @@ class Feed:
         self._told(PipelineEvent("source_failed", str(error), self.name))
 
     def _run(self) -> None:
-        try:
-            self._read(self.source.direct)
-        except SourceError as error:
-            self.fail(error)
-        except Exception as error:
-            self.fail(SourceError(f"{self.name}: {type(error).__name__}: {error}"))
-        self.source.close()
+        for step in (self._read, self.source.close):
+            try:
+                step()
+            except SourceError as error:
+                self.fail(error)
+            except (Exception, SystemExit) as error:
+                self.fail(SourceError(f"{self.name}: {type(error).__name__}: {error}"))
         if not self._closed:
             self._told(PipelineEvent("source_ended", source=self.name))
         with self._changed:
             self.ended = True
             self._changed.notify_all()
 
-    def _read(self, source: Source) -> None:
+    def _read(self) -> None:
+        source = self.source.direct
         while not self._closed:
             try:
                 frame = next(source)

@@ -132,7 +132,7 @@ class Pipeline:
         self._working = len(self._engines)
         self._staged = overlap is not False
         self._swap: Swap | None = None
-        self._failure: Exception | None = None
+        self._failure: BaseException | None = None
         self._state = "new"
 
     @property
@@ -142,7 +142,7 @@ class Pipeline:
             return {feed.name: feed.total for feed in self._feeds}
 
     @property
-    def failure(self) -> Exception | None:
+    def failure(self) -> BaseException | None:
         """What ended the pipeline: a callback's error, the last engine's, or the first source's.
 
         None while it runs, and when all sources simply ended. Its attribute `source` names the
@@ -330,10 +330,10 @@ class Pipeline:
     def _told(self, event: PipelineEvent) -> None:
         try:
             self._on_event(event)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             self._break(error)
 
-    def _break(self, error: Exception) -> None:
+    def _break(self, error: BaseException) -> None:
         self._failure = self._failure or error
         self._stop()
 

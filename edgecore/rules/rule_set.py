@@ -52,7 +52,7 @@ class RuleSet:
             try:
                 events += [checked(event, name) for event in list(rule.judge(moment))]
                 self._failing.pop(name, None)
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 reason = f"{type(error).__name__}: {error}"
                 if self._failing.get(name) != reason:
                     self._failing[name] = reason

@@ -6,6 +6,7 @@ import asyncio
 import gc
 import itertools
 import random
+import sys
 import threading
 import tracemalloc
 from pathlib import Path
@@ -383,6 +384,39 @@ def test_error_of_a_callback_ends_the_pipeline_and_is_kept() -> None:
         pipeline.start(refuse)
         assert pipeline.wait(30)
         assert isinstance(pipeline.failure, KeyError)
+
+
+def test_callback_that_calls_exit_ends_the_pipeline_too() -> None:
+    with Pipeline(File(100), StagedReader()) as pipeline:
+        pipeline.start(lambda _: sys.exit(3))
+        assert pipeline.wait(30)
+        assert isinstance(pipeline.failure, SystemExit)
+
+
+@pytest.mark.parametrize("error", [RuntimeError("no such bus"), SystemExit(3)])
+def test_source_that_cannot_be_closed_has_ended_all_the_same(error: BaseException) -> None:
+    class Stuck(File):
+        def close(self) -> None:
+            raise error
+
+    with Pipeline({"a": Stuck(3), "b": File(5)}, StagedReader()) as pipeline:
+        pipeline.start(lambda _: None)
+        assert pipeline.wait(30)
+        assert isinstance(pipeline.failure, SourceError)
+        assert pipeline.failure.source == "a"
+
+
+def test_source_that_calls_exit_ends_alone() -> None:
+    class Leaving(File):
+        def __next__(self) -> Frame:
+            sys.exit(3)
+
+    results: list[Result] = []
+    with Pipeline({"a": Leaving(3), "b": File(5)}, StagedReader()) as pipeline:
+        pipeline.start(results.append)
+        assert pipeline.wait(30)
+        assert str(pipeline.failure) == "a: SystemExit: 3"
+    assert len(results) == 5
 
 
 @BOTH

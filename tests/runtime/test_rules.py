@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -435,6 +437,12 @@ def test_events_that_cannot_be_written_down_are_an_error_of_the_rule(facts, reas
     (event,) = rules.judge(moment(0))
     assert (event.kind, event.rule) == ("rule_error", "mine")
     assert reason in event.facts["reason"]
+
+
+def test_a_rule_that_calls_exit_is_one_that_raises() -> None:
+    rules = RuleSet({"mine": FunctionRule(lambda _: sys.exit(3))})
+    (event,) = rules.judge(moment(0))
+    assert (event.kind, event.facts["reason"]) == ("rule_error", "SystemExit: 3")
 
 
 def test_a_rule_that_raises_says_so_once_and_stops_nobody() -> None:
