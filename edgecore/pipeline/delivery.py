@@ -26,35 +26,31 @@ class Delivery:
         self.on_result: Callable[[Result], None] | None = None
         self.on_ready: Callable[[], None] = lambda: None
         self._changed = changed
-        self._order = threading.Lock()
-        self._waiting = threading.Condition()
+        lock = threading.Lock()
+        self._waiting = threading.Condition(lock)
+        self._told = threading.Condition(lock)  # who fetches results is not woken in vain
+        self._telling = False
         self._results: deque[Result] = deque()
         self._note_age = note_age
         self._ended = False
 
     def put(self, feed: Feed, ticket: int, outcome: Result | Dropped) -> None:
-        """What became of a frame; waits while nobody fetches results.
+        """What became of a frame; waits while nobody fetches results, or another is told of.
 
         Raises:
             Exception: what the callback or the source's tracker raised.
         """
-        with self._order:
-            feed.parked[ticket] = outcome
-            while (due := feed.parked.pop(feed.turn, None)) is not None:
-                with self._changed:
-                    feed.turn += 1
-                    self._changed.notify_all()
-                if isinstance(due, Dropped):
-                    feed.carried = feed.carried.plus(due)
-                    continue
-                if feed.carried != NONE_DROPPED:
-                    due = replace(due, dropped=due.dropped.plus(feed.carried))
-                    feed.carried = NONE_DROPPED
-                if feed.tracker is not None:
-                    found = feed.tracker.update(due.detections, due.captured_ns)
-                    due = replace(due, detections=found)
-                self._note_age(due.times.age_ms)
-                self._hand_out(due)
+        with self._told:  # and not afterwards: a callback that closes waits for those who wait
+            self._told.wait_for(lambda: not self._telling or self._ended)
+            if self._ended:
+                return
+            self._telling = True
+        try:
+            self._tell(feed, ticket, outcome)
+        finally:
+            with self._told:
+                self._telling = False
+                self._told.notify()
 
     def get(self, *, wait: bool = True) -> Result | None:
         """The next result; None when there is none yet, and none will come if `ended`."""
@@ -84,7 +80,26 @@ class Delivery:
             if discard:
                 self._results.clear()
             self._waiting.notify_all()
+            self._told.notify_all()
         self.on_ready()
+
+    def _tell(self, feed: Feed, ticket: int, outcome: Result | Dropped) -> None:
+        feed.parked[ticket] = outcome
+        while (due := feed.parked.pop(feed.turn, None)) is not None:
+            with self._changed:
+                feed.turn += 1
+                self._changed.notify_all()
+            if isinstance(due, Dropped):
+                feed.carried = feed.carried.plus(due)
+                continue
+            if feed.carried != NONE_DROPPED:
+                due = replace(due, dropped=due.dropped.plus(feed.carried))
+                feed.carried = NONE_DROPPED
+            if feed.tracker is not None:
+                found = feed.tracker.update(due.detections, due.captured_ns)
+                due = replace(due, detections=found)
+            self._note_age(due.times.age_ms)
+            self._hand_out(due)
 
     def _hand_out(self, result: Result) -> None:
         if self.on_result is not None and not self.ended:

@@ -455,6 +455,25 @@ def test_hung_engine_is_left_behind_and_said_so() -> None:
     assert pipeline.close()
 
 
+def test_closing_from_a_callback_waits_for_no_engine_that_waits_for_the_callback() -> None:
+    detectors = [Reader(), Reader()]
+    pipeline = Pipeline(File(10**6), detectors)
+    told, came_back = [0, 0], []
+
+    def stop(result: Result) -> None:
+        told[result.engine] += 1
+        if result.frame_id == 3:
+            other = 1 - result.engine
+            for _ in range(told[other] + 1):  # until it is at a frame that nobody was told of
+                detectors[other].begun.acquire()
+            came_back.append(pipeline.close(timeout_s=20))
+
+    pipeline.start(stop)
+    assert pipeline.wait(30)
+    assert pipeline.close()
+    assert came_back == [True]
+
+
 def test_closing_from_a_callback_ends_the_pipeline() -> None:
     done: list[Result] = []
     pipeline = Pipeline(File(10**6), StagedReader())
