@@ -67,6 +67,7 @@ class GovernorThread:
 
     def _value(self, name: str) -> float | None:
         try:
-            return self._readings[name]()
-        except Exception:  # a reading that fails is one that cannot be had
+            value = self._readings[name]()
+            return None if value is None else float(value)
+        except Exception:  # a reading that fails, or is no number, is one that cannot be had
             return None

@@ -146,20 +146,23 @@ def test_latency_is_the_age_that_nearly_all_results_kept() -> None:
     assert latency() is None
 
 
-def test_reading_that_raises_is_one_that_cannot_be_had() -> None:
+@pytest.mark.parametrize("value", [OSError("sensor gone"), "hot"])
+def test_reading_that_raises_or_is_no_number_is_one_that_cannot_be_had(value: Any) -> None:
     events: list[PipelineEvent] = []
     looked = threading.Event()
     calls = itertools.count()
 
-    def broken() -> float:
+    def broken() -> Any:
         if next(calls) > 3:
             looked.set()
-        raise OSError("sensor gone")
+        if isinstance(value, Exception):
+            raise value
+        return value
 
     governor = Governor([Rule("heat", 2, 1, 0)], STEPS, readings={"heat": broken}, period_s=0.001)
     thread = GovernorThread(governor, lambda *_: None, events.append)
     thread.start()
-    looked.wait()
+    assert looked.wait(10)
     thread.stop()
     thread.join(10)
     assert events == []
