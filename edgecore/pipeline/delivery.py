@@ -96,7 +96,7 @@ class Delivery:
                 due = replace(due, dropped=due.dropped.plus(feed.carried))
                 feed.carried = NONE_DROPPED
             if feed.tracker is not None:
-                found = feed.tracker.update(due.detections, due.captured_ns)
+                found = feed.tracker.update(due.detections, max(due.captured_ns, 0))
                 due = replace(due, detections=found)
             self._note_age(due.times.age_ms)
             self._hand_out(due)

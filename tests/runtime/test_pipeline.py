@@ -344,6 +344,16 @@ def test_each_source_has_a_tracker_that_sees_its_frames_in_order(engines: int) -
     assert max(int(ids.max(initial=0)) for ids in wanted) >= 1
 
 
+def test_frames_of_before_time_began_are_tracked_too() -> None:
+    class Early(File):
+        def __next__(self) -> Frame:
+            frame = super().__next__()
+            return Frame(frame.planes[0], 2, 2, "rgb", timestamp_ns=-5)
+
+    with Pipeline(Early(3), StagedReader(), tracker=edgecore.Tracker) as pipeline:
+        assert [result.captured_ns for result in pipeline] == [-5] * 3
+
+
 def test_async_for_gives_the_same_results() -> None:
     async def gather() -> list[Result]:
         async with Pipeline({"a": File(30), "b": File(10)}, StagedReader()) as pipeline:
