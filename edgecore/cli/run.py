@@ -158,6 +158,7 @@ def run_agent(config: AgentConfig, again: Callable[[], AgentConfig] | None = Non
     from edgecore.agent.display import Display, Voice
     from edgecore.agent.service import ServiceManager
     from edgecore.agent.summary import write_summary
+    from edgecore.rules import check_classes
 
     console = Voice()
     with contextlib.ExitStack() as stack:
@@ -167,6 +168,8 @@ def run_agent(config: AgentConfig, again: Callable[[], AgentConfig] | None = Non
         # What is likely to be mistyped comes first; nothing is left on disk when it fails.
         rules = config.rule_set()
         detector = load_detector(config, config.model, stack)
+        if config.rules is not None:
+            check_classes(rules, detector.labels, where=f"{config.rules}: ")
         governor = config.governor.make()
         config.swap.make()
         smaller = {

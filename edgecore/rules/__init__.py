@@ -4,7 +4,7 @@ from edgecore.rules.collision import Assessment, CollisionRule, CollisionSetting
 from edgecore.rules.driving import DrivingRule, DrivingSettings
 from edgecore.rules.following import FollowingRule, FollowingSettings
 from edgecore.rules.line import LineRule, LineSettings
-from edgecore.rules.loading import load_rules, read_rules, rule_tables
+from edgecore.rules.loading import check_classes, load_rules, read_rules, rule_tables
 from edgecore.rules.moment import AlertRequest, Event, Moment
 from edgecore.rules.rule_set import FunctionRule, Rule, RuleSet
 from edgecore.rules.telemetry import Telemetry
@@ -31,6 +31,7 @@ __all__ = [
     "Telemetry",
     "ZoneRule",
     "ZoneSettings",
+    "check_classes",
     "load_rules",
     "read_rules",
     "rule_tables",

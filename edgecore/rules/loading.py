@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Callable, Mapping
+import textwrap
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,6 +24,10 @@ if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
+
+
+LISTED = 100
+"""So many letters of a model's labels are shown."""
 
 
 class Kind(NamedTuple):
@@ -86,6 +91,29 @@ def read_rules(table: Mapping[str, Any], *, where: str = "", folder: Path | None
             raise ConfigError(f"{where}{key}: expected a name of its own, got that of another rule")
         rules[name] = rule
     return RuleSet(rules)
+
+
+def check_classes(rules: RuleSet, labels: Sequence[str], *, where: str = "") -> None:
+    """Whether every rule can see something: one for classes that the model lacks is silent forever.
+
+    Args:
+        rules: as `read_rules` gives them.
+        labels: of the model; none: it does not tell, and nothing is checked.
+        where: put before the error: the file's name.
+
+    Raises:
+        ConfigError: a rule names classes, and none of them is the model's.
+    """
+    for name, rule in rules.rules.items():
+        settings: Any = getattr(rule, "settings", None)
+        for key in ("classes", "vehicles"):
+            named = getattr(settings, key, ())
+            if named and labels and not set(named) & set(labels):
+                known = textwrap.shorten(", ".join(labels), LISTED, placeholder=" ...")
+                raise ConfigError(
+                    f"{where}rule {name}.{key}: expected one label of the model at least ({known}),"
+                    f" got {', '.join(named)}"
+                )
 
 
 def rule_tables(rules: RuleSet) -> list[dict[str, Any]]:

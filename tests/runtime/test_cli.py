@@ -114,6 +114,17 @@ def test_run_names_the_key_of_a_mistake_in_its_configuration(tmp_path: Path) -> 
     assert done.returncode == 1
 
 
+def test_run_names_a_rule_for_classes_that_its_model_does_not_know(tmp_path: Path) -> None:
+    rules = '[[rule]]\ntype = "zone"\npolygon = [[0, 0], [1, 0], [1, 1]]\nclasses = ["persn"]\n'
+    (tmp_path / "rules.toml").write_text(rules)
+    done = edgecore(tmp_path, "run", "--rules", "rules.toml", "--link", "none", "--duration", "1")
+    assert complaints(done) == [
+        "edgecore: rules.toml: rule zone.classes: expected one label of the model at least "
+        "(person, car, truck), got persn"
+    ]
+    assert done.returncode == 1
+
+
 def test_run_on_a_dash_cam_video_marks_the_cars(tmp_path: Path, test_data: Path) -> None:
     done = edgecore(
         tmp_path,

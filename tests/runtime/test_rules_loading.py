@@ -17,6 +17,7 @@ from edgecore.rules import (
     FunctionRule,
     LineRule,
     ZoneRule,
+    check_classes,
     load_rules,
 )
 from edgecore.rules.collision import DEFAULT_ALERT
@@ -170,3 +171,16 @@ def test_a_mistake_is_named_with_file_and_key(tmp_path: Path, text: str, error: 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"none\.toml: no such file of rules"):
         load_rules(tmp_path / "none.toml")
+
+
+def test_a_rule_for_classes_none_of_which_the_model_knows_is_named(tmp_path: Path) -> None:
+    rules = load_rules(written(tmp_path, EVERYTHING))
+    check_classes(rules, ["person", "car"])
+    check_classes(rules, [])
+    with pytest.raises(
+        ConfigError,
+        match=r"^rules: rule gate\.classes: expected one .* \(persons, car\), got person$",
+    ):
+        check_classes(rules, ["persons", "car"], where="rules: ")
+    with pytest.raises(ConfigError, match=r"rule collision\.vehicles: .* got car, truck, bus, mot"):
+        check_classes(rules, ["person"])
