@@ -28,12 +28,16 @@ class Telemetry:
         self._speeds: deque[tuple[int, float]] = deque(maxlen=KEPT_SPEEDS)
 
     def add(self, name: str, records: Records) -> None:
-        """Take a batch as a subscription gives it: a structured array with int64 `t_ns`."""
+        """Take a batch as a subscription gives it: a structured array with int64 `t_ns`.
+
+        A speed that is no finite number, of a sensor that fails, is one that is not known.
+        """
         with self._lock:
             self._waiting.setdefault(name, deque(maxlen=KEPT_BATCHES)).append(records)
             if name == "vehicle" and "speed_mps" in (records.dtype.names or ()):
+                known = records[np.isfinite(records["speed_mps"])]
                 self._speeds.extend(
-                    zip(records["t_ns"].tolist(), records["speed_mps"].tolist(), strict=True)
+                    zip(known["t_ns"].tolist(), known["speed_mps"].tolist(), strict=True)
                 )
 
     def take(self) -> dict[str, Records]:

@@ -381,6 +381,16 @@ def test_speed_is_that_of_the_frames_own_time() -> None:
     assert telemetry.speed_mps(5 * 10**9) is None
 
 
+@pytest.mark.parametrize("broken", [float("nan"), float("inf")])
+def test_speed_of_a_sensor_that_fails_is_not_known(broken: float) -> None:
+    telemetry = Telemetry()
+    telemetry.add("vehicle", speeds((1.0, broken), (1.5, broken)))
+    assert telemetry.speed_mps(10**9) is None
+    telemetry.add("vehicle", speeds((1.8, 10.0), (1.9, broken)))
+    assert telemetry.speed_mps(2 * 10**9) == 10.0
+    assert len(telemetry.take()["vehicle"]) == 4
+
+
 def test_records_are_taken_once_and_batches_joined() -> None:
     telemetry = Telemetry()
     telemetry.add("imu", imu(np.array([1.0, 1.1])))
