@@ -54,7 +54,7 @@ def write_flight(
         link: the blocks of a recording of the link; none: there is none.
 
     Raises:
-        OSError: it cannot be written; nothing of it is left.
+        OSError: it cannot be written; nothing of it is left, as with what `link` raises.
     """
     folder.mkdir(parents=True, exist_ok=True)
     number = max((each[0] for each in _flights(folder)), default=0) + 1
@@ -65,7 +65,7 @@ def write_flight(
             file.flush()
             os.fsync(file.fileno())
         part.replace(path)
-    except OSError:
+    except Exception:
         part.unlink(missing_ok=True)
         raise
     for _, old in _flights(folder)[:-files]:

@@ -256,9 +256,10 @@ class FlightRecorder:
             path = write_flight(
                 self._folder, kind, header, entries, files=self._files, link=self._link()
             )
-        except OSError as error:
+        except Exception as error:  # of the link too: the next flight is written all the same
             self.failed += 1
-            self._tell("flight_failed", trigger=kind, reason=error.strerror or str(error))
+            told = error.strerror if isinstance(error, OSError) else None
+            self._tell("flight_failed", trigger=kind, reason=told or str(error))
         else:
             self.written += 1
             self._tell("flight", trigger=kind, path=str(path))

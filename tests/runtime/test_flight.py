@@ -7,6 +7,7 @@ import resource
 import threading
 import time
 import zipfile
+from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -232,6 +233,28 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
     assert flight.close()
     ((event, facts),) = told.said
     assert (event, facts["reason"]) == ("flight_failed", "File exists")
+
+
+def test_a_link_that_fails_is_told_leaves_nothing_behind_and_the_next_flight_is_written(
+    tmp_path: Path,
+) -> None:
+    told, fails = Told(), [True]
+
+    def blocks() -> Iterator[bytes]:
+        yield b"begun"
+        if fails.pop():
+            raise RuntimeError("the port is gone")
+
+    flight, car = recorder(tmp_path, told, after_s=0, link=blocks), Car()
+    drive(flight, 5, car=car)
+    flight.trigger("test")
+    assert told.came.wait(30)
+    assert told.said == [("flight_failed", {"trigger": "test", "reason": "the port is gone"})]
+    assert list(tmp_path.iterdir()) == []
+    fails.append(False)
+    flight.trigger("test")
+    assert flight.close()
+    assert flight.summary() == {"flights": 1, "flights_failed": 1}
 
 
 def test_the_oldest_flights_give_way_and_other_files_stay(tmp_path: Path) -> None:
