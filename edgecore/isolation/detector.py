@@ -73,6 +73,7 @@ class IsolatedDetector:
 
     Raises:
         ModelError, EngineError: the child refused the model, or died of it; with the reason.
+        TypeError: an option that cannot be pickled for the child.
     """
 
     def __init__(
@@ -100,14 +101,16 @@ class IsolatedDetector:
         self._rings = 0
         self._published = 0
         self._closed = threading.Event()
-        self._process: Process | None = Process(self._options)
-        self._spare: Process | None = Process(self._options) if spare else None
+        self._process: Process | None = None
+        self._spare: Process | None = None
         try:
+            self._process = Process(self._options)
+            self._spare = Process(self._options) if spare else None
             self._facts = self._process.wait_until_ready(start_timeout_s)
         except Died as death:
             self.close()
             raise EngineError(f"the engine's process {death}") from None
-        except EdgecoreError:
+        except (EdgecoreError, TypeError):
             self.close()
             raise
 

@@ -47,9 +47,11 @@ class Process:
 
     Raises:
         EngineError: no process can be started.
+        TypeError: an option cannot be pickled.
     """
 
     def __init__(self, options: Options) -> None:
+        pickled = _pickled(options)
         self._line, theirs = socket.socketpair()
         where = os.pathsep.join(entry or os.getcwd() for entry in sys.path)
         try:
@@ -67,7 +69,7 @@ class Process:
         self.facts: Facts | None = None
         self._ring = ""
         with contextlib.suppress(Gone):
-            send(self._line, Kind.OPTIONS, pickle.dumps(options))
+            send(self._line, Kind.OPTIONS, pickled)
 
     @property
     def pid(self) -> int:
@@ -145,6 +147,13 @@ class Process:
                 why = f"ended with status {status}" if status >= 0 else _signal_name(-status)
         self.end()
         return Died(why or "hung up and lived on")
+
+
+def _pickled(options: Options) -> bytes:
+    try:
+        return pickle.dumps(options)
+    except (pickle.PicklingError, TypeError, AttributeError) as error:
+        raise TypeError(f"expected options that can be pickled for a process: {error}") from None
 
 
 def _signal_name(number: int) -> str:

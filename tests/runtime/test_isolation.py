@@ -8,6 +8,7 @@ import socket
 import struct
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -168,6 +169,14 @@ def test_a_model_that_is_refused_is_named(tmp_path):
     with pytest.raises(edgecore.ModelError, match=r"no\.tflite"):
         IsolatedDetector(tmp_path / "no.tflite")
     assert children() == set()
+
+
+def test_an_option_that_no_child_can_be_given_leaves_nothing_behind(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with pytest.raises(TypeError, match=r"expected options that can be pickled .*generator"):
+        IsolatedDetector(labels=(name for name in ("person", "car", "truck")))
+    assert children() == set()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_child_beyond_its_memory_ends_by_itself():
