@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Generator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -124,7 +125,8 @@ class Video(Source):
         # Raw pictures of a V4L2 device lie in its driver's buffers, which FFmpeg unmaps when the
         # device is closed, whoever still looks at them.
         self._lent = container_format == "v4l2" and context.name == "rawvideo"
-        self._decoded = self._container.decode(stream)
+        self._torn = False
+        self._decoded = self._pictures()
         self._start_ns = time.monotonic_ns()
         self._first_s: float | None = None
         self._newest_ns = self._start_ns
@@ -141,6 +143,10 @@ class Video(Source):
         except StopIteration:
             if self._count == 0:
                 raise SourceError(f"{self._url}: no frame could be decoded") from None
+            if self._torn and not self._live:
+                raise SourceError(
+                    f"{self._url}: damaged after frame {self._count}: it is cut off"
+                ) from None
             raise
         except (av.error.FFmpegError, OSError, ValueError) as error:
             if self._closed:
@@ -154,6 +160,13 @@ class Video(Source):
         self._count += 1
         return frame
 
+    def _pictures(self) -> Generator[Any, None, None]:
+        """Those of all packets from here on; decoders with threads are silent about the last."""
+        for packet in self._container.demux(self._stream):
+            if packet.size:
+                self._torn = packet.is_corrupt
+            yield from packet.decode()
+
     def _picture(self) -> Any:
         """The next one; damaged packets of a live stream are left out, as they come and go."""
         for _ in range(DAMAGED_IN_A_ROW if self._live else 0):
@@ -162,7 +175,7 @@ class Video(Source):
             except av.error.InvalidDataError:
                 self.dropped += 1
                 self.note("damaged packets of the stream are left out")
-                self._decoded = self._container.decode(self._stream)
+                self._decoded = self._pictures()
         try:
             return next(self._decoded)
         except StopIteration:
@@ -173,7 +186,7 @@ class Video(Source):
     def _again(self) -> Any:
         """The first picture of the next round."""
         self._container.seek(0, any_frame=False)
-        self._decoded = self._container.decode(self._stream)
+        self._decoded = self._pictures()
         self._start_ns = self._newest_ns + round(1e9 / (self.fps or 25.0))
         self._first_s = None
         return next(self._decoded)

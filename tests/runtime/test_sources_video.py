@@ -180,6 +180,15 @@ def test_video_times_are_the_streams_own(tmp_path: Path) -> None:
     assert np.diff(stamps).tolist() == [100_000_000] * (COUNT - 1)
 
 
+def test_a_file_that_was_cut_off_is_not_one_that_ended(tmp_path: Path, test_data: Path) -> None:
+    whole, cut = test_data / "video/highway_1280x720.mp4", tmp_path / "cut.mp4"
+    with av.open(str(whole)) as container:
+        packets = [packet for packet in container.demux(video=0) if packet.size]
+    cut.write_bytes(whole.read_bytes()[: packets[12].pos + packets[12].size // 2])
+    with Video(str(cut)) as file, pytest.raises(SourceError, match=r"after frame 12: it is cut"):
+        list(file)
+
+
 def test_damaged_packets_end_a_file_but_not_a_live_stream(tmp_path: Path) -> None:
     path = video(tmp_path / "clip.mkv", "mpeg4", "yuv420p")
     with av.open(str(path)) as container:
