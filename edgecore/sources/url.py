@@ -67,8 +67,10 @@ def _path(text: str) -> Source:
         if not found:
             raise SourceError(f"{path}: no pictures in this folder")
         return Pictures(found, f"{path}: {_count(len(found))}")
-    if path.exists():
+    if path.is_file():
         return _file(path)
+    if path.exists():
+        raise SourceError(f"{path}: expected a file or folder, got something else")
     if (name := text.removesuffix(LOOPED)) != text and Path(name).is_file():
         return _looped(Path(name))
     if globbing.has_magic(text):

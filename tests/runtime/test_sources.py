@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 
@@ -49,6 +50,8 @@ def damaged(folder: Path, name: str) -> Path:
             sound.writeframes(bytes(1600))
     elif name == "folder":
         path.mkdir()
+    elif name == "pipe.mp4":
+        os.mkfifo(path)
     return path
 
 
@@ -65,6 +68,7 @@ def damaged(folder: Path, name: str) -> Path:
         ("truncated.mp4", "not a video, or a damaged one"),
         ("sound.wav", "expected a video, found none"),
         ("folder", "no pictures in this folder"),
+        ("pipe.mp4", "expected a file or folder, got something else"),
     ],
 )
 def test_bad_file_is_one_clear_line(tmp_path: Path, name: str, message: str) -> None:
