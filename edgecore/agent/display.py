@@ -23,6 +23,9 @@ OUTCOMES = {
     "unknown": "sent, outcome unknown",
 }
 
+COLLISION_FACTS = {"ttc_s", "ego_speed_mps", "class_name"}
+"""By these an alert of the collision rule is known; others may have some of them."""
+
 PIPELINE_WORDS = {
     "source_error": "[yellow]source[/]",
     "source_failed": "[red]source failed[/]",
@@ -108,7 +111,7 @@ class Display:
 
     def _sentence(self, record: dict[str, Any]) -> str:
         kind = record["event"]
-        if kind == "rule" or (kind == "alert" and "ttc_s" not in record):
+        if kind == "rule" or (kind == "alert" and COLLISION_FACTS - record.keys()):
             return _rule(record)
         if kind == "alert":
             speed = record["ego_speed_mps"]

@@ -97,10 +97,12 @@ def test_people_read_what_a_rule_says(capsys: pytest.CaptureFixture[str]) -> Non
     rules = {"rule": "gate", "kind": "entered", "frame": 7, "tracker_ids": [3]}
     log.write("rule", **rules)
     log.write("alert", alert=2, **{**rules, "tracker_ids": []})
+    log.write("alert", alert=3, **rules, ttc_s="soon")
     log.write("rule", **{**rules, "tracker_ids": [], "kind": "rule_error", "reason": "why [x]"})
     assert capsys.readouterr().out.splitlines() == [
         "gate: entered of object 3 (frame 7)",
         "ALERT 2: gate: entered (frame 7)",
+        "ALERT 3: gate: entered of object 3 (frame 7)",
         "gate: rule_error: why [x] (frame 7)",
     ]
 
