@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Protocol
 
-from edgecore.rules.moment import Event, Moment
+from edgecore.checked import read_table
+from edgecore.rules.moment import AlertRequest, Event, Moment
 from edgecore.state import Restorable, table
 
 RESERVED = frozenset(
@@ -82,11 +83,12 @@ class RuleSet:
 
 
 def checked(event: Event, rule: str) -> Event:
-    """The event with its rule's name, and such that it can be written down.
+    """The event with its rule's name, and such that it can be written down and asked for.
 
     Raises:
-        TypeError: it is no Event, or JSON has no word for a fact.
+        TypeError: it or its alert is something else, or JSON has no word for a fact.
         ValueError: a fact is not a finite number, or bears a reserved name.
+        ConfigError: an alert that there cannot be.
     """
     if not isinstance(event, Event):
         raise TypeError(f"expected an edgecore.rules.Event, got {type(event).__name__}")
@@ -94,4 +96,11 @@ def checked(event: Event, rule: str) -> Event:
     if taken:
         raise ValueError(f"facts: expected other names than {taken[0]!r}, which every event has")
     json.dumps(dict(event.facts), allow_nan=False)
+    if event.alert is not None:
+        if not isinstance(event.alert, AlertRequest):
+            raise TypeError(
+                "alert: expected an edgecore.rules.AlertRequest or None, "
+                f"got {type(event.alert).__name__}"
+            )
+        read_table(AlertRequest, vars(event.alert), key="alert")
     return replace(event, rule=rule, tracker_ids=tuple(int(one) for one in event.tracker_ids))

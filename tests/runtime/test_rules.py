@@ -449,6 +449,21 @@ def test_events_that_cannot_be_written_down_are_an_error_of_the_rule(facts, reas
     assert reason in event.facts["reason"]
 
 
+@pytest.mark.parametrize(
+    ("alert", "reason"),
+    [
+        (AlertRequest(kind=300), "alert.kind: expected a number from 1 to 255, got 300"),
+        (AlertRequest(4, level=1.5), "alert.level: expected a whole number, got 1.5"),
+        ("loud", "alert: expected an edgecore.rules.AlertRequest or None, got str"),
+    ],
+)
+def test_alerts_that_cannot_be_are_an_error_of_the_rule(alert, reason) -> None:
+    rules = RuleSet({"mine": FunctionRule(lambda one: [one.event("odd", alert=alert)])})
+    (event,) = rules.judge(moment(0))
+    assert (event.kind, event.alert) == ("rule_error", None)
+    assert reason in event.facts["reason"]
+
+
 def test_a_rule_that_calls_exit_is_one_that_raises() -> None:
     rules = RuleSet({"mine": FunctionRule(lambda _: sys.exit(3))})
     (event,) = rules.judge(moment(0))
