@@ -15,6 +15,7 @@ the bound of the error of the device's two.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections import Counter
@@ -120,20 +121,24 @@ class Uplink:
             self._pending[number] = sent_ns, times or {}
         try:
             future = self._link.submit(message, timeout=self._settings.deadline_s)
-        except fb.BridgeError as error:
+        except (fb.BridgeError, ValueError) as error:  # or the device's Alert is another
             self._resolve(number, "not_sent", str(error))
         else:
             future.add_done_callback(lambda done: self._settle(number, message, done))
 
     def frame_finished(self, frame: int, count: int, ttc_s: float | None) -> None:
-        """The agent's sign of life, and what it saw; lost while there is no link."""
+        """The agent's sign of life, and what it saw.
+
+        That is lost while there is no link, and on a device whose message for it is another.
+        """
         ttc_ms = NO_TTC_MS if ttc_s is None else min(NO_TTC_MS - 1, round(ttc_s * 1000))
         self._link.keep_alive()
-        self._link.publish(
-            fb.DetectionSummary(
-                frame=frame & 0xFFFFFFFF, count=min(count, 255), nearest_ttc_ms=ttc_ms
+        with contextlib.suppress(ValueError):
+            self._link.publish(
+                fb.DetectionSummary(
+                    frame=frame & 0xFFFFFFFF, count=min(count, 255), nearest_ttc_ms=ttc_ms
+                )
             )
-        )
 
     def speed_mps(self) -> float | None:
         """Ego speed by telemetry; None when the last is older than a second."""
@@ -237,6 +242,8 @@ class Uplink:
             self._resolve(number, "refused", str(error), error.status)
         except fb.BridgeTimeoutError as error:
             self._resolve(number, "unknown" if error.may_run else "not_sent", str(error))
+        except ValueError as error:  # another device answered since, which does not take it
+            self._resolve(number, "not_sent", str(error))
         except (fb.BridgeError, CancelledError) as error:
             self._resolve(number, "unknown", str(error))
         else:

@@ -9,8 +9,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -322,3 +323,43 @@ def test_firmware_whose_records_are_other_ones_is_listened_to_all_the_same(
     uplink.close()
     assert uplink.view().telemetry_records == 18
     assert uplink.view().speed_mps is None
+
+
+def test_alerts_that_the_firmware_takes_otherwise_are_not_sent_and_the_agent_goes_on(
+    tmp_path: Path, events: EventLog
+) -> None:
+    refused: Future[Any] = Future()
+    refused.set_exception(ValueError("Alert has 6 bytes, the device takes 4"))
+
+    class Other:
+        schema = COMPILED
+        outcomes: ClassVar = [ValueError("Alert is another on this device"), refused]
+
+        def subscribe(self, name: str) -> list[Any]:
+            return []
+
+        def submit(self, message: Any, timeout: float) -> Future[Any]:
+            outcome = self.outcomes.pop(0)
+            if isinstance(outcome, ValueError):
+                raise outcome
+            return outcome
+
+        def keep_alive(self) -> None:
+            pass
+
+        def publish(self, message: Any) -> bool:
+            raise ValueError("DetectionSummary is another on this device")
+
+        def close(self) -> None:
+            pass
+
+    uplink = Uplink("other:", AlertSettings(), events, connect=lambda url, **_: Other())  # type: ignore[arg-type,return-value]
+    for number in (1, 2):
+        uplink.alert(number, DEFAULT_ALERT)
+        uplink.frame_finished(number, 0, None)
+    uplink.close()
+    results = [line for line in diary(tmp_path) if line["event"] == "alert_result"]
+    assert [(line["alert"], line["outcome"]) for line in results] == [
+        (1, "not_sent"),
+        (2, "not_sent"),
+    ]
