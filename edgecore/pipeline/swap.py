@@ -95,6 +95,7 @@ class Swap:
             self._obey(verdict)
         self._say(verdict)
         self._refuse(why)
+        self._ended.set()  # also where who is told the outcome ends the pipeline by it
 
     def _run(self, candidate: ModelFile | Given, self_test: SelfTest | None) -> None:
         try:

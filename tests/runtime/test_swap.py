@@ -411,6 +411,22 @@ def test_swaps_that_cannot_be_are_refused_at_once() -> None:
             pipeline.swap(New())
 
 
+def test_a_pipeline_that_is_closed_by_who_is_told_the_outcome_waits_for_nothing() -> None:
+    ended: list[bool] = []
+
+    def told(event: PipelineEvent) -> None:
+        if event.kind == "swap_confirmed":
+            pipeline.close()
+            ended.append(swap.wait(0))
+
+    pipeline = Pipeline(File(10**6), StagedReader(), overlap=False, on_event=told)
+    pipeline.start(lambda _: None)
+    swap = pipeline.swap(New(), trial=Trial(frames=10))
+    assert pipeline.wait(30)
+    assert pipeline.close(timeout_s=20)
+    assert (swap.outcome, ended) == ("confirmed", [True])
+
+
 def test_what_listens_to_events_and_fails_ends_the_pipeline_not_the_process() -> None:
     def told(event: PipelineEvent) -> None:
         if event.kind == "swapped":
