@@ -165,6 +165,11 @@ class Governor:
             return self._move(-1, self._watches, "below")
         return None
 
+    @property
+    def step(self) -> Step:
+        """The restriction that holds at its level."""
+        return self.steps[self.level - 1] if self.level else Step()
+
     def _move(self, by: int, watches: Sequence[_Watch], word: str) -> Change:
         self.level += by
         why = ", ".join(
@@ -174,4 +179,4 @@ class Governor:
         )
         for watch in self._watches:
             watch.high_since_s = watch.low_since_s = None
-        return Change(self.level, self.steps[self.level - 1] if self.level else Step(), why)
+        return Change(self.level, self.step, why)

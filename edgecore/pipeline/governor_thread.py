@@ -43,7 +43,9 @@ class GovernorThread:
         self._thread = threading.Thread(target=self._run, name="edgecore-governor", daemon=True)
 
     def start(self) -> None:
-        """Look from now on."""
+        """Look from now on; a governor that was used before goes on from its step."""
+        if self._governor.level:
+            self._apply(self._governor.step.max_fps, self._governor.step.model)
         self._thread.start()
 
     def stop(self) -> None:

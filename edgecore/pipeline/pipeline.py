@@ -173,12 +173,12 @@ class Pipeline:
             raise RuntimeError(f"a pipeline is started once; this one is {self._state}")
         self._state = "started"
         self._delivery.on_result = on_result
+        if self._governor is not None:
+            self._governor.start()
         for feed in self._feeds:
             feed.start()
         for engine in self._engines:
             engine.start()
-        if self._governor is not None:
-            self._governor.start()
 
     def __iter__(self) -> Iterator[Result]:
         """Results until all sources have ended; then what ended one of them early is raised."""

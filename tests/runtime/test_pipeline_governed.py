@@ -48,6 +48,23 @@ def test_governor_lowers_the_rate_then_the_model_and_lets_go_again() -> None:
     assert [model for model, _ in itertools.groupby(models)] == [None, "small", None]
 
 
+def test_a_governor_goes_on_in_the_next_pipeline_from_the_step_it_was_at() -> None:
+    stepped = threading.Event()
+    governor = Governor(HOT, [Step(model="small")], readings={"heat": lambda: 90.0}, period_s=0.001)
+    for _ in range(2):
+        with Pipeline(
+            File(10**6),
+            StagedReader(),
+            models={"small": StagedReader()},
+            governor=governor,
+            on_event=lambda _: stepped.set(),
+        ) as pipeline:
+            results = iter(pipeline)
+            first = next(results)
+            assert stepped.wait(30)
+    assert first.model == "small"
+
+
 def test_recurrent_state_begins_anew_with_each_change_of_model() -> None:
     heat, changes = [90.0], [0]
     governor = Governor(
