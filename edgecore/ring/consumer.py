@@ -97,7 +97,9 @@ class Consumer(Source):
         """
         until = None if timeout is None else time.monotonic() + timeout
         while (connection := self._connection) is not None:
-            left = None if until is None else max(0.0, until - time.monotonic())
+            left = None
+            if until is not None:
+                left = min(max(0.0, until - time.monotonic()), LONGEST_TIMEOUT_S)
             try:
                 lease = connection.take_in_time(SLICE_US if left is None else int(left * 1e6))
             except OSError as error:

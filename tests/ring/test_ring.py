@@ -226,6 +226,14 @@ def test_a_source_by_url_survives_restarts_of_its_producer_even_with_other_frame
     producer.close()
 
 
+def test_a_reader_may_wait_without_end(place):
+    with ring.Producer(place, 8, 8, "gray") as producer, ring.Consumer(place) as reader:
+        shown(producer, 1)
+        assert reader.read(float("inf")).planes[0][0, 0] == 1
+        threading.Timer(0.05, reader.close).start()
+        assert reader.read(float("inf")) is None
+
+
 def test_a_consumer_ends_with_its_producer(place):
     with ring.Producer(place, 8, 8, "gray") as producer:
         source = edgecore.sources.open(f"ring:{place}?reconnect=0")
