@@ -81,6 +81,9 @@ class Reconnecting(Source):
                 if self._inner is None:
                     self._inner = self._reopen()
                     self._inner.notes = self.notes
+                    if self._closed.is_set():  # meanwhile: nobody would interrupt this one
+                        self._drop_inner()
+                        break
                 frame = next(self._inner)
             except StopIteration:
                 if self._ends or self._closed.is_set():

@@ -201,6 +201,20 @@ def test_source_is_opened_again_until_it_gives_frames_and_told_once() -> None:
     assert all(life.closed for life in closed)
 
 
+@pytest.mark.parametrize("end", ["close", "interrupt"])
+def test_source_that_was_ended_while_it_was_opened_again_is_not_read(end: str) -> None:
+    again = Flaky(3)
+
+    def reopen() -> Source:
+        getattr(source, end)()
+        return again
+
+    source = Reconnecting(Flaky(1), reopen, backoff=AT_ONCE)
+    assert len(list(source)) == 1
+    assert again.closed
+    assert source.dropped == 1
+
+
 def test_pauses_double_to_a_bound_and_begin_anew_after_a_success() -> None:
     backoff = Backoff(first_s=0.5, most_s=4.0)
     assert [backoff.pause_s(tries, 0.0) for tries in range(5)] == [0.25, 0.5, 1.0, 2.0, 2.0]
