@@ -99,7 +99,7 @@ class IsolatedDetector:
         self._ring: Producer | None = None
         self._kind: FrameKind | None = None
         self._rings = 0
-        self._published = 0
+        self._sequence = 0
         self._closed = threading.Event()
         self._process: Process | None = None
         self._spare: Process | None = None
@@ -182,7 +182,7 @@ class IsolatedDetector:
         begun_s = time.monotonic()
         try:
             kind, body = process.ask(
-                ring, self._published, self._deadline.limit_s, self._deadline.first_s
+                ring, self._sequence, self._deadline.limit_s, self._deadline.first_s
             )
             if kind is Kind.FAILED:
                 raise EngineError(text_of(body))
@@ -228,8 +228,8 @@ class IsolatedDetector:
             format, color, width, height = frame.kind
             path = self._folder / f"{self._rings}"
             self._ring = Producer(path, width, height, format, color=color, slots=SLOTS)
-            self._kind, self._published = frame.kind, 0
+            self._kind, self._sequence = frame.kind, 0
+        self._sequence += 1  # the ring numbers the frames that find no slot, too
         if not self._ring.publish(frame):
             raise EngineError("the engine's process holds all frames that it was given")
-        self._published += 1
         return self._ring.path

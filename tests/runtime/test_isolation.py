@@ -24,6 +24,7 @@ from edgecore.detections import Detections, Timings
 from edgecore.engines import EngineInfo
 from edgecore.isolation import IsolatedDetector, process, wire
 from edgecore.isolation.deadline import FACTOR, FEWEST, LEAST_FACTOR, MORE_S, Deadline
+from edgecore.ring import Consumer
 from tests.runtime.test_cli import command, diary, environment, summary_in
 
 SIZE = (640, 360)
@@ -162,6 +163,23 @@ def test_a_frame_of_no_use_does_no_harm(isolated):
     pid = isolated.pid
     isolated.detect(frame())
     assert isolated.pid == pid
+
+
+def test_a_frame_for_which_there_was_no_room_is_lost_alone():
+    picture = np.full((64, 64, 3), 114, np.uint8)
+    with IsolatedDetector(spare=False) as detector:
+        detector.detect(picture)
+        (path,) = detector._folder.iterdir()
+        with Consumer(path) as other:  # as a child that was killed, before it is forgotten
+            held = [other.read()]
+            for _ in range(2):
+                detector.detect(picture)
+                held.append(other.read())
+            with pytest.raises(edgecore.EngineError, match="holds all frames that it was given"):
+                detector.detect(picture)
+        del held
+        assert len(detector.detect(picture)) == len(detector.detect(picture))
+        assert not detector.deaths
 
 
 def test_a_model_that_is_refused_is_named(tmp_path):
