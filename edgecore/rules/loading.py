@@ -8,6 +8,7 @@ import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from types import ModuleType
 from typing import Any, NamedTuple
 
 from edgecore.checked import read_table
@@ -167,7 +168,9 @@ def _function(
     if folder is not None:
         sys.path.insert(0, str(folder))
     try:
-        function = getattr(importlib.import_module(module_name), name)
+        module = importlib.import_module(module_name)
+        _check_namesake(module, folder)
+        function = getattr(module, name)
     except Exception as error:
         raise ConfigError(f"{place}: {value!r} cannot be imported: {error}") from None
     finally:
@@ -176,3 +179,12 @@ def _function(
     if not callable(function):
         raise ConfigError(f"{place}: expected a function, got {type(function).__name__}")
     return FunctionRule(function)
+
+
+def _check_namesake(module: ModuleType, folder: Path | None) -> None:
+    """Python knows one module of a name, and may have it from elsewhere already."""
+    beside = None if folder is None else folder / f"{module.__name__.replace('.', '/')}.py"
+    if beside is not None and beside.is_file():
+        file = getattr(module, "__file__", None)
+        if file is None or not beside.samefile(file):
+            raise ImportError(f"expected {beside}, got another module of its name, {file}")

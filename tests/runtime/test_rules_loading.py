@@ -107,6 +107,22 @@ def test_a_function_is_found_beside_the_file(tmp_path: Path) -> None:
     assert [(event.rule, event.kind) for event in rules.judge(moment(0))] == [("function", "empty")]
 
 
+def test_a_module_of_the_same_name_from_elsewhere_is_not_taken_for_the_one_beside_the_file(
+    tmp_path: Path,
+) -> None:
+    rule = '[[rule]]\ntype = "function"\nfunction = "gate_rules_of_a_test:empty"\n'
+    for place in ("one", "other"):
+        (tmp_path / place).mkdir()
+        (tmp_path / place / "gate_rules_of_a_test.py").write_text("def empty(moment): ...\n")
+        written(tmp_path / place, rule)
+    for _ in range(2):
+        load_rules(tmp_path / "one/rules.toml")
+    with pytest.raises(
+        ConfigError, match=r"other/gate_rules_of_a_test\.py, got another .*one/gate_rules_of_a_te"
+    ):
+        load_rules(tmp_path / "other/rules.toml")
+
+
 ZONE = '[[rule]]\ntype = "zone"\nname = "gate"\n'
 
 
