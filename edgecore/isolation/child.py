@@ -19,6 +19,7 @@ import numpy as np
 
 from edgecore.errors import EdgecoreError
 from edgecore.isolation.wire import (
+    KEPT_RINGS,
     TICKET,
     Facts,
     Gone,
@@ -72,18 +73,15 @@ def _ready(options: Options) -> Detector:
 
 
 def _serve(line: socket.socket, detector: Detector, ceiling: int | None) -> None:
-    ring: Consumer | None = None
+    rings: dict[str, Consumer] = {}  # the one in use is the last
     while True:
         kind, body = receive(line, None)
         if kind is Kind.RING:
-            from edgecore.ring import Consumer
-
-            if ring is not None:
-                ring.close()
-            ring = Consumer(os.fsdecode(body))
+            path = os.fsdecode(body)
+            rings[path] = rings.pop(path) if path in rings else _opened(path, rings)
             continue
         (wanted,) = TICKET.unpack(body)
-        assert ring is not None
+        ring = rings[next(reversed(rings))]
         frame = ring.read(FRAME_TIMEOUT_S)
         try:
             if frame is None or ring.sequence != wanted:
@@ -94,6 +92,14 @@ def _serve(line: socket.socket, detector: Detector, ceiling: int | None) -> None
         else:
             send(line, Kind.FOUND, found_message(found))
         del frame
+
+
+def _opened(path: str, rings: dict[str, Consumer]) -> Consumer:
+    from edgecore.ring import Consumer
+
+    if len(rings) == KEPT_RINGS:
+        rings.pop(next(iter(rings))).close()
+    return Consumer(path)
 
 
 def _reason(error: Exception, ceiling: int | None) -> bytes:

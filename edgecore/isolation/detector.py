@@ -17,16 +17,13 @@ from numpy.typing import NDArray
 from edgecore.detections import Detections
 from edgecore.engines import EngineInfo
 from edgecore.errors import EdgecoreError, EngineError
-from edgecore.frame import Frame, FrameKind
+from edgecore.frame import Frame
 from edgecore.preprocessing import as_frame
-from edgecore.ring import Producer
 
 from .deadline import Deadline
 from .process import Died, Process
+from .rings import Rings
 from .wire import Kind, Nonsense, found_of, text_of
-
-SLOTS = 3
-"""One for the frame asked about, one that a child just killed may hold, one to write into."""
 
 KEPT_DEATHS = 100
 
@@ -96,10 +93,7 @@ class IsolatedDetector:
         self._on_death = on_death
         self._lock = threading.Lock()
         self._folder = Path(tempfile.mkdtemp(prefix="edgecore-"))
-        self._ring: Producer | None = None
-        self._kind: FrameKind | None = None
-        self._rings = 0
-        self._sequence = 0
+        self._rings = Rings(self._folder)
         self._closed = threading.Event()
         self._process: Process | None = None
         self._spare: Process | None = None
@@ -165,9 +159,7 @@ class IsolatedDetector:
             if process is not None:
                 process.end()
         self._process = self._spare = None
-        if self._ring is not None:
-            self._ring.close()
-            self._ring = None
+        self._rings.close()
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def __enter__(self) -> IsolatedDetector:
@@ -178,12 +170,10 @@ class IsolatedDetector:
 
     def _answer(self, frame: Frame) -> Detections:
         process = self._living()
-        ring = self._shared(frame)
+        ring, number = self._rings.share(frame)
         begun_s = time.monotonic()
         try:
-            kind, body = process.ask(
-                ring, self._sequence, self._deadline.limit_s, self._deadline.first_s
-            )
+            kind, body = process.ask(ring, number, self._deadline.limit_s, self._deadline.first_s)
             if kind is Kind.FAILED:
                 raise EngineError(text_of(body))
             found = found_of(body, self.labels)
@@ -218,18 +208,3 @@ class IsolatedDetector:
         self.deaths.append(death)
         self._on_death(death)
         return EngineError(f"the engine's process {reason}; the next frame goes to another")
-
-    def _shared(self, frame: Frame) -> str:
-        """The path of a ring in which this frame is the newest."""
-        if self._ring is None or self._kind != frame.kind:
-            if self._ring is not None:
-                self._ring.close()
-            self._rings += 1
-            format, color, width, height = frame.kind
-            path = self._folder / f"{self._rings}"
-            self._ring = Producer(path, width, height, format, color=color, slots=SLOTS)
-            self._kind, self._sequence = frame.kind, 0
-        self._sequence += 1  # the ring numbers the frames that find no slot, too
-        if not self._ring.publish(frame):
-            raise EngineError("the engine's process holds all frames that it was given")
-        return self._ring.path

@@ -28,6 +28,8 @@ TICKET = struct.Struct("<Q")
 BODY_MOST = 4 << 20
 """Enough for 10,000 detections of 40 keypoints."""
 TEXT_MOST = 2000
+KEPT_RINGS = 4
+"""Both ends keep those used last; cameras of more sizes than that, in turn, cost a ring a frame."""
 
 Options: TypeAlias = dict[str, Any]
 """Keywords of `Detector.from_file`, its path, and the child's ceiling of memory."""

@@ -182,6 +182,30 @@ def test_a_frame_for_which_there_was_no_room_is_lost_alone():
         assert not detector.deaths
 
 
+def test_cameras_of_a_few_sizes_in_turn_have_a_ring_each(isolated):
+    pictures = [np.full((64, width, 3), 114, np.uint8) for width in range(64, 64 + wire.KEPT_RINGS)]
+    for picture in [*pictures, *reversed(pictures), *pictures]:
+        isolated.detect(picture)
+    assert {path.name for path in isolated._folder.iterdir()} == {"1", "2", "3", "4"}
+    isolated.detect(np.full((32, 32, 3), 114, np.uint8))
+    assert {path.name for path in isolated._folder.iterdir()} == {"2", "3", "4", "5"}
+    for picture in pictures[::-1]:
+        isolated.detect(picture)
+    assert len(list(isolated._folder.iterdir())) == wire.KEPT_RINGS
+    assert not isolated.deaths
+
+
+def test_another_child_is_shown_frames_in_rings_that_it_does_not_know(isolated):
+    pictures = [np.full((64, width, 3), 114, np.uint8) for width in (64, 65)]
+    for picture in pictures:
+        isolated.detect(picture)
+    os.kill(isolated.pid, signal.SIGKILL)
+    with pytest.raises(edgecore.EngineError, match="SIGKILL"):
+        isolated.detect(pictures[0])
+    for picture in [*pictures, *pictures]:
+        isolated.detect(picture)
+
+
 def test_a_model_that_is_refused_is_named(tmp_path):
     (tmp_path / "no.tflite").write_bytes(b"nothing of the kind")
     with pytest.raises(edgecore.ModelError, match=r"no\.tflite"):
