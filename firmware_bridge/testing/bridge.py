@@ -291,7 +291,7 @@ class FaultBridge:
                 if not self._schedule or self._schedule[0][0] > time.monotonic():
                     return
                 _, _, action = heapq.heappop(self._schedule)
-            action()
+            self._switch(action)
 
     def _look(self) -> None:
         if self._port is None and time.monotonic() - self._looked_s >= _LOOK_S:

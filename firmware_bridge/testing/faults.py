@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 from collections import Counter
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, get_args
 
 from firmware_bridge.pcapng import Direction
 from firmware_bridge.testing.bridge import FaultBridge
@@ -79,6 +80,8 @@ class Faults:
         self._strike(way, "overrun")
 
     def _strike(self, way: Direction, fault: str) -> None:
+        if way not in get_args(Direction):
+            raise ValueError(f"expected a way of {', '.join(get_args(Direction))}, got {way!r}")
         self._bridge.order(lambda: self._bridge.strike(way, fault))
 
     # Cable, device, supply.
@@ -128,6 +131,7 @@ class Faults:
 
         Raises:
             ValueError: neither a fault nor a profile has that name.
+            TypeError: the method has no such arguments, or needs others.
         """
         act = self._by_name.get(fault)
         if act is None:
@@ -138,6 +142,7 @@ class Faults:
             raise ValueError(
                 f"expected a fault of {', '.join(self._by_name)} or a profile, got {fault!r}"
             )
+        inspect.signature(act).bind(**arguments)
         chosen = act
         self._bridge.schedule(delay_s, lambda: chosen(**arguments))
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 import firmware_bridge as fb
 from edgecore.testing.dut import Dut
+from edgecore.testing.errors import RigError
 from firmware_bridge.testing.bad_line import LATE_US, BadLine
 from firmware_bridge.testing.faults import Faults
 from firmware_bridge.testing.profile import CLEAN, PROFILES, Profile, named
@@ -214,6 +215,27 @@ def test_profile_comes_at_its_time(edge_link: fb.Link, edge_faults: Faults) -> N
 def test_unknown_fault_is_refused_when_it_is_asked_for(edge_faults: Faults) -> None:
     with pytest.raises(ValueError, match=r"expected a fault of unplug, .*, got 'meteor'"):
         edge_faults.at(1.0, "meteor")
+
+
+def test_arguments_that_make_no_sense_are_refused_when_they_are_given(edge_faults: Faults) -> None:
+    with pytest.raises(TypeError, match="unexpected keyword argument 'for_ms'"):
+        edge_faults.at(1.0, "unplug", for_ms=5)
+    with pytest.raises(TypeError, match="missing a required argument: 'for_s'"):
+        edge_faults.at(1.0, "stuck")
+    with pytest.raises(ValueError, match="expected a way of from_device, to_device, got 'up'"):
+        edge_faults.flip("up")  # type: ignore[arg-type]
+
+
+def test_fault_that_cannot_be_done_at_its_time_is_told_and_ends_no_later_test(
+    edge_dut: Dut,
+) -> None:
+    edge_dut.faults.at(0.0, "flip", way="up")
+    until(lambda: "rig_failure" in [entry["fault"] for entry in edge_dut.faults.journal])
+    with pytest.raises(RigError, match="expected a way of from_device, to_device, got 'up'"):
+        edge_dut.end(failed=False)
+    edge_dut.begin(None, 0)
+    with edge_dut.connect() as link:
+        link.request(ALERT, PATIENCE_S)
 
 
 def test_next_test_has_a_clean_line(edge_faults: Faults) -> None:
