@@ -128,6 +128,12 @@ def test_missing_program_is_named(tmp_path: Path, port: str) -> None:
         ("port = 7", "port: expected str, got int"),
         ("port = 'x'\ntimeout_s = true", "timeout_s: expected float, got bool"),
         ("port = 'x'\nspeed = 3", "expected keys of port, .*, got 'speed'"),
+        ("port = 'x'\nreset = ''", "reset: expected a command, got ''"),
+        ("port = 'x'\nflash = 'say \"it'", "flash: expected a command, got .*: No closing"),
+        ("port = 'x'\ncapabilities = [1]", "capabilities: expected str each, got int"),
+        ("port = 'x'\ntimeout_s = nan", "timeout_s: expected seconds, more than 0, got nan"),
+        ("port = 'x'\ntimeout_s = inf", "timeout_s: expected seconds, more than 0, got inf"),
+        ("port = 'x'\npower_off = 'x'", "expected a key `power_on` beside power_off, got none"),
     ],
 )
 def test_file_that_makes_no_sense_is_refused(tmp_path: Path, text: str, message: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 import subprocess
 import sys
@@ -27,6 +28,7 @@ _KEYS: dict[str, type] = {
     "reset": str,
     "flash": str,
 }
+_COMMANDS = ("power_on", "power_off", "reset", "flash")
 _TIMEOUT_S = 30.0
 
 
@@ -137,6 +139,26 @@ def _read(path: Path) -> dict[str, Any]:
             raise ValueError(
                 f"{path}: {key}: expected {_KEYS[key].__name__}, got {type(value).__name__}"
             )
+        if key in _COMMANDS:
+            _check_command(f"{path}: {key}", entries[key])
+    for name in entries.get("capabilities", ()):
+        if not isinstance(name, str):
+            raise ValueError(f"{path}: capabilities: expected str each, got {type(name).__name__}")
+    if not 0 < entries.get("timeout_s", _TIMEOUT_S) < math.inf:
+        raise ValueError(
+            f"{path}: timeout_s: expected seconds, more than 0, got {entries['timeout_s']}"
+        )
+    if "power_off" in entries and "power_on" not in entries:
+        raise ValueError(f"{path}: expected a key `power_on` beside power_off, got none")
     if "port" not in entries:
         raise ValueError(f"{path}: expected a key `port`: the device's path or URL")
     return entries
+
+
+def _check_command(about: str, text: str) -> None:
+    try:
+        words = shlex.split(text)
+    except ValueError as error:
+        raise ValueError(f"{about}: expected a command, got {text!r}: {error}") from None
+    if not words:
+        raise ValueError(f"{about}: expected a command, got {text!r}")
