@@ -81,7 +81,7 @@ def _verdict(tests: Sequence[TestRun]) -> Verdict:
 
 
 def read_requirements(path: Path) -> dict[str, str]:
-    """Titles by id, from a file with a requirement a line: its id, a blank, its title.
+    """Titles by id, from a file with a requirement a line: its id, blanks or tabs, its title.
 
     Empty lines and those that begin with # mean nothing.
 
@@ -90,8 +90,8 @@ def read_requirements(path: Path) -> dict[str, str]:
         ValueError: it is no text, or lists an id twice; the text has the line's number.
     """
     listed: dict[str, str] = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-        name, _, title = line.strip().partition(" ")
+    for number, line in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), 1):
+        name, title = [*line.split(maxsplit=1), "", ""][:2]
         if not name or name.startswith("#"):
             continue
         if name in listed:

@@ -293,6 +293,12 @@ def test_requirements_are_listed_a_line_each(tmp_path: Path) -> None:
     assert read_requirements(path) == {"R-1": "The first", "R-2": ""}
 
 
+def test_requirements_may_come_from_a_spreadsheet(tmp_path: Path) -> None:
+    path = tmp_path / "listed.txt"
+    path.write_bytes(b"\xef\xbb\xbfR-1\tThe first\r\nR-2\t\r\n")
+    assert read_requirements(path) == {"R-1": "The first", "R-2": ""}
+
+
 def test_what_no_page_can_hold_is_marked() -> None:
     assert escaped("a\0\ud800\x1b\tb\n<") == "a\ufffd\ufffd\ufffd\tb\n&lt;"
 
