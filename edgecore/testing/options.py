@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import shlex
 from typing import Any
 
 import pytest
@@ -72,8 +73,8 @@ def pytest_configure_node(node: Any) -> None:
 
 
 def repeat_by(config: pytest.Config) -> str:
-    """The options that repeat the run."""
-    return f"--edge-target {target_spec(config)} --edge-seed {seed(config)}"
+    """The options that repeat the run, as a shell takes them."""
+    return shlex.join(["--edge-target", target_spec(config), "--edge-seed", str(seed(config))])
 
 
 def pytest_report_header(config: pytest.Config) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import shlex
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
@@ -28,6 +29,15 @@ def test_three_lines_pass_on_sim(tmp_path: Path) -> None:
     done = run(tmp_path, "--edge-target", "sim")
     assert outcome(done.stdout) == "1 passed", done.stdout
     assert "edgecore: --edge-target sim --edge-seed" in done.stdout
+
+
+def test_header_repeats_the_run_in_a_shell(tmp_path: Path) -> None:
+    write(tmp_path, test_nothing="def test_nothing(): pass")
+    target = "sim:?seed=7&flash=a board.flash"
+    done = run(tmp_path, "--edge-target", target, "--edge-seed", "3")
+    header = re.search(r"^edgecore: (.*)$", done.stdout, re.M)
+    assert header is not None, done.stdout
+    assert shlex.split(header[1]) == ["--edge-target", target, "--edge-seed", "3"]
 
 
 def test_folder_of_a_test_may_go_before_the_device_does(tmp_path: Path) -> None:
