@@ -9,6 +9,7 @@ import datetime
 import json
 import platform
 import shlex
+import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -122,6 +123,7 @@ class ReportKeeper:
 
     def __init__(self, config: pytest.Config, folder: Path, listed: dict[str, str]) -> None:
         self._config, self._folder, self._listed = config, folder, listed
+        self._said = str(folder / "report.html")
         self._begun = datetime.datetime.now(datetime.timezone.utc)
         self._phases: dict[tuple[str, str], _Phases] = {}
         # Of xdist's ways of sharing tests out, the one by which each worker runs them all.
@@ -138,18 +140,22 @@ class ReportKeeper:
             phases = _Phases(["error"], reason=_last_line(report), texts=[_text(report)])
             self._phases[report.nodeid, ""] = phases
 
-    def pytest_sessionfinish(self, exitstatus: int) -> None:
-        """Writes both files."""
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        """Writes both files; a run whose report is lost ends with another status than 0."""
         from edgecore.testing.report_page import page
 
         report = self._report(int(exitstatus))
         told = json.dumps(report.document(), indent=1)
-        (self._folder / "report.json").write_text(told + "\n", encoding="utf-8")
-        (self._folder / "report.html").write_text(page(report), encoding="utf-8")
+        try:
+            (self._folder / "report.json").write_text(told + "\n", encoding="utf-8")
+            (self._folder / "report.html").write_text(page(report), encoding="utf-8")
+        except OSError as error:
+            self._said = f"not written: {error.filename or self._folder}: {error.strerror}"
+            session.exitstatus = exitstatus or pytest.ExitCode.INTERNAL_ERROR
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Says where."""
-        terminalreporter.write_line(f"edgecore: report: {self._folder / 'report.html'}")
+        terminalreporter.write_line(f"edgecore: report: {self._said}")
 
     def _report(self, exit_status: int) -> Report:
         now = datetime.datetime.now(datetime.timezone.utc)
@@ -190,6 +196,8 @@ def keep_report(config: pytest.Config) -> None:
         raise pytest.UsageError(f"--edge-requirements: {requirements}: {error}") from None
     try:
         Path(folder).mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):  # better now than after the last test
+            pass
     except OSError as error:
         raise pytest.UsageError(f"--edge-report: {folder}: {error.strerror}") from None
     config.pluginmanager.register(ReportKeeper(config, Path(folder).resolve(), listed), _NAME)

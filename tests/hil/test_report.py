@@ -247,6 +247,7 @@ def test_workers_report_to_one_page(tmp_path: Path) -> None:
     [
         (["--edge-requirements", "listed.txt"], "expected --edge-report FOLDER beside it"),
         (["--edge-report", "listed.txt"], "--edge-report: listed.txt: File exists"),
+        (["--edge-report", "/proc"], "--edge-report: /proc: "),
         (["--edge-report", "o", "--edge-requirements", "no.txt"], "--edge-requirements: no.txt:"),
         (
             ["--edge-report", "o", "--edge-requirements", "listed.txt"],
@@ -263,6 +264,24 @@ def test_what_cannot_be_is_said_before_a_test_runs(
     assert done.returncode == 4
     assert message in done.stdout
     assert "passed" not in done.stdout
+
+
+def test_report_that_cannot_be_written_is_told_after_the_tests(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        test_gone="""
+            import shutil
+
+            def test_gone():
+                shutil.rmtree("report")
+        """,
+    )
+    done = run(tmp_path, "--edge-report", "report")
+    assert "edgecore: report: not written: " in done.stdout
+    assert re.search(r"report\.json: No such file or directory$", done.stdout, re.M)
+    assert "1 passed" in done.stdout
+    assert "Traceback" not in done.stdout
+    assert done.returncode == 3
 
 
 def one(name: str, outcome: Any, *requirements: str) -> TestRun:
