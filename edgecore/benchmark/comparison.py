@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import statistics
 from collections.abc import Sequence
 from pathlib import Path
@@ -84,26 +85,40 @@ def load(path: Path) -> Run | list[Accuracy]:
     try:
         if isinstance(document, list):
             return [_accuracy(row) for row in document]
-        rows = [Result(**row) for row in document["results"]]
+        rows = [_result(row) for row in document["results"]]
         machine, date, version = (str(document[key]) for key in ("machine", "date", "edgecore"))
-        if rows and all(0 < row.low_us <= row.median_us <= row.high_us for row in rows):
+        if rows:
             return Run(path.stem, machine, date, version, {row[:3]: row for row in rows})
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         pass
     raise ConfigError(
         f"{path}: expected results that `edgecore bench --json` or `edgecore eval --json` kept"
     )
 
 
+def _result(row: dict[str, Any]) -> Result:
+    one = Result(**row)
+    if not all(isinstance(text, str) for text in one[:3]):
+        raise ValueError(f"expected group, job and variant as texts, got {one[:3]}")
+    if not 0 < one.low_us <= one.median_us <= one.high_us or not math.isfinite(one.high_us):
+        raise ValueError(f"expected finite times by size, got {one}")
+    return one
+
+
 def _accuracy(row: dict[str, Any]) -> Accuracy:
     stages = ("preprocess_ms", "invoke_ms", "postprocess_ms")
-    return Accuracy(
+    one = Accuracy(
         str(row["model"]).rpartition("/")[2].removesuffix(".tflite"),
         float(row["map_50_95"]),
         float(row["map_50"]),
         sum(float(row[stage]) for stage in stages),
         float(row["megabytes"]),
     )
+    if not (0 <= one.map_50_95 <= 1 and 0 <= one.map_50 <= 1):
+        raise ValueError(f"expected precision within 0 and 1, got {one}")
+    if not (0 < one.ms < math.inf and 0 < one.megabytes < math.inf):
+        raise ValueError(f"expected finite times and sizes, got {one}")
+    return one
 
 
 def compare(before: Run, after: Run) -> Comparison:

@@ -122,6 +122,48 @@ def kept(folder: Path, name: str, machine: str = "board", **medians: float) -> P
     return path
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"group": 7},
+        {"job": None},
+        {"low_us": "1"},
+        {"median_us": float("nan")},
+        {"high_us": float("inf")},
+        {"high_us": 10**400},
+        {"low_us": 0},
+    ],
+)
+def test_results_that_make_no_sense_are_refused(tmp_path: Path, damage: dict[str, Any]) -> None:
+    path = kept(tmp_path, "kept", a=10.0)
+    document = json.loads(path.read_text())
+    document["results"][1] |= damage
+    path.write_text(json.dumps(document))
+    with pytest.raises(EdgecoreError, match=r"kept.json: expected results that"):
+        load(path)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"map_50_95": float("nan")},
+        {"map_50": 1e9},
+        {"map_50": -0.1},
+        {"invoke_ms": float("inf")},
+        {"megabytes": 10**400},
+    ],
+)
+def test_accuracy_that_makes_no_sense_is_refused(tmp_path: Path, damage: dict[str, Any]) -> None:
+    row = {"model": "small.tflite", "map_50_95": 0.2, "map_50": 0.4, "megabytes": 3}
+    row |= {"preprocess_ms": 1, "invoke_ms": 10.0, "postprocess_ms": 1}
+    path = tmp_path / "eval.json"
+    path.write_text(json.dumps([row]))
+    assert load(path)
+    path.write_text(json.dumps([row | damage]))
+    with pytest.raises(EdgecoreError, match=r"eval.json: expected results that"):
+        load(path)
+
+
 def run_kept(path: Path) -> Run:
     run = load(path)
     assert isinstance(run, Run)
