@@ -268,5 +268,5 @@ def _print(results: list[Result]) -> None:
             for variant in variants:
                 row = cells.get(variant)
                 texts.append(Text("-", "dim") if row is None else Text(time_text(row.median_us)))
-            table.add_row(job, *texts)
+            table.add_row(Text(job), *texts)
         console.print(table)

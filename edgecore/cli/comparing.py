@@ -61,11 +61,11 @@ def _print(before: Run, after: Run, comparison: Comparison) -> None:
     table = Table(box=box.SIMPLE_HEAD)
     table.add_column("", overflow="fold", min_width=36)
     for column in (before.name, after.name, "ratio"):
-        table.add_column(column, justify="right")
+        table.add_column(Text(column), justify="right")
     table.add_column("", no_wrap=True)
     for one in sorted(moved, key=lambda one: one.ratio):
         table.add_row(
-            f"{one.before.group}: {one.before.job}, {one.before.variant}",
+            Text(f"{one.before.group}: {one.before.job}, {one.before.variant}"),
             time_text(one.before.median_us),
             time_text(one.after.median_us),
             f"{one.ratio:.2f}",
@@ -80,4 +80,5 @@ def _print(before: Run, after: Run, comparison: Comparison) -> None:
     )
     for title, keys in (("gone", comparison.gone), ("new", comparison.come)):
         if keys:
-            console.print(f"{title}: {len(keys)} rows, {', '.join(sorted({k[0] for k in keys}))}")
+            groups = ", ".join(sorted({k[0] for k in keys}))
+            console.print(f"{title}: {len(keys)} rows, {groups}", markup=False)

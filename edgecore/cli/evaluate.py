@@ -89,6 +89,7 @@ def _print(found: list[tuple[Path, Evaluation]]) -> None:
     from rich import box
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     console = Console()
     table = Table(box=box.SIMPLE_HEAD)
@@ -98,7 +99,7 @@ def _print(found: list[tuple[Path, Evaluation]]) -> None:
     for path, one in found:
         spent = one.timings
         table.add_row(
-            path.name,
+            Text(path.name),
             *(f"{value:.4f}" for value in one.precision),
             *(f"{ms:.2f}" for ms in (spent.preprocess_ms, spent.invoke_ms, spent.postprocess_ms)),
             f"{_megabytes(path):.2f}",

@@ -208,6 +208,16 @@ def test_compare_prints_what_changed(tmp_path: Path) -> None:
     assert "1 of 2 rows are the same within noise" in done.stdout
 
 
+def test_names_in_brackets_are_printed_as_they_are(tmp_path: Path) -> None:
+    kept(tmp_path, "board[old]", **{"model[int8].tflite on [/b]": 10.0})
+    kept(tmp_path, "board[new]", **{"model[int8].tflite on [/b]": 20.0})
+    done = edgecore(tmp_path, "bench", "--compare", "board[old].json", "board[new].json")
+    assert done.returncode == 0, done.stderr
+    table = done.stdout[done.stdout.index("ratio") - 60 :]
+    for name in ("board[old]", "board[new]", "model[int8].tflite on", "[/b]"):
+        assert name in table
+
+
 def test_a_page_holds_boards_and_models(tmp_path: Path) -> None:
     kept(tmp_path, "pi", machine="Cortex <A76>", a=30.0)
     kept(tmp_path, "pc", machine="EPYC", a=10.0, b=5.0)
