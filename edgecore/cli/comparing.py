@@ -24,9 +24,14 @@ def compare_kept(files: Sequence[Path], html: Path | None) -> None:
     from edgecore.benchmark.comparison import Run, compare, load
 
     loaded = [load(file) for file in files]
-    runs = [one for one in loaded if isinstance(one, Run)]
+    kept = [(file, one) for file, one in zip(files, loaded, strict=True) if isinstance(one, Run)]
+    names = [run.name for _, run in kept]
+    runs = [  # monday/bench.json and friday/bench.json are told apart by their folders
+        run if names.count(run.name) == 1 else run._replace(name=str(file.with_suffix("")))
+        for file, run in kept
+    ]
     models = [row for one in loaded if not isinstance(one, Run) for row in one]
-    if html is None and len(runs) != 2:
+    if (html is None and len(runs) != 2) or not files:
         raise ConfigError(
             f"--compare: expected two files of `edgecore bench --json`, or --html for any number; "
             f"got {len(runs)}"

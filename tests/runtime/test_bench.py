@@ -64,6 +64,7 @@ def test_a_run_leaves_table_json_and_plot(tmp_path: Path) -> None:
         (["--compare", "gone.json", "gone.json"], "gone.json: No such file"),
         (["gone.json"], "expected --compare before files of results, got gone.json without it"),
         (["--compare"], "--compare: expected two files"),
+        (["--compare", "--html", "page.html"], "or --html for any number; got 0"),
         (["--compare", "no.json", "no.json"], "expected results that `edgecore bench --json`"),
         (["--engine", "onnx"], "--engine: expected auto, litert or tflite, got 'onnx'"),
         (["--plot", "nowhere/bench.png"], "--plot: nowhere: no such folder"),
@@ -216,6 +217,18 @@ def test_names_in_brackets_are_printed_as_they_are(tmp_path: Path) -> None:
     table = done.stdout[done.stdout.index("ratio") - 60 :]
     for name in ("board[old]", "board[new]", "model[int8].tflite on", "[/b]"):
         assert name in table
+
+
+def test_files_of_one_name_are_told_apart_by_their_folders(tmp_path: Path) -> None:
+    for folder, us in (("monday", 10.0), ("friday", 20.0)):
+        (tmp_path / folder).mkdir()
+        kept(tmp_path / folder, "bench", a=us)
+    files = "monday/bench.json", "friday/bench.json"
+    done = edgecore(tmp_path, "bench", "--compare", *files, "--html", "page.html")
+    assert done.returncode == 0, done.stderr
+    assert "monday/bench: " in done.stdout
+    assert done.stdout.index("monday/bench  ") < done.stdout.index("friday/bench  ")
+    assert "<th>monday/bench</th><th>friday/bench</th>" in (tmp_path / "page.html").read_text()
 
 
 def test_a_page_holds_boards_and_models(tmp_path: Path) -> None:
