@@ -17,6 +17,7 @@ from edgecore.cli.accelerator import AcceleratorOption
 from edgecore.errors import ConfigError, EngineError
 
 from .comparing import compare_kept, write_page
+from .keeping import check_place, writing
 from .mlperf_tiny import measure_device
 from .progress import progress_bar
 
@@ -106,8 +107,7 @@ def bench(
     the ring to another process run unpinned, by the wall's clock.
     """
     for option, path in (("--json", json), ("--plot", plot), ("--html", html)):
-        if path is not None and not path.absolute().parent.is_dir():
-            raise ConfigError(f"{option}: {path.parent}: no such folder")
+        check_place(option, path)
     if mlperf_tiny is not None:
         others = {
             "files of results": kept,
@@ -137,12 +137,15 @@ def bench(
     _print(results)
     document = _document(results)
     if json is not None:
-        json.write_text(notation.dumps(document, indent=1) + "\n")
+        with writing("--json", json):
+            json.write_text(notation.dumps(document, indent=1) + "\n")
         print(f"results: {json}", file=sys.stderr)
     if plot is not None:
         from edgecore.benchmark.plot import draw
 
-        draw(results, f"edgecore on {document['machine']}, {document['date']}").save(plot, "PNG")
+        picture = draw(results, f"edgecore on {document['machine']}, {document['date']}")
+        with writing("--plot", plot):
+            picture.save(plot, "PNG")
         print(f"plot: {plot}", file=sys.stderr)
     if html is not None:
         from edgecore.benchmark.comparison import Run

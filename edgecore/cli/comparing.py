@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from edgecore.errors import ConfigError
 
+from .keeping import writing
+
 if TYPE_CHECKING:
     from edgecore.benchmark.comparison import Accuracy, Comparison, Run
 
@@ -46,7 +48,8 @@ def write_page(path: Path, runs: Sequence[Run], models: Sequence[Accuracy]) -> N
     """The page, and where it lies on stderr."""
     from edgecore.benchmark.page import page
 
-    path.write_text(page(runs, models))
+    with writing("--html", path):
+        path.write_text(page(runs, models))
     print(f"page: {path}", file=sys.stderr)
 
 

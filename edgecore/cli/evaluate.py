@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from edgecore.cli.accelerator import AcceleratorOption
-from edgecore.errors import ConfigError
 
+from .keeping import check_place, writing
 from .progress import progress_bar
 
 if TYPE_CHECKING:
@@ -59,8 +59,7 @@ def evaluate(
     from edgecore.evaluation import evaluate as judge
     from edgecore.model import read
 
-    if json is not None and not json.absolute().parent.is_dir():
-        raise ConfigError(f"--json: {json.parent}: no such folder")
+    check_place("--json", json)
     found: list[tuple[Path, Evaluation]] = []
     with progress_bar() as progress:
         for path in model:
@@ -81,7 +80,8 @@ def evaluate(
             found.append((path, judge(detector, coco, images, advance)))
     _print(found)
     if json is not None:
-        json.write_text(notation.dumps([_document(*one) for one in found], indent=1) + "\n")
+        with writing("--json", json):
+            json.write_text(notation.dumps([_document(*one) for one in found], indent=1) + "\n")
         print(f"results: {json}", file=sys.stderr)
 
 

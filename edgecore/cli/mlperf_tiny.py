@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from edgecore.errors import ConfigError
 
+from .keeping import writing
 from .progress import progress_bar
 
 if TYPE_CHECKING:
@@ -47,7 +48,8 @@ def measure_device(
         judged = tiny.accuracy(device, samples, lambda: progress.advance(bar)) if samples else None
     _print(device, windows, judged)
     if json is not None:
-        json.write_text(notation.dumps(tiny.document(device, windows, judged), indent=1) + "\n")
+        with writing("--json", json):
+            json.write_text(notation.dumps(tiny.document(device, windows, judged), indent=1) + "\n")
         print(f"results: {json}", file=sys.stderr)
 
 

@@ -68,6 +68,11 @@ def test_a_run_leaves_table_json_and_plot(tmp_path: Path) -> None:
         (["--compare", "no.json", "no.json"], "expected results that `edgecore bench --json`"),
         (["--engine", "onnx"], "--engine: expected auto, litert or tflite, got 'onnx'"),
         (["--plot", "nowhere/bench.png"], "--plot: nowhere: no such folder"),
+        (["--json", "."], "--json: .: expected a file, got a folder"),
+        (
+            ["--only", "heads", "--seconds", "0.01", "--json", "/dev/full"],
+            "--json: /dev/full: No space left on device",
+        ),
         (["--model", "gone.tflite", "--only", "detection"], "gone.tflite"),
     ],
 )
