@@ -164,7 +164,9 @@ def average_precision(truth: Mapping[str, Any], found: Sequence[dict[str, Any]])
         return Scores(nothing, {names[number]: nothing for number in wanted})
     with contextlib.redirect_stdout(io.StringIO()):
         objects = coco()
-        objects.dataset = dict(truth)
+        # Numbered from 1: its matching takes an id of 0 for none, and of two alike knows the last.
+        numbered = [{**one, "id": number} for number, one in enumerate(truth["annotations"], 1)]
+        objects.dataset = {**truth, "annotations": numbered}
         objects.createIndex()
         evaluation = judge(objects, objects.loadRes(list(found)), "bbox")
         evaluation.params.catIds = wanted

@@ -82,6 +82,16 @@ def test_crowds_are_neither_missed_nor_counted():
     assert list(scores.by_class) == ["cat"]
 
 
+@pytest.mark.parametrize("ids", [(0, 1), (5, 5), ("a", "b")])
+def test_numbers_of_annotations_do_not_count(ids):
+    other = [200.0, 200.0, 260.0, 260.0]
+    truth = dataset((3, BOX), (3, other))
+    for one, number in zip(truth["annotations"], ids, strict=True):
+        one["id"] = number
+    scores = evaluation.average_precision(truth, found((0, 0.9, BOX), (0, 0.8, other)))
+    assert scores.precision == pytest.approx((1.0, 1.0))
+
+
 def test_nothing_found_is_zero():
     assert evaluation.average_precision(dataset((3, BOX)), []).precision == (0.0, 0.0)
 
