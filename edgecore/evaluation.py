@@ -8,7 +8,9 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import math
 import statistics
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -32,6 +34,20 @@ SYNONYMS: Final[Mapping[str, str]] = {
 SCORE_THRESHOLD: Final = 0.001
 IOU_THRESHOLD: Final = 0.7
 """What a detector should be made with for this: precision is judged at every confidence."""
+
+
+_FORM: Final[Mapping[str, Mapping[str, type | tuple[type, ...]]]] = {
+    "images": {"id": (int, str), "file_name": str},
+    "annotations": {
+        "id": (int, str),
+        "image_id": (int, str),
+        "category_id": (int, str),
+        "bbox": list,
+        "area": (int, float),
+    },
+    "categories": {"id": (int, str), "name": str},
+}
+"""What is needed of COCO's form, and the types of it."""
 
 
 class Precision(NamedTuple):
@@ -209,22 +225,38 @@ def _read(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: {error.strerror}") from None
     except ValueError as error:
         raise ConfigError(f"{path}: expected annotations as JSON, {error}") from None
-    needed = {
-        "images": ("id", "file_name"),
-        "annotations": ("id", "image_id", "category_id", "bbox", "area"),
-        "categories": ("id", "name"),
-    }
-    for part, keys in needed.items():
+    for part, wanted in _FORM.items():
         entries = document.get(part) if isinstance(document, dict) else None
         if not isinstance(entries, list) or not entries:
             raise ConfigError(f"{path}: expected COCO's form, with a list of {part}")
         for entry in entries:
-            absent = [key for key in keys if not isinstance(entry, dict) or key not in entry]
-            if absent:
-                raise ConfigError(f"{path}: an entry of {part} has no {absent[0]}")
+            _check_entry(f"{path}: an entry of {part}", entry, wanted)
+    for part in ("images", "categories"):
+        (number, times), *_ = Counter(entry["id"] for entry in document[part]).most_common(1)
+        if times > 1:
+            raise ConfigError(f"{path}: expected each id of {part} once, got {number!r} again")
     for entry in document["annotations"]:
-        entry.setdefault("iscrowd", 0)
+        crowd = entry.setdefault("iscrowd", 0)
+        if not isinstance(crowd, int):
+            raise ConfigError(
+                f"{path}: an entry of annotations: iscrowd: expected int, got {crowd!r:.40}"
+            )
     return dict(document)
+
+
+def _check_entry(about: str, entry: Any, wanted: Mapping[str, type | tuple[type, ...]]) -> None:
+    for key, types in wanted.items():
+        if not isinstance(entry, dict) or key not in entry:
+            raise ConfigError(f"{about} has no {key}")
+        if not isinstance(entry[key], types):
+            expected = types if isinstance(types, tuple) else (types,)
+            raise ConfigError(
+                f"{about}: {key}: expected {' or '.join(one.__name__ for one in expected)}, "
+                f"got {entry[key]!r:.40}"
+            )
+    box = entry.get("bbox", [0, 0, 0, 0])
+    if len(box) != 4 or not all(isinstance(x, (int, float)) and math.isfinite(x) for x in box):
+        raise ConfigError(f"{about}: bbox: expected x, y, width, height, got {box!r:.40}")
 
 
 def _some(names: Iterable[str], most: int = 5) -> str:

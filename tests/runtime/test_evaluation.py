@@ -124,6 +124,30 @@ def test_annotations_in_another_form_are_refused(tmp_path, road, content, said):
         evaluation.evaluate(road, file, tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("part", "damage", "said"),
+    [
+        ("images", {"file_name": 7}, "an entry of images: file_name: expected str, got 7"),
+        ("images", {"id": [1]}, r"an entry of images: id: expected int or str, got \[1\]"),
+        ("annotations", {"bbox": None}, "bbox: expected list, got None"),
+        ("annotations", {"bbox": [1, 2]}, r"bbox: expected x, y, width, height, got \[1, 2\]"),
+        ("annotations", {"bbox": [1, 2, float("nan"), 4]}, "expected x, y, width, height, got"),
+        ("annotations", {"bbox": [1, 2, "3", 4]}, "expected x, y, width, height, got"),
+        ("annotations", {"area": "x"}, "area: expected int or float, got 'x'"),
+        ("annotations", {"iscrowd": "no"}, "iscrowd: expected int, got 'no'"),
+        ("categories", {"name": None}, "an entry of categories: name: expected str, got None"),
+        ("categories", {"id": 4}, "expected each id of categories once, got 4 again"),
+    ],
+)
+def test_entries_that_make_no_sense_are_refused(tmp_path, road, part, damage, said):
+    truth = dataset((3, BOX), names=("car", "dog"))
+    truth[part][0] |= damage
+    file = tmp_path / "truth.json"
+    file.write_text(json.dumps(truth))
+    with pytest.raises(edgecore.ConfigError, match=said):
+        evaluation.evaluate(road, file, tmp_path)
+
+
 def test_annotations_of_other_classes_are_refused(tmp_path, road):
     file = tmp_path / "truth.json"
     file.write_text(json.dumps(dataset((3, BOX))))
