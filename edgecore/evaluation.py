@@ -104,6 +104,7 @@ def evaluate(
     """
     from edgecore.sources.pictures import read_picture
 
+    _pycocotools()  # better now than after the last picture
     truth = _read(annotations)
     ids = {entry["name"]: entry["id"] for entry in truth["categories"]}
     numbers = {
@@ -117,6 +118,8 @@ def evaluate(
             f"{detector.model.path.name} ({_some(detector.labels) or 'which names none'})"
         )
     shared = set(numbers.values())
+    listed = {entry["id"] for entry in truth["images"]}
+    truth["annotations"] = [one for one in truth["annotations"] if one["image_id"] in listed]
     truth["categories"] = [one for one in truth["categories"] if one["id"] in shared]
     found: list[dict[str, Any]] = []
     timings: list[Timings] = []

@@ -5,6 +5,7 @@ import sys
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import edgecore
 from edgecore import evaluation
@@ -167,10 +168,21 @@ def test_a_missing_picture_is_named(tmp_path, road):
         evaluation.evaluate(road, file, tmp_path)
 
 
-def test_without_pycocotools_it_says_what_to_install(monkeypatch):
+def test_without_pycocotools_it_says_what_to_install(monkeypatch, tmp_path, road):
     monkeypatch.setitem(sys.modules, "pycocotools.coco", None)
     with pytest.raises(edgecore.ConfigError, match=r"pip install 'edgecore\[eval\]'"):
         evaluation.average_precision(dataset((3, BOX)), [])
+    with pytest.raises(edgecore.ConfigError, match=r"pip install 'edgecore\[eval\]'"):
+        evaluation.evaluate(road, tmp_path / "no.json", tmp_path)  # before any picture is read
+
+
+def test_annotations_of_pictures_that_are_not_listed_do_not_count(tmp_path, road):
+    truth = dataset((3, BOX), (3, BOX), names=("car", "dog"))
+    truth["annotations"][1]["image_id"] = 8
+    (tmp_path / "truth.json").write_text(json.dumps(truth))
+    Image.new("RGB", (160, 120)).save(tmp_path / "7.png")
+    judged = evaluation.evaluate(road, tmp_path / "truth.json", tmp_path)
+    assert (judged.pictures, judged.boxes) == (1, 1)
 
 
 def test_the_command_prints_a_table_and_keeps_it(test_data, tmp_path):
