@@ -45,8 +45,10 @@ class Dut:
         self._folder = Path(tempfile.mkdtemp(prefix="edgecore-dut-"))
         self._bridge: FaultBridge | None = None
         self._wire, self._journal = Wire(), Journal()
-        with self._rig():
+        with self._rig(), contextlib.ExitStack() as undo:
+            undo.callback(shutil.rmtree, self._folder, ignore_errors=True)
             self._target = open_target(spec)
+            undo.callback(self._target.close)
             self.name = self._target.name
             self.capabilities = self._target.capabilities
             self._target.start()
@@ -59,6 +61,7 @@ class Dut:
                     journal=self._journal,
                 )
                 self.capabilities |= {"faults"}
+            undo.pop_all()
         if self._bridge is None:
             self.url = self._target.url
         else:  # what is urgent overtakes only what has not left the host yet

@@ -14,6 +14,7 @@ import pytest
 
 from edgecore.testing import RigError
 from edgecore.testing.dut import Dut
+from firmware_bridge.testing.targets import Target, TargetError
 from tests.hil.strangers import ROOT, THREE_LINES, run, write
 from tests.link.pty_firmware import firmware
 from tests.link.targets import MACHINES, need_qemu
@@ -187,6 +188,27 @@ def test_target_that_makes_no_sense_is_an_error_of_the_rig(
     (tmp_path / "bad.toml").write_text('prot = "/dev/ttyACM0"\n')
     with pytest.raises(RigError, match=text), contextlib.closing(Dut(target)) as dut:
         dut.connect()
+
+
+def test_target_that_cannot_be_had_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Broken(Target):
+        closed = False
+
+        def start(self) -> None:
+            raise TargetError("no power")
+
+        def close(self) -> None:
+            self.closed = True
+
+    broken = Broken()
+    monkeypatch.setattr("edgecore.testing.dut.open_target", lambda spec: broken)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with pytest.raises(RigError, match="no power"):
+        Dut("broken")
+    assert broken.closed
+    assert not list(tmp_path.iterdir())
 
 
 def test_rig_that_fails_in_a_test_is_an_error_too(tmp_path: Path) -> None:
