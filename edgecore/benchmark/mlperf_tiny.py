@@ -149,20 +149,29 @@ def read_samples(folder: Path, model: str) -> list[Sample]:
     if file is None:
         raise ConfigError(f"{folder}: expected {LABELS} in it, or in {model} in it, got neither")
     samples = []
-    with file.open(newline="") as text:
-        for number, row in enumerate(csv.reader(text), 1):
-            words = [word.strip() for word in row]
-            if not any(words):
-                continue
-            if len(words) < 3 or not words[2].isdecimal():
-                raise ConfigError(f"{file}, line {number}: expected file, classes, class: {row}")
-            path = file.parent / words[0]
-            if not path.is_file():
-                raise ConfigError(f"{file}, line {number}: {path}: no such file")
-            samples.append(Sample(path, int(words[2])))
+    for number, row in enumerate(_rows(file), 1):
+        words = [word.strip() for word in row]
+        if not any(words):
+            continue
+        if len(words) < 3 or not words[2].isdecimal():
+            raise ConfigError(f"{file}, line {number}: expected file, classes, class: {row}")
+        path = file.parent / words[0]
+        if not path.is_file():
+            raise ConfigError(f"{file}, line {number}: {path}: no such file")
+        samples.append(Sample(path, int(words[2])))
     if not samples:
         raise ConfigError(f"{file}: expected a line for each input, got none")
     return samples
+
+
+def _rows(file: Path) -> list[list[str]]:
+    try:
+        with file.open(newline="", encoding="utf-8-sig") as text:
+            return list(csv.reader(text))
+    except OSError as error:
+        raise ConfigError(f"{file}: {error.strerror}") from None
+    except (ValueError, csv.Error) as error:
+        raise ConfigError(f"{file}: expected a line for each input, {error}") from None
 
 
 def document(

@@ -303,6 +303,17 @@ def test_labels_that_make_no_sense_are_named(labels: str, message: str, tmp_path
         tiny.read_samples(tmp_path, "ic01")
 
 
+def test_labels_from_a_spreadsheet_are_read_and_no_text_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "0.bin").write_bytes(b"")
+    labels = tmp_path / "y_labels.csv"
+    labels.write_bytes(b"\xef\xbb\xbf0.bin,2,1\r\n")
+    assert tiny.read_samples(tmp_path, "ic01") == [tiny.Sample(tmp_path / "0.bin", 1)]
+    for damaged in (b"\xff\xfe0", b"0.bin," + b"x" * 200_000):
+        labels.write_bytes(damaged)
+        with pytest.raises(ConfigError, match=r"y_labels.csv: expected a line for each input, "):
+            tiny.read_samples(tmp_path, "ic01")
+
+
 def test_inputs_are_made_up_for_the_benchmarks_models_only() -> None:
     assert [len(data) for data in tiny.made_up_inputs("kws01")] == [490] * 5
     assert tiny.made_up_inputs("ic01") == tiny.made_up_inputs("ic01")
