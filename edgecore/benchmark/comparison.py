@@ -82,6 +82,10 @@ def load(path: Path) -> Run | list[Accuracy]:
         raise ConfigError(f"{path}: {error.strerror}") from None
     except ValueError as error:
         raise ConfigError(f"{path}: expected JSON, {error}") from None
+    if isinstance(document, dict) and document.get("benchmark") == "mlperf-tiny":
+        raise ConfigError(
+            f"{path}: expected results of this device or of models, got those of --mlperf-tiny"
+        )
     try:
         if isinstance(document, list):
             return [_accuracy(row) for row in document]

@@ -66,6 +66,7 @@ def test_a_run_leaves_table_json_and_plot(tmp_path: Path) -> None:
         (["--compare"], "--compare: expected two files"),
         (["--compare", "--html", "page.html"], "or --html for any number; got 0"),
         (["--compare", "no.json", "no.json"], "expected results that `edgecore bench --json`"),
+        (["--compare", "tiny.json"], "of this device or of models, got those of --mlperf-tiny"),
         (["--engine", "onnx"], "--engine: expected auto, litert or tflite, got 'onnx'"),
         (["--plot", "nowhere/bench.png"], "--plot: nowhere: no such folder"),
         (["--json", "."], "--json: .: expected a file, got a folder"),
@@ -78,6 +79,7 @@ def test_a_run_leaves_table_json_and_plot(tmp_path: Path) -> None:
 )
 def test_wrong_arguments_are_one_line(tmp_path: Path, arguments: list[str], message: str) -> None:
     (tmp_path / "no.json").write_text("{}")
+    (tmp_path / "tiny.json").write_text('{"benchmark": "mlperf-tiny"}')
     done = edgecore(tmp_path, "bench", *arguments)
     assert done.returncode == 1
     assert message in done.stderr
