@@ -91,7 +91,8 @@ class _Phases:
 
     def add(self, report: pytest.TestReport) -> None:
         self.duration_s += report.duration
-        self.properties = list(report.user_properties)
+        # Of a worker that crashed the last report, which xdist makes up, has none.
+        self.properties = list(report.user_properties) or self.properties
         self.latency = getattr(report, LATENCY, self.latency)
         outcome = _outcome(report)
         if outcome is not None:

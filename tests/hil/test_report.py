@@ -242,6 +242,23 @@ def test_workers_report_to_one_page(tmp_path: Path) -> None:
     check_measured({"tests": measured}, page)
 
 
+@pytest.mark.skipif(importlib.util.find_spec("xdist") is None, reason="`make hil` has xdist")
+def test_requirement_of_a_test_that_crashed_its_worker_has_failed(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        test_crash="""
+            import os
+            import pytest
+
+            @pytest.mark.edge_req("A-1")
+            def test_crash():
+                os._exit(3)
+        """,
+    )
+    _, told, _ = report(tmp_path, "-n", "1")
+    assert {row["id"]: row["verdict"] for row in told["requirements"]} == {"A-1": "failed"}
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
