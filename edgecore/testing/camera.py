@@ -110,7 +110,7 @@ class Camera:
             truth: what each of them shows; none: nothing is known.
 
         Raises:
-            ValueError: another number of truths than of pictures.
+            ValueError: a picture of another kind, or another number of truths than of pictures.
         """
         from PIL import Image
 
@@ -119,6 +119,11 @@ class Camera:
         folder.mkdir(parents=True)
         files = []
         for number, picture in enumerate(pictures):
+            if str(picture.dtype) != "uint8" or picture.shape[2:] != (3,):
+                raise ValueError(
+                    f"picture {number}: expected uint8 (h, w, 3), got {picture.dtype} "
+                    f"{picture.shape}"
+                )
             files.append(folder / f"{number:06}.png")
             Image.fromarray(picture).save(files[-1], compress_level=1)
         if truth and len(truth) != len(files):

@@ -9,10 +9,13 @@ import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from edgecore.testing import RigError
+from edgecore.testing.camera import Camera
 from edgecore.testing.dut import Dut
 from firmware_bridge.testing.targets import Target, TargetError
 from tests.hil.strangers import ROOT, THREE_LINES, run, write
@@ -209,6 +212,14 @@ def test_target_that_cannot_be_had_leaves_nothing_behind(
         Dut("broken")
     assert broken.closed
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "picture", [np.zeros((64, 64, 3), np.float32), np.zeros((64, 64), np.uint8)]
+)
+def test_pictures_of_another_kind_are_refused(edge_camera: Camera, picture: Any) -> None:
+    with pytest.raises(ValueError, match=r"picture 0: expected uint8 \(h, w, 3\), got "):
+        edge_camera.pictures([picture])
 
 
 def test_rig_that_fails_in_a_test_is_an_error_too(tmp_path: Path) -> None:
