@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import re
 import shlex
 import subprocess
@@ -212,6 +213,16 @@ def test_target_that_cannot_be_had_leaves_nothing_behind(
         Dut("broken")
     assert broken.closed
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("seconds", [-1.0, math.nan, 1e30])
+def test_clock_of_a_simulated_device_goes_ahead_only(seconds: float) -> None:
+    with contextlib.closing(Dut("sim")) as dut:
+        with pytest.raises(RigError, match=r"rig: sim: step: expected 0 to 1e\+09 s, got "):
+            dut.step(seconds)
+        dut.power(False)
+        with pytest.raises(RigError, match="rig: sim: step: expected power on, it is off"):
+            dut.step(1.0)
 
 
 @pytest.mark.parametrize(

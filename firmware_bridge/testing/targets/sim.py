@@ -20,6 +20,7 @@ from firmware_bridge.testing.targets.target import Target, TargetError
 from firmware_bridge.transport import Port
 
 _CAPABILITIES = {"power", "reset", "freeze", "stall", "step", "logs"}
+_STEP_MAX_S = 1e9
 
 
 class SimTarget(Target):
@@ -118,8 +119,14 @@ class SimTarget(Target):
             self._process.send_signal(signal.SIGCONT)
 
     def step(self, seconds: float) -> None:
-        """Its clock is ahead by so much more."""
+        """Its clock is ahead by so much more, up to 31 years."""
+        if not 0 <= seconds <= _STEP_MAX_S:
+            raise TargetError(
+                f"{self.name}: step: expected 0 to {_STEP_MAX_S:g} s, got {seconds:g}"
+            )
         with self.lock:
+            if self._process is None:
+                raise TargetError(f"{self.name}: step: expected power on, it is off")
             self._shift(round(seconds * 1e6))
 
     def _shift(self, us: int) -> None:
