@@ -182,6 +182,7 @@ def test_missing_device_is_an_error_of_the_rig_and_no_failure(tmp_path: Path) ->
         ("rig:bad.toml", r"rig: rig:bad.toml: bad.toml: expected keys of port, .*, got 'prot'"),
         ("replay:bad.toml", r"rig: replay:bad.toml: bad.toml: no recording"),
         ("sim:?speed=3", r"rig: sim:\?speed=3: no link: .*the process ended with 2: .*--speed"),
+        ("sim:seed=3", r"rig: sim:seed=3: expected sim or sim:\?OPTION=VALUE, got 'seed=3'"),
         ("meteor:7", r"rig: meteor:7: .*expected serial:, unix:"),
     ],
 )

@@ -29,13 +29,16 @@ class SimTarget(Target):
     A reset is the death of the process and another one. Frozen, it stands still, and its clock too.
 
     Raises:
-        ValueError: the options have an epoch_ns.
+        ValueError: something else than options stands behind the colon, or an epoch_ns among them.
     """
 
     def __init__(self, spec: str = "sim") -> None:
         super().__init__()
         self.name = spec
         self.capabilities = ports()["host"].capabilities | _CAPABILITIES
+        between = spec.partition("?")[0].removeprefix("sim").removeprefix(":")
+        if between:
+            raise ValueError(f"expected sim or sim:?OPTION=VALUE, got {between!r} in between")
         options = parse_qsl(spec.partition("?")[2], keep_blank_values=True)
         if "epoch_ns" in dict(options):
             raise ValueError("a scenario begins when the device does; expected no epoch_ns")
