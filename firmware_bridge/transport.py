@@ -81,6 +81,8 @@ def open_port(url: str, *, timeout_s: float, usb: UsbIdentity | None = None) -> 
             _reject(url, options)
             return _open_tcp(url, parts.hostname, parts.port or 0, timeout_s)
         if scheme == "sim":
+            if path:
+                raise ValueError(f"{url}: expected sim: or sim:?OPTION=VALUE, got {path!r} between")
             return _open_sim(options)
         if scheme == "exec":
             return _open_program(url)

@@ -51,6 +51,7 @@ def test_tcp_port_nobody_listens_on_is_one_clear_error():
         ("unix:///run/x.sock?send_buffer=-1", "send_buffer: expected bytes, got '-1'"),
         ("tcp://host:7000?baud=1", "takes no options, got baud"),
         ("sim:?color=red", "sim: expected .* got color"),
+        ("sim:seed=3", r"expected sim: or sim:\?OPTION=VALUE, got 'seed=3' between"),
         ("sim:?epoch_ns=now", "epoch_ns must be a whole number from 0 to .* got 'now'"),
         ("sim:?boot_id=0", "boot_id must be a whole number from 1 to 4294967295, got '0'"),
         ("carrier-pigeon:coop", "expected serial:, unix:, tcp:, exec:, sim:, qemu:, a path"),

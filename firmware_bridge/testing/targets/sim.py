@@ -38,7 +38,7 @@ class SimTarget(Target):
         self.capabilities = ports()["host"].capabilities | _CAPABILITIES
         between = spec.partition("?")[0].removeprefix("sim").removeprefix(":")
         if between:
-            raise ValueError(f"expected sim or sim:?OPTION=VALUE, got {between!r} in between")
+            raise ValueError(f"expected sim or sim:?OPTION=VALUE, got {between!r} between")
         options = parse_qsl(spec.partition("?")[2], keep_blank_values=True)
         if "epoch_ns" in dict(options):
             raise ValueError("a scenario begins when the device does; expected no epoch_ns")
