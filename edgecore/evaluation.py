@@ -124,6 +124,7 @@ def evaluate(
     found: list[dict[str, Any]] = []
     timings: list[Timings] = []
     for done, entry in enumerate(truth["images"], 1):
+        detector.reset_state()  # of a recurrent model: pictures are no sequence
         detections = detector.detect(read_picture(images / entry["file_name"]))
         found += results(entry["id"], detections, numbers)
         timings.append(detections.timings)

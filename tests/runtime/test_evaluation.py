@@ -2,16 +2,18 @@
 
 import json
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from PIL import Image
 
 import edgecore
-from edgecore import evaluation
+from edgecore import engines, evaluation, model
 from edgecore.detections import Detections
 from tests.runtime.test_cli import YOLO, complaints
 from tests.runtime.test_cli import edgecore as command
+from tests.runtime.test_detector import SaturatedState
 
 BOX = [10.0, 20.0, 110.0, 80.0]
 
@@ -183,6 +185,19 @@ def test_annotations_of_pictures_that_are_not_listed_do_not_count(tmp_path, road
     Image.new("RGB", (160, 120)).save(tmp_path / "7.png")
     judged = evaluation.evaluate(road, tmp_path / "truth.json", tmp_path)
     assert (judged.pictures, judged.boxes) == (1, 1)
+
+
+def test_pictures_are_no_sequence_to_a_recurrent_model(test_data, tmp_path):
+    file = test_data / "models" / "traffic_model.tflite"
+    facts = replace(model.read(file), labels=("car", "dog"))
+    engine = SaturatedState(engines.load(file, engines.choose("auto")), output=5)
+    truth = dataset((3, BOX), names=("car", "dog"))
+    truth["images"] = [{"id": 7 + i, "file_name": f"000{i + 1}.bmp"} for i in range(2)]
+    (tmp_path / "truth.json").write_text(json.dumps(truth))
+    evaluation.evaluate(
+        edgecore.Detector(facts, engine), tmp_path / "truth.json", test_data / "images" / "traffic"
+    )
+    assert [int(state.max()) for state in engine.fed] == [0, 0]
 
 
 def test_the_command_prints_a_table_and_keeps_it(test_data, tmp_path):
