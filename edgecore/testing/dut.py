@@ -158,6 +158,8 @@ class Dut:
                 return fb.connect(self.url, timeout=patience_s, **keywords)
             except (fb.BridgeConnectionError, ValueError) as error:
                 reasons.append(str(error))
+                if self._bridge is not None and self._bridge.absent is not None:
+                    reasons.append(str(self._bridge.absent))
                 trouble = self._target.trouble()
                 if trouble is not None:
                     reasons.append(trouble)

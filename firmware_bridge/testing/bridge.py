@@ -4,7 +4,6 @@ line does. A thread of its own; a clean line costs one more read and write on th
 
 from __future__ import annotations
 
-import contextlib
 import heapq
 import os
 import random
@@ -67,6 +66,7 @@ class FaultBridge:
         wire: what came out of the line, at either end.
         journal: what was done to it.
         failure: an error of the device's rig, or what ended the bridge; None: there was none.
+        absent: why the device's end cannot be had now; None: it can, or was not asked for yet.
     """
 
     def __init__(
@@ -81,6 +81,7 @@ class FaultBridge:
         self._device, self._make_door = device, make_door
         self.wire, self.journal = wire, journal
         self.failure: Exception | None = None
+        self.absent: BridgeConnectionError | None = None
         self._door: Door | None = make_door()
         self.url = self._door.url
         self._port: Port | None = None
@@ -296,8 +297,10 @@ class FaultBridge:
     def _look(self) -> None:
         if self._port is None and time.monotonic() - self._looked_s >= _LOOK_S:
             self._looked_s = time.monotonic()
-            with contextlib.suppress(BridgeConnectionError):
-                self._port = self._device.open()
+            try:
+                self._port, self.absent = self._device.open(), None
+            except BridgeConnectionError as error:
+                self.absent = error
         there = self._door is not None and self._door.look()
         if there != self._host_there:
             self._host_there = there

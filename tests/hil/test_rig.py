@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 import sys
 from collections.abc import Iterator
@@ -79,6 +80,15 @@ def test_bridge_stands_in_the_line_where_the_file_says_so(tmp_path: Path, port: 
         assert dut.faults.counts["bits_flipped"] == 1
     finally:
         dut.close()
+
+
+def test_port_that_is_not_there_is_named_behind_a_bridge_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edgecore.testing.dut.PATIENCE_S", (0.2,))
+    spec = rig(tmp_path, "/dev/ttyNOWHERE", bridge="true")
+    with contextlib.closing(Dut(spec)) as dut, pytest.raises(RigError, match="ttyNOWHERE: No such"):
+        dut.connect()
 
 
 def test_command_that_fails_is_an_error_of_the_rig(tmp_path: Path, port: str) -> None:
