@@ -198,7 +198,12 @@ class Agent:
 
     def _judge(self, result: Result) -> None:
         """One finished frame, on the engine's thread."""
-        self._judging.frame(result.frame, result.detections, result.label, result.captured_ns)
+        born_ns = result.captured_ns
+        if not self.source.live:  # captured on another day, or in another time
+            born_ns = time.monotonic_ns() - round(result.times.age_ms * 1e6)
+        self._judging.frame(
+            result.frame, result.detections, result.label, result.captured_ns, born_ns
+        )
 
 
 def no_link(alerts: int) -> dict[str, Any]:

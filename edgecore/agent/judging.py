@@ -67,12 +67,18 @@ class Judging:
         self._alarm = ""
         self._alarm_until_ns = 0
 
-    def frame(self, frame: Frame, found: Detections, label: str, t_ns: int) -> None:
-        """Judge a finished frame, and give the sign of life for it."""
+    def frame(self, frame: Frame, found: Detections, label: str, t_ns: int, born_ns: int) -> None:
+        """Judge a finished frame, and give the sign of life for it.
+
+        Args:
+            frame, found, label: the frame, what is in it, where it came from.
+            t_ns: its time, which rules and telemetry go by.
+            born_ns: since when its age counts: the same, or its arrival if it was not filmed live.
+        """
         ended_ns, spent = time.monotonic_ns(), found.timings
         spent_ns = round((spent.invoke_ms + spent.postprocess_ms) * 1e6)
         times = {
-            "captured_ns": t_ns,
+            "captured_ns": born_ns,
             "inference_begun_ns": ended_ns - spent_ns,
             "inference_ended_ns": ended_ns,
         }

@@ -108,6 +108,31 @@ def test_brake_ahead_becomes_an_acknowledged_alert_with_its_facts_on_record(
     assert json.loads(json.dumps(summary)) == summary
 
 
+class Film(Clockwork):
+    """The same, read as fast as it is asked for."""
+
+    def __next__(self) -> Frame:
+        if self._left == 0:
+            raise StopIteration
+        self._left, self._due_ns = self._left - 1, self._due_ns + 50_000_000
+        return Frame(agent_parts.PIXELS, *agent_parts.SIZE, "rgb", timestamp_ns=self._due_ns)
+
+
+def test_way_of_an_alert_begins_where_a_frame_of_a_film_arrived(
+    tmp_path: Path,
+    events: EventLog,
+) -> None:
+    with firmware_before(tmp_path, BRAKE_S) as (firmware, epoch_ns):
+        uplink = Uplink(firmware.url, AlertSettings(deadline_s=20), events)
+        film = Film(9.0)
+        assert not film.live
+        begun_ns = time.monotonic_ns()
+        Agent(film, IdealDetector(epoch_ns), events, uplink=uplink).run()
+    times = named(diary(tmp_path), "alert_result")[0]["times"]
+    assert begun_ns < times["captured_ns"] <= times["inference_ended_ns"] < times["sent_ns"]
+    assert times["sent_ns"] < times["acknowledged_ns"]
+
+
 @pytest.mark.parametrize("fault", ["", "hang", "hang-with-gil"])
 def test_killed_or_hung_agent_puts_the_firmware_into_its_safe_state(
     tmp_path: Path, firmwares: Any, fault: str
