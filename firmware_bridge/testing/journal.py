@@ -13,7 +13,8 @@ _KEPT = 10_000
 
 
 class Journal:
-    """Entries with their time, kept and, once a file is given, written to it.
+    """Entries with their time, kept and, once a file is given, written to it as long as that goes:
+    a disk that is full, or a folder that is gone, ends no line.
 
     Each is `{"t_s": seconds of CLOCK_MONOTONIC, "fault": its name, ...}`. May be used from any
     thread.
@@ -41,8 +42,11 @@ class Journal:
         with self._lock:
             self._entries.append(entry)
             if self._path is not None:
-                with self._path.open("a") as file:
-                    file.write(json.dumps(entry) + "\n")
+                try:
+                    with self._path.open("a") as file:
+                        file.write(json.dumps(entry) + "\n")
+                except OSError:
+                    self._path = None
 
     @property
     def entries(self) -> list[dict[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import threading
 import time
 from collections.abc import Callable
@@ -234,6 +235,16 @@ def test_fault_that_cannot_be_done_at_its_time_is_told_and_ends_no_later_test(
     with pytest.raises(RigError, match="expected a way of from_device, to_device, got 'up'"):
         edge_dut.end(failed=False)
     edge_dut.begin(None, 0)
+    with edge_dut.connect() as link:
+        link.request(ALERT, PATIENCE_S)
+
+
+def test_line_goes_on_where_its_journal_cannot_be_written(
+    edge_dut: Dut, edge_faults: Faults, tmp_path: Path
+) -> None:
+    shutil.rmtree(tmp_path)
+    edge_faults.unplug(for_s=0.01)
+    until(lambda: "plugged" in [entry["fault"] for entry in edge_faults.journal])
     with edge_dut.connect() as link:
         link.request(ALERT, PATIENCE_S)
 
