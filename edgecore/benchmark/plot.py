@@ -70,7 +70,7 @@ def _panel(canvas: ImageDraw.ImageDraw, top: int, name: str, rows: Sequence[Resu
         x = across(10.0**decade)
         canvas.line((x, y - 4, x, bottom), FAINT, 1)
         canvas.text((x, bottom + 3), time_text(10.0**decade), INK, _font(12), anchor="ma")
-    canvas.text((left - 12, bottom + 3), "log scale", INK, _font(12), anchor="ra")
+    canvas.text((left - 32, bottom + 3), "log scale", INK, _font(12), anchor="ra")
     job = ""
     for row in rows:
         if row.job != job:
