@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edgecore.cli.accelerator import AcceleratorOption
 from edgecore.cli.side_by_side import page_width, shown, side_by_side
 
 if TYPE_CHECKING:
@@ -39,9 +40,7 @@ def replay(
         str | None,
         typer.Option("--model", "-m", help="Another model than that of then.", metavar="FILE"),
     ] = None,
-    accelerator: Annotated[
-        str, typer.Option("--accelerator", help="As of `edgecore detect`.", metavar="NAME")
-    ] = "cpu",
+    accelerator: AcceleratorOption = "cpu",
     lax: Annotated[
         bool,
         typer.Option("--lax/--strict", help="The same events and about the same boxes are enough."),

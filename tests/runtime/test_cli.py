@@ -284,6 +284,7 @@ def test_detect_reports_damaged_pictures_and_goes_on(tmp_path: Path, test_data: 
         (["detect", "a.png"], "--accelerator", "tpu"),
         (["detect", "a.png"], "--num-threads", "0"),
         (["bench", "--only", "invoke"], "--accelerator", "tpu"),
+        (["replay", "a.zip", "--pixels"], "--accelerator", "tpu"),
         (["run", "--link", "none", "--config", "tpu.toml"], "detector", "tpu"),
     ],
     ids=lambda value: value[0] if isinstance(value, list) else None,
