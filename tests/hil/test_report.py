@@ -255,7 +255,7 @@ def test_requirement_of_a_test_that_crashed_its_worker_has_failed(tmp_path: Path
                 os._exit(3)
         """,
     )
-    _, told, _ = report(tmp_path, "-n", "1")
+    _, told, _ = report(tmp_path, "-n", "2", "-p", "no:pytest_embedded")
     assert {row["id"]: row["verdict"] for row in told["requirements"]} == {"A-1": "failed"}
 
 
@@ -293,7 +293,7 @@ def test_report_that_cannot_be_written_is_told_after_the_tests(tmp_path: Path) -
                 shutil.rmtree("report")
         """,
     )
-    done = run(tmp_path, "--edge-report", "report")
+    done = run(tmp_path, *BESIDE, "--edge-report", "report")
     assert "edgecore: report: not written: " in done.stdout
     assert re.search(r"report\.json: No such file or directory$", done.stdout, re.M)
     assert "1 passed" in done.stdout
