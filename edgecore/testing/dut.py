@@ -176,6 +176,9 @@ class Dut:
         """Fields, in their units, of every record of this message that passed in this test.
 
         It listens on the line, so it also works while an agent holds the link. Needs "faults".
+
+        Raises:
+            ValueError: no message has that name.
         """
         self._need_bridge()
         return self._wire.records(message)

@@ -62,10 +62,19 @@ class Wire:
                     self._decoded += 1
 
     def records(self, message: str) -> list[dict[str, Any]]:
-        """Fields, in their units, of each record of that message, oldest first."""
+        """Fields, in their units, of each record of that message, oldest first.
+
+        Raises:
+            ValueError: no message has that name, of those compiled in or of the device's own, as
+                far as its table passed.
+        """
+        readings = self.readings
+        known = sorted({*COMPILED.by_name, *self._interpreter.schema.by_name})
+        if message not in known:
+            raise ValueError(f"expected a message of {', '.join(known)}, got {message!r}")
         return [
             record
-            for reading in self.readings
+            for reading in readings
             if reading.message == message and reading.error is None
             for record in reading.records
         ]
