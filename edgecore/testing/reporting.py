@@ -20,6 +20,11 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Adds what the device and its line did; a rig that fails in a test is an error, no failure."""
     report = yield
+    rig_failed = call.excinfo is not None and call.excinfo.errisinstance(RigError)
+    if rig_failed and hasattr(report, "wasxfail"):  # it is the device that is expected to fail
+        assert call.excinfo is not None
+        del report.wasxfail
+        report.outcome, report.longrepr = "failed", item.repr_failure(call.excinfo)
     funcargs = getattr(item, "funcargs", None) or {}
     lab = funcargs.get(LATENCY)
     if lab is not None and call.when == "teardown":
@@ -32,7 +37,7 @@ def pytest_runtest_makereport(
     for name in ("edge_dut", "edge_agent"):
         if name in funcargs:
             report.sections.extend(funcargs[name].story())
-    if call.when == "call" and call.excinfo is not None and call.excinfo.errisinstance(RigError):
+    if call.when == "call" and rig_failed:
         # Reporters tell errors from failures by the phase alone.
         report.when = "setup"
     return report

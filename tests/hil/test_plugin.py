@@ -247,6 +247,31 @@ def test_rig_that_fails_in_a_test_is_an_error_too(tmp_path: Path) -> None:
     assert "rig: sim: this rig cannot flash it; it has freeze, logs, power" in done.stdout
 
 
+def test_rig_that_fails_is_an_error_where_the_device_is_expected_to_fail(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        test_rig="""
+            import pytest
+
+            @pytest.mark.xfail(reason="a known mistake of the device")
+            def test_flash(edge_dut):
+                edge_dut.flash("firmware.bin")
+
+            @pytest.mark.xfail(reason="a known mistake of the device")
+            def test_device(edge_dut):
+                assert edge_dut.heard("status") == "something else"
+        """,
+    )
+    done = run(tmp_path)
+    assert outcome(done.stdout) == "1 xfailed, 1 error", done.stdout
+    assert "rig: sim: this rig cannot flash it" in done.stdout
+
+
+def test_message_that_is_misspelt_was_not_merely_unheard(edge_dut: Dut) -> None:
+    with pytest.raises(ValueError, match=r"expected a message of Alert, .*, got 'Statsu'"):
+        edge_dut.heard("Statsu")
+
+
 def test_failure_tells_of_the_line_and_the_device(tmp_path: Path) -> None:
     write(
         tmp_path,
