@@ -134,6 +134,9 @@ class LogTable:
         """
         try:
             document = json.loads(data)
+        except ValueError as error:
+            raise ValueError(f"expected a program (ELF) or a table of log lines, {error}") from None
+        try:
             if document["log_table"] != 1:
                 raise ValueError(f"expected version 1, got {document['log_table']!r}")
             entries = {
@@ -144,7 +147,7 @@ class LogTable:
             if len(build) < 4:
                 raise ValueError(f"expected a build id of 4 bytes or more, got {build.hex()!r}")
             return cls(build, entries)
-        except (AttributeError, KeyError, TypeError, UnicodeDecodeError) as error:
+        except (AttributeError, KeyError, TypeError) as error:
             raise ValueError(f"no table of log lines: {error!r}") from None
 
     def dump(self) -> bytes:

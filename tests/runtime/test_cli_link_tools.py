@@ -234,6 +234,22 @@ def test_files_without_log_lines_are_refused(tmp_path: Path, arguments: tuple[st
     done = edgecore(tmp_path, "link", *arguments, nothing)
     assert done.returncode == 1
     assert "expected a little-endian ELF file" in "".join(complaints(done))
+    nothing.write_bytes(b"what?")
+    done = edgecore(tmp_path, "link", *arguments, nothing)
+    assert done.returncode == 1
+    said = " ".join(complaints(done))
+    assert f"{nothing}: expected a program (ELF) or a table of log lines, Expecting value" in said
+
+
+@pytest.mark.parametrize("arguments", [("monitor", "sim:"), ("record", "sim:", "drive.pcapng")])
+@pytest.mark.parametrize("duration", ["nan", "-1"])
+def test_a_time_that_cannot_be_is_refused(
+    tmp_path: Path, arguments: tuple[str, ...], duration: str
+) -> None:
+    done = edgecore(tmp_path, "link", *arguments, "--duration", duration)
+    assert done.returncode == 2
+    assert f"expected 0 seconds or more, got {duration}" in done.stderr
+    assert not list(tmp_path.iterdir())
 
 
 def test_monitor_draws_a_table_in_a_terminal(tmp_path: Path) -> None:

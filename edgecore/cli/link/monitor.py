@@ -10,6 +10,7 @@ import typer
 
 from edgecore.cli.key import KeyFile, connected
 
+from .duration import Duration
 from .interruption import interruption
 from .log_table import LogFiles, log_tables
 from .wording import fields_text
@@ -42,9 +43,7 @@ _LOG_LINES = 8
 
 def monitor(
     url: Annotated[str, typer.Argument(help="The device, as for `edgecore run --link`.")],
-    duration: Annotated[
-        float | None, typer.Option("--duration", "-d", help="End by itself.", metavar="SECONDS")
-    ] = None,
+    duration: Duration = None,
     interval: Annotated[
         float,
         typer.Option(min=0.1, max=60, help="Between lines, or over which rates are.", metavar="S"),

@@ -15,6 +15,7 @@ import typer
 from edgecore.cli.key import KeyFile, connected, key_in
 from edgecore.errors import ConfigError
 
+from .duration import Duration
 from .interruption import interruption
 from .log_table import LogFiles, log_tables
 
@@ -42,9 +43,7 @@ its safe state. The file opens in Wireshark; see `edgecore link dissector`.
 def record(
     url: Annotated[str, typer.Argument(help="The device, as for `edgecore run --link`.")],
     file: Annotated[Path, typer.Argument(help="The recording; one there is replaced.")],
-    duration: Annotated[
-        float | None, typer.Option("--duration", "-d", help="End by itself.", metavar="SECONDS")
-    ] = None,
+    duration: Duration = None,
     pty_link: Annotated[
         Path | None,
         typer.Option(help="Stand between: a host finds the device at this name.", metavar="PATH"),
