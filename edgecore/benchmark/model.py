@@ -39,7 +39,8 @@ def stages(
     )
     width, height = MODEL_FRAME
     frame = Frame(rgb_to_nv12(pixels.picture(width, height)), width, height, "nv12")
-    name = f"{_name(path)}, {width}x{height} NV12 frame"
+    where = "" if accelerator == "cpu" else f" on {accelerator}"
+    name = f"{_name(path)}{where}, {width}x{height} NV12 frame"
     return [
         result("detection", name, stage, [ms * 1000 for ms in times])
         for stage, times in _stages(detector, frame, seconds).items()

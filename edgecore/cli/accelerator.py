@@ -1,4 +1,4 @@
-"""The option --accelerator of the commands that run a model."""
+"""The option --accelerator of the commands that run a model, on one or on several in turn."""
 
 from __future__ import annotations
 
@@ -17,11 +17,25 @@ def _known(given: str) -> str:
     return given
 
 
+def _all_known(given: list[str]) -> list[str]:
+    return [_known(one) for one in given]
+
+
 AcceleratorOption = Annotated[
     str,
     typer.Option(
         callback=_known,
         metavar="NAME",
         help="Of the model: cpu, edgetpu, npu, gpu, external:/path.so?key=value.",
+    ),
+]
+
+AcceleratorsOption = Annotated[
+    list[str],
+    typer.Option(
+        "--accelerator",
+        callback=_all_known,
+        metavar="NAME",
+        help="Of the model, may be repeated: cpu, edgetpu, npu, gpu, external:/path.so?key=value.",
     ),
 ]

@@ -6,15 +6,16 @@ import datetime
 import json as notation
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from edgecore.cli.accelerator import AcceleratorOption
-from edgecore.errors import ConfigError, EngineError
+from edgecore.cli.accelerator import AcceleratorsOption
+from edgecore.errors import AcceleratorError, ConfigError, EngineError
 
 from .comparing import compare_kept, write_page
 from .keeping import check_place, writing
@@ -32,6 +33,8 @@ edgecore bench
 edgecore bench --only heads --seconds 2
 
 edgecore bench --model yolov8n.tflite --json bench.json --plot bench.png
+
+edgecore bench --only invoke --model yolov8n.tflite --accelerator cpu --accelerator npu
 
 edgecore bench --compare monday.json friday.json
 
@@ -83,7 +86,7 @@ def bench(
         ),
     ] = None,
     engine: Annotated[str, typer.Option(metavar="NAME", help="auto, litert or tflite.")] = "auto",
-    accelerator: AcceleratorOption = "cpu",
+    accelerator: AcceleratorsOption = ["cpu"],  # noqa: B006
     num_threads: Annotated[
         int, typer.Option(min=1, max=64, metavar="N", help="Of the engine.")
     ] = 1,
@@ -165,7 +168,7 @@ def _measure(
     chosen: list[str],
     model: Path | None,
     engine: str,
-    accelerator: str,
+    accelerators: Sequence[str],
     num_threads: int,
     seconds: float,
 ) -> list[Result]:
@@ -174,13 +177,15 @@ def _measure(
     from edgecore.benchmark.result import merged
 
     seconds /= PASSES
-    whole: dict[str, Callable[[], Iterable[Result]]] = {
-        "detection": lambda: models.stages(model, engine, accelerator, num_threads, seconds),
-        "invoke": lambda: models.invocations(model, engine, accelerator, seconds),
-        "link": lambda: (*link.codec(seconds), *link.round_trips(seconds)),
-        "ring": lambda: ring.handovers(seconds),
-    }
-    whole = {name: measure for name, measure in whole.items() if name in chosen}
+    whole: dict[str, Callable[[], Iterable[Result]]] = {}
+    for one in dict.fromkeys(accelerators):
+        whole[f"detection on {one}"] = partial(
+            models.stages, model, engine, one, num_threads, seconds
+        )
+        whole[f"invoke on {one}"] = partial(models.invocations, model, engine, one, seconds)
+    whole["link"] = lambda: (*link.codec(seconds), *link.round_trips(seconds))
+    whole["ring"] = partial(ring.handovers, seconds)
+    whole = {name: measure for name, measure in whole.items() if name.split()[0] in chosen}
     jobs = [job for job in suite.jobs() if job.group in chosen]
     passes: list[list[Result]] = []
     with progress_bar() as progress:
@@ -192,7 +197,8 @@ def _measure(
                 try:
                     results += measure()
                 except EngineError as reason:
-                    if model is not None:
+                    one_of_several = len(accelerators) > 1 and isinstance(reason, AcceleratorError)
+                    if model is not None and not one_of_several:
                         raise
                     progress.console.print(f"edgecore: {name} is left out: {reason}", markup=False)
                     del whole[name]

@@ -1,6 +1,7 @@
 """An accelerator that cannot be had says why, nothing it does ends the caller, and no other is
 used without leave."""
 
+import json
 import os
 import re
 import shlex
@@ -18,6 +19,7 @@ from edgecore.engines import accelerator as accelerators
 from edgecore.engines import edgetpu, litert_api, vendors
 from edgecore.errors import AcceleratorError, EngineError
 from tests.runtime.model_files import File, Operator, Tensor, build, relu
+from tests.runtime.test_cli import edgecore as command
 
 
 @pytest.fixture(scope="session")
@@ -93,6 +95,21 @@ def test_unknown_accelerator_is_a_value_error(engine_name, accelerator):
 def test_external_delegate_computes_what_it_takes(engine_name, delegate_library):
     assert outcome(relu(), engine_name, "cpu") == 5
     assert outcome(relu(), engine_name, f"external:{delegate_library}?device=present") == 1005
+
+
+def test_bench_has_a_row_for_each_accelerator_that_can_be_had(
+    engine_name, delegate_library, relu_file, tmp_path
+):
+    external = f"external:{delegate_library}?device=present"
+    wanted = [f"--accelerator={name}" for name in ("cpu", external, "edgetpu")]
+    bench = ["bench", "--only", "invoke", "--seconds", "0.01", "--json", "bench.json"]
+    done = command(tmp_path, *bench, "--engine", engine_name, "--model", relu_file, *wanted)
+    assert done.returncode == 0, done.stderr
+    assert "edgecore: invoke on edgetpu is left out: edgetpu: library missing" in done.stderr
+    rows = json.loads((tmp_path / "bench.json").read_text())["results"]
+    variants = {row["variant"] for row in rows if row["group"] == "invoke"}
+    assert {"1 thread", external} <= variants
+    assert "edgetpu" not in variants
 
 
 @pytest.mark.parametrize(
