@@ -10,6 +10,7 @@ model publishes, which stands beside it everywhere.
 
 from __future__ import annotations
 
+import json
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -129,6 +130,7 @@ class LatencyLab:
     def __init__(self) -> None:
         self.passages: dict[str, list[Passage]] = {}
         self.failed: Counter[str] = Counter()
+        self._read: set[str] = set()  # of diaries
 
     def commands(
         self,
@@ -201,8 +203,16 @@ class LatencyLab:
         return self._add(f"frames, {mode}", report, inferences)
 
     def agent(self, events: Iterable[Mapping[str, Any]]) -> list[Distribution]:
-        """What the diary of an agent says of its alerts: `edge_agent.events`, or events.jsonl."""
-        results = [event for event in events if event["event"] == "alert_result"]
+        """What the diary of an agent says of its alerts: `edge_agent.events`, or events.jsonl.
+
+        What was read before counts once: a diary may be given again when it has grown.
+        """
+        results = []
+        for event in events:
+            line = json.dumps(event, sort_keys=True)
+            if event["event"] == "alert_result" and line not in self._read:
+                self._read.add(line)
+                results.append(event)
         self.failed["agent"] += sum(event["outcome"] != "done" for event in results)
         self.passages.setdefault("agent", []).extend(
             Passage(

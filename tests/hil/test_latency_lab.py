@@ -159,3 +159,7 @@ def test_the_diary_of_an_agent_is_read() -> None:
     assert told["inference"].values_ms == (2e-6, 2e-6)
     assert (told["to the device"].values_ms, told["to the device"].error_ms) == ((2e-6,), 2e-6)
     assert told["due to actuated"].values_ms == (7e-6,)
+    events.append({"event": "alert_result", "outcome": "refused", "times": None, "alert": 2})
+    lab.agent(events)
+    assert lab.failed == {"agent": 2}
+    assert len(lab.passages["agent"]) == 2
