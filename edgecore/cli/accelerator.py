@@ -17,10 +17,6 @@ def _known(given: str) -> str:
     return given
 
 
-def _all_known(given: list[str]) -> list[str]:
-    return [_known(one) for one in given]
-
-
 AcceleratorOption = Annotated[
     str,
     typer.Option(
@@ -34,7 +30,7 @@ AcceleratorsOption = Annotated[
     list[str],
     typer.Option(
         "--accelerator",
-        callback=_all_known,
+        parser=_known,
         metavar="NAME",
         help="Of the model, may be repeated: cpu, edgetpu, npu, gpu, external:/path.so?key=value.",
     ),
