@@ -198,11 +198,8 @@ class Agent:
 
     def _judge(self, result: Result) -> None:
         """One finished frame, on the engine's thread."""
-        born_ns = result.captured_ns
-        if not self.source.live:  # captured on another day, or in another time
-            born_ns = time.monotonic_ns() - round(result.times.age_ms * 1e6)
         self._judging.frame(
-            result.frame, result.detections, result.label, result.captured_ns, born_ns
+            result.frame, result.detections, result.label, result.captured_ns, result.born_ns
         )
 
 

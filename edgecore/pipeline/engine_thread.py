@@ -190,6 +190,7 @@ class EngineThread:
             frame=captured.frame,
             label=captured.label,
             captured_ns=captured.captured_ns,
+            born_ns=captured.born_ns,
             detections=found,
             times=StageTimes(
                 wait_ms=(begun_ns - captured.arrived_ns) / 1e6 - work.preprocess_ms,

@@ -42,8 +42,7 @@ class StageTimes:
         preprocess_ms: making the model's input of it, wherever that was done.
         invoke_ms: in the engine.
         postprocess_ms: decoding, suppression, back to pixels of the frame.
-        age_ms: from its capture until its result was ready; from its arrival where the source is
-            not live, or does not know when it was captured.
+        age_ms: from its `born_ns` until its result was ready.
     """
 
     wait_ms: float
@@ -65,6 +64,8 @@ class Result:
         label: where it came from, as the source says it.
         captured_ns: when it was captured, CLOCK_MONOTONIC nanoseconds; its arrival where the
             source does not know.
+        born_ns: since when its age counts, on the same clock: the same, but its arrival where the
+            source is not live, whose frames were captured on another day.
         detections: boxes in pixels of the frame.
         times: where it spent its time.
         dropped: frames between the result before and this one.
@@ -77,6 +78,7 @@ class Result:
     frame: Frame
     label: str
     captured_ns: int
+    born_ns: int
     detections: Detections
     times: StageTimes
     dropped: Dropped
