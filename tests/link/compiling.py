@@ -42,6 +42,14 @@ def _objects(sources: tuple[Path, ...], flags: tuple[str | Path, ...]) -> list[P
     return made
 
 
+def library(to: Path, source: Path, *flags: str) -> Path:
+    """Compiles what this interpreter loads; `CC_LIBRARY` is the compiler for another processor."""
+    compiler = shlex.split(os.environ.get("CC_LIBRARY") or os.environ.get("CC", tool("cc")))
+    command = [*compiler, "-Wall", "-Wextra", "-Werror", *flags, "-shared", "-fPIC", source]
+    subprocess.run([*command, "-o", to], check=True)
+    return to
+
+
 def link_objects(flags: Sequence[str | Path]) -> list[Path]:
     """csrc/link, compiled once a process; where `CC` begins with ccache, once for all of them."""
     return _objects(tuple(LINK), tuple(flags))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from tests.link.compiling import library
 
 SHIM = Path(__file__).with_name("dma_buf.c")
 READ, WRITE, END = 1, 2, 4  # DMA_BUF_SYNC_READ, _WRITE, _END
@@ -33,10 +34,7 @@ with ring.Producer(place, 64, 48, "gray", slots=2, buffers=buffers) as producer:
 
 @pytest.fixture
 def shim(tmp_path: Path) -> Path:
-    built = tmp_path / "dma_buf.so"
-    compiler = shlex.split(os.environ.get("CC", "cc"))
-    subprocess.run([*compiler, "-shared", "-fPIC", "-Wall", "-o", built, SHIM], check=True)
-    return built
+    return library(tmp_path / "dma_buf.so", SHIM)
 
 
 def run(place: Path, folder: Path, preload: str) -> subprocess.CompletedProcess[str]:

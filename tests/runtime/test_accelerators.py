@@ -2,11 +2,7 @@
 used without leave."""
 
 import json
-import os
 import re
-import shlex
-import shutil
-import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +14,7 @@ from edgecore import engines, model
 from edgecore.engines import accelerator as accelerators
 from edgecore.engines import edgetpu, litert_api, vendors
 from edgecore.errors import AcceleratorError, EngineError
+from tests.link.compiling import library
 from tests.runtime.model_files import File, Operator, Tensor, build, relu
 from tests.runtime.test_cli import edgecore as command
 
@@ -25,14 +22,8 @@ from tests.runtime.test_cli import edgecore as command
 @pytest.fixture(scope="session")
 def delegate_library(tmp_path_factory) -> Path:
     """external_delegate.c as a library: it marks what it computes by adding 1000."""
-    compiler = shlex.split(os.environ.get("CC", "cc"))
-    if shutil.which(compiler[0]) is None:
-        pytest.skip("no C compiler on the path: the delegate cannot be built")
-    library = tmp_path_factory.mktemp("delegate") / "delegate.so"
     source = Path(__file__).parent / "external_delegate.c"
-    strict = ["-std=gnu11", "-Wall", "-Wextra", "-Werror"]
-    subprocess.run([*compiler, *strict, "-shared", "-fPIC", "-o", library, source], check=True)
-    return library
+    return library(tmp_path_factory.mktemp("delegate") / "delegate.so", source, "-std=gnu11")
 
 
 @pytest.fixture

@@ -149,11 +149,9 @@ def test_run_on_a_dash_cam_video_marks_the_cars(tmp_path: Path, test_data: Path)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda n: n.name)
-def test_run_ends_cleanly_by_signal(
-    tmp_path: Path, test_data: Path, number: signal.Signals
-) -> None:
+def test_run_ends_cleanly_by_signal(tmp_path: Path, number: signal.Signals) -> None:
     process = subprocess.Popen(
-        command("run", "--model", test_data / YOLO, "--out", tmp_path / "out"),
+        command("run", "--out", tmp_path / "out"),
         cwd=tmp_path,
         env=environment(),
         stdout=subprocess.PIPE,

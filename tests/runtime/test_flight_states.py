@@ -133,7 +133,7 @@ def test_frames_that_cannot_be_had_do_not_pile_up(
 ) -> None:
     path, _ = record(tmp_path / "kept", CAMERA, lossless_per_s=1e6, lossless_bytes=1 << 20)
     monkeypatch.setattr(rerun, "MISSING_MAX", 30)
-    with pytest.raises(FlightError, match=r"line 3[0-9]: expected at most 30 frames in a row"):
+    with pytest.raises(FlightError, match=r"line \d+: expected at most 30 frames in a row"):
         replay(path, pixels=True)
 
 

@@ -22,9 +22,10 @@ from hypothesis import strategies as st
 import edgecore
 from edgecore.detections import Detections, Timings
 from edgecore.engines import EngineInfo
-from edgecore.isolation import IsolatedDetector, process, wire
+from edgecore.isolation import IsolatedDetector, wire
 from edgecore.isolation.deadline import FACTOR, FEWEST, LEAST_FACTOR, MORE_S, Deadline
 from edgecore.ring import Consumer
+from tests.runtime.engine_children import engine_children
 from tests.runtime.test_cli import command, diary, environment, summary_in
 
 SIZE = (640, 360)
@@ -53,8 +54,7 @@ def isolated():
 
 
 def children():
-    mine = psutil.Process().children()
-    return {one.pid for one in mine if one.is_running() and process.CHILD in one.cmdline()}
+    return engine_children(os.getpid())
 
 
 def wait_until(true, seconds=60.0):
@@ -309,14 +309,10 @@ def test_the_agent_goes_on_when_its_engine_is_killed(tmp_path):
             return events.read_text().count(f'"{event}"') if events.exists() else 0
 
         wait_until(lambda: count("run_started"))
-        mine = psutil.Process(agent.pid)
-
-        def engines():
-            return [one for one in mine.children() if process.CHILD in one.cmdline()]
-
-        wait_until(lambda: len(engines()) == 2)
+        wait_until(lambda: len(engine_children(agent.pid)) == 2)
         before = count("alert")
-        min(engines(), key=lambda one: one.create_time()).kill()
+        engines = map(psutil.Process, engine_children(agent.pid))
+        min(engines, key=lambda one: one.create_time()).kill()
         wait_until(lambda: count("engine_error"))
         wait_until(lambda: count("alert") > before)
         agent.send_signal(signal.SIGTERM)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import signal
 import subprocess
@@ -10,12 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 from edgecore import model
-from edgecore.isolation import process
 
+from .engine_children import engine_children
 from .test_cli import command, environment, summary_in
 from .test_swap import until
 
@@ -109,26 +107,16 @@ def test_an_isolated_agent_changes_to_an_isolated_model(
     agent: subprocess.Popen[str], tmp_path: Path, test_data: Path
 ) -> None:
     until(lambda: "run_started" in read(tmp_path / "out/events.jsonl"), 60)
-    old = engines_of(agent)
+    old = engine_children(agent.pid)
     write_config(tmp_path, str(test_data / SSD), test_data)
     agent.send_signal(signal.SIGHUP)
     until(lambda: [each["event"] for each in swaps(tmp_path)][3:] == ["swap_confirmed"], 90)
-    until(lambda: not old & engines_of(agent))
-    assert len(engines_of(agent)) == 2
+    until(lambda: not old & engine_children(agent.pid))
+    assert len(engine_children(agent.pid)) == 2
     agent.send_signal(signal.SIGTERM)
     said, _ = agent.communicate(timeout=60)
     assert agent.returncode == 0, said
     assert "engine_error" not in read(tmp_path / "out/events.jsonl")
-
-
-def engines_of(agent: subprocess.Popen[str]) -> set[int]:
-    """Children that run a model, one of them as a spare."""
-    found = set()
-    for each in psutil.Process(agent.pid).children():
-        with contextlib.suppress(psutil.NoSuchProcess):  # it ended meanwhile
-            if process.CHILD in each.cmdline():
-                found.add(each.pid)
-    return found
 
 
 def test_an_agent_without_a_configuration_file_leaves_sighup_alone(tmp_path: Path) -> None:

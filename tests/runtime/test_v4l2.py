@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +14,7 @@ import pytest
 from edgecore import sources
 from edgecore.errors import SourceError
 from edgecore.frame import Frame
+from tests.link.compiling import library as compiled
 
 from .firmware_process import environment
 
@@ -40,10 +39,7 @@ with sources.open(sys.argv[1]) as camera:
 
 @pytest.fixture(scope="module")
 def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    built = tmp_path_factory.mktemp("v4l2") / "device.so"
-    compiler = shlex.split(os.environ.get("CC", "cc"))
-    subprocess.run([*compiler, "-shared", "-fPIC", "-Wall", "-o", built, DEVICE], check=True)
-    return built
+    return compiled(tmp_path_factory.mktemp("v4l2") / "device.so", DEVICE)
 
 
 def watched(library: Path, folder: Path, options: str, **driver: str) -> list[Any]:
