@@ -53,7 +53,9 @@ class Swap:
         self._old: list[EngineModel] = []
         self._new: list[EngineModel] = []
         self._judge: Judge | None = None
-        self._lock = threading.RLock()
+        self._lock = threading.Lock()
+        self._announcing = False
+        self._kept_back: Verdict | None = None
         self._ended = threading.Event()
         self._thread = threading.Thread(
             target=self._run, args=(candidate, self_test), name="edgecore-swap", daemon=True
@@ -138,7 +140,11 @@ class Swap:
                 model.swap = self
                 models[None] = model
             trial = f"on trial for {self._trial.frames} frames{anew}"
-            self._tell(PipelineEvent("swapped", f"{self._name}: {trial}"))
+            self._announcing = True
+        self._tell(PipelineEvent("swapped", f"{self._name}: {trial}"))
+        with self._lock:
+            self._announcing = False
+        self._say(self._kept_back)
 
     def _check(self, old: Sequence[EngineModel]) -> None:
         """Whether the new model fits the threads that the pipeline was made with."""
@@ -168,10 +174,20 @@ class Swap:
             self.reason += "; the old model's state begins anew"
 
     def _say(self, verdict: Verdict | None) -> None:
-        if verdict is not None:
+        """Tell it, with the lock free: whoever is told may close the pipeline, or wait.
+
+        While `swapped` is told the trial goes on. A verdict that falls then is told after it.
+        """
+        if verdict is None:
+            return
+        with self._lock:
+            announcing = self._announcing
+            if announcing:
+                self._kept_back = verdict
+        if not announcing:
             kind: Kind = "swap_confirmed" if verdict.stays else "swap_rolled_back"
             self._tell(PipelineEvent(kind, self.reason))
-            self._ended.set()
+        self._ended.set()
 
     def _refuse(self, why: str) -> None:
         with self._lock:

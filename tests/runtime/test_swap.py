@@ -427,6 +427,47 @@ def test_a_pipeline_that_is_closed_by_who_is_told_the_outcome_waits_for_nothing(
     assert (swap.outcome, ended) == ("confirmed", [True])
 
 
+def test_a_pipeline_is_closed_at_once_by_who_is_told_that_the_new_model_runs() -> None:
+    new, ended = New(), []
+
+    def told(event: PipelineEvent) -> None:
+        if event.kind == "swapped":
+            for _ in range(2):  # the engine has told what became of the first frame
+                assert new.begun.acquire(timeout=20)
+            ended.append(pipeline.close(timeout_s=20))
+
+    pipeline = Pipeline(File(10**6), StagedReader(), overlap=False, on_event=told)
+    pipeline.start(lambda _: None)
+    swap = pipeline.swap(new, trial=Trial(frames=10**5, **PATIENT))
+    assert pipeline.wait(60)
+    assert pipeline.close(timeout_s=20)
+    assert ended == [True]
+    assert swap.outcome == "rolled_back"
+
+
+def test_who_is_told_that_the_new_model_runs_may_wait_for_its_trial() -> None:
+    outcomes: list[str | None] = []
+
+    def told(event: PipelineEvent) -> None:
+        events.append(event.kind)
+        if event.kind == "swapped":
+            swap.wait(20)
+            outcomes.append(swap.outcome)
+
+    events: list[str] = []
+    started = threading.Event()
+    judge = lambda _: None if started.wait(20) else "never begun"  # noqa: E731
+    with Pipeline(File(10**6), StagedReader(), overlap=False, on_event=told) as pipeline:
+        pipeline.start(lambda _: None)
+        swap = pipeline.swap(
+            New(), self_test=SelfTest([frame_of(0)], judge=judge), trial=Trial(frames=20, **PATIENT)
+        )
+        started.set()
+        until(lambda: "swap_confirmed" in events)
+    assert outcomes == ["confirmed"]
+    assert events[-3:] == ["swap_tested", "swapped", "swap_confirmed"]
+
+
 def test_what_listens_to_events_and_fails_ends_the_pipeline_not_the_process() -> None:
     def told(event: PipelineEvent) -> None:
         if event.kind == "swapped":
