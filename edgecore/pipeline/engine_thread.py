@@ -83,6 +83,11 @@ class EngineThread:
             self._preparer.start()
         self._thread.start()
 
+    @property
+    def is_this_thread(self) -> bool:
+        """Whether one of its threads calls this."""
+        return threading.current_thread() in (self._thread, self._preparer)
+
     def join(self, timeout_s: float) -> bool:
         """Whether its threads came back; a caller that is one of them counts as back."""
         end_s = time.monotonic() + timeout_s

@@ -131,11 +131,16 @@ class Feed:
         self._emptied.notify()
         self.source.interrupt()
 
+    @property
+    def is_this_thread(self) -> bool:
+        """Whether it calls this itself."""
+        return self._thread is threading.current_thread()
+
     def join(self, timeout_s: float) -> None:
         """Wait for the reader, which closes the source when it comes back."""
         if self._thread.ident is None:
             self.source.close()
-        elif self._thread is not threading.current_thread():
+        elif not self.is_this_thread:
             self._thread.join(timeout_s)
 
     def take(self) -> Captured:

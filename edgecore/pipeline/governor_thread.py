@@ -52,9 +52,14 @@ class GovernorThread:
         """Look no more."""
         self._stopped.set()
 
+    @property
+    def is_this_thread(self) -> bool:
+        """Whether it calls this itself."""
+        return self._thread is threading.current_thread()
+
     def join(self, timeout_s: float) -> None:
         """Wait for the thread, if the caller is another one."""
-        if self._thread.ident is not None and self._thread is not threading.current_thread():
+        if self._thread.ident is not None and not self.is_this_thread:
             self._thread.join(timeout_s)
 
     def _run(self) -> None:

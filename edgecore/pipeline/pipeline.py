@@ -11,10 +11,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from edgecore import sources as kinds
-from edgecore.errors import EdgecoreError
 from edgecore.sources import Source
 
+from .arguments import opened, sequence_of
 from .candidate import Given, ModelFile
 from .delivery import Delivery
 from .engine_model import Detects, DetectsInStages, EngineModel
@@ -72,8 +71,8 @@ class Pipeline:
         tracker: Callable[[], Tracks] | None = None,
         overlap: bool | None = None,
     ) -> None:
-        usual = _sequence("detectors", detectors)
-        smaller = {name: _sequence(name, each) for name, each in (models or {}).items()}
+        usual = sequence_of("detectors", detectors)
+        smaller = {name: sequence_of(name, each) for name, each in (models or {}).items()}
         for name, each in smaller.items():
             if len(each) != len(usual):
                 raise ValueError(
@@ -104,7 +103,7 @@ class Pipeline:
         self._changed = threading.Condition(lock)
         self._feeds = [
             Feed(name, source, lock, self._changed, self._told, tracker and tracker())
-            for name, source in _opened(sources)
+            for name, source in opened(sources)
         ]
         lanes = [Lane(number) for number in range(len(usual))]
         if any(model.recurrent for model in every):
@@ -134,6 +133,7 @@ class Pipeline:
         self._swap: Swap | None = None
         self._failure: BaseException | None = None
         self._state = "new"
+        self._closing = 0
 
     @property
     def dropped(self) -> dict[str, Dropped]:
@@ -242,7 +242,7 @@ class Pipeline:
         if isinstance(model, str | Path):
             candidate = ModelFile(model, isolated, options)
         else:
-            detectors = _sequence("model", model)
+            detectors = sequence_of("model", model)
             if options or isolated:
                 raise TypeError(
                     f"swap: expected options with a file only, got {sorted(options) or 'isolated'}"
@@ -262,7 +262,7 @@ class Pipeline:
             if self._swap is not None and not self._swap.wait(0.0):
                 raise RuntimeError("swap: expected no other one under way, got a second one")
             self._swap = swap
-        swap.start()
+            swap.start()
         return swap
 
     def close(self, timeout_s: float = LEFT_BEHIND_S) -> bool:
@@ -273,10 +273,22 @@ class Pipeline:
                 silent camera closes it when that speaks, or its reading times out.
 
         Returns:
-            Whether all engines came back.
+            Whether all engines came back. A thread of the pipeline's own, such as a handler's, that
+            finds another one closing it says so at once: each would wait for the other.
         """
         self._state = "closed"
         self._stop()
+        threads = (*self._engines, *self._feeds, self._governor, self._swap)
+        own = any(each is not None and each.is_this_thread for each in threads)
+        with self._changed:
+            others, self._closing = self._closing, self._closing + 1
+        try:
+            return self._join(0.0 if own and others else timeout_s)
+        finally:
+            with self._changed:
+                self._closing -= 1
+
+    def _join(self, timeout_s: float) -> bool:
         end_s = time.monotonic() + timeout_s
         back = True
         for engine in self._engines:
@@ -355,40 +367,3 @@ class Pipeline:
             for feed in self._feeds:
                 feed.due_ns = 0
             self._changed.notify_all()
-
-
-def _sequence(
-    name: str, detectors: Detects | DetectsInStages | Sequence[Detects | DetectsInStages]
-) -> list[Detects | DetectsInStages]:
-    listed = list(detectors) if isinstance(detectors, Sequence) else [detectors]
-    if not listed:
-        raise ValueError(f"{name}: expected at least one detector, got none")
-    for each in listed:
-        if not hasattr(each, "detect"):
-            raise TypeError(f"{name}: expected detectors, got {type(each).__name__}")
-    return listed
-
-
-def _opened(
-    sources: Source | str | Path | Mapping[str, Source | str | Path],
-) -> list[tuple[str, Source]]:
-    named = sources if isinstance(sources, Mapping) else {"source": sources}
-    if not named:
-        raise ValueError("sources: expected at least one source, got none")
-    opened: list[tuple[str, Source]] = []
-    try:
-        for name, source in named.items():
-            if isinstance(source, str | Path):
-                opened.append((name, kinds.open(source)))
-            elif isinstance(source, Source):
-                opened.append((name, source))
-            else:
-                raise TypeError(
-                    f"sources: expected a source or what opens one as {name!r}, "
-                    f"got {type(source).__name__}"
-                )
-    except (EdgecoreError, TypeError):
-        for _, source in opened:
-            source.close()
-        raise
-    return opened

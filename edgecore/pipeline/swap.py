@@ -69,9 +69,14 @@ class Swap:
         """Begin; the old model runs on meanwhile."""
         self._thread.start()
 
+    @property
+    def is_this_thread(self) -> bool:
+        """Whether it calls this itself."""
+        return self._thread is threading.current_thread()
+
     def join(self, timeout_s: float) -> None:
         """Wait for the thread, which after the outcome closes the model that lost."""
-        if self._thread is not threading.current_thread():
+        if not self.is_this_thread:
             self._thread.join(timeout_s)
 
     def ran(self, taken_ms: float) -> None:

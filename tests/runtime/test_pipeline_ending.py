@@ -7,11 +7,11 @@ import threading
 
 import pytest
 
-from edgecore.errors import SourceError
+from edgecore.errors import EngineError, SourceError
 from edgecore.frame import Frame
-from edgecore.pipeline import Pipeline, Result
+from edgecore.pipeline import Pipeline, PipelineEvent, Result
 
-from .pipeline_parts import Camera, File, Reader, StagedReader
+from .pipeline_parts import Camera, Failing, File, Reader, StagedReader
 
 BOTH = pytest.mark.parametrize("overlap", [False, True])
 
@@ -113,6 +113,22 @@ def test_closing_from_a_callback_waits_for_no_engine_that_waits_for_the_callback
     assert pipeline.wait(30)
     assert pipeline.close()
     assert came_back == [True]
+
+
+def test_handlers_that_close_at_once_do_not_wait_for_each_other() -> None:
+    together, came_back = threading.Barrier(2), []
+
+    def told(event: PipelineEvent) -> None:
+        if event.kind == "engine_error" and event.frame_id < 2:
+            together.wait(20)
+            came_back.append(pipeline.close(timeout_s=20))
+
+    failing = [Failing(range(2), EngineError("out of tune")) for _ in range(2)]
+    pipeline = Pipeline(File(10**6), failing, on_event=told, overlap=False)
+    pipeline.start(lambda _: None)
+    assert pipeline.wait(60)
+    assert pipeline.close(timeout_s=20)
+    assert True in came_back
 
 
 def test_closing_from_a_callback_ends_the_pipeline() -> None:
