@@ -51,7 +51,8 @@ class EngineThread:
     Args:
         lane: its place in the schedule.
         models: by name; None is the usual one.
-        overlap: prepare the next frame on a thread of its own; None: if the first ones say so.
+        overlap: prepare the next frame on a thread of its own, for models in stages; None: if the
+            first ones say so.
         around: what it shares with the others.
     """
 
@@ -128,6 +129,8 @@ class EngineThread:
 
     def _prepared(self, captured: Captured) -> Prepared | None:
         model = self._models[self._around.model()]
+        if not model.in_stages:  # since a swap: the engine's thread does it all
+            return Prepared(captured, model)
         try:
             tensor, preprocess_ms = model.prepare(captured.frame)
         except Exception as error:

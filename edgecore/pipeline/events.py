@@ -51,7 +51,7 @@ class PipelineEvent:
     frame_id: int | None = None
 
 
-def in_a_line(error: Exception) -> str:
+def in_a_line(error: BaseException) -> str:
     """An error for people, with its kind where it is none of edgecore's own."""
     text = " ".join(str(error).split())
     return text if isinstance(error, EdgecoreError) else f"{type(error).__name__}: {text}"

@@ -129,7 +129,6 @@ class Pipeline:
             for lane, models in zip(lanes, self._by_engine, strict=True)
         ]
         self._working = len(self._engines)
-        self._staged = overlap is not False
         self._swap: Swap | None = None
         self._failure: BaseException | None = None
         self._state = "new"
@@ -253,9 +252,7 @@ class Pipeline:
                     f"got {len(detectors)}"
                 )
             candidate = Given(detectors)
-        swap = Swap(
-            candidate, self_test, trial or Trial(), self._by_engine, self._staged, self._told
-        )
+        swap = Swap(candidate, self_test, trial or Trial(), self._by_engine, self._told)
         with self._changed:
             if self._state != "started" or self._working == 0:
                 raise RuntimeError("swap: expected a pipeline that runs, got one that does not")

@@ -28,7 +28,6 @@ class Swap:
         self_test: what it has to pass before it gets a frame; None: it has to run at all.
         trial: what it has to pass after.
         engines: the models of each engine by name; that under None is replaced.
-        staged: whether frames are prepared beside the engines.
         tell: gets an event for every step.
 
     Attributes:
@@ -43,13 +42,12 @@ class Swap:
         self_test: SelfTest | None,
         trial: Trial,
         engines: Sequence[Models],
-        staged: bool,
         tell: Callable[[PipelineEvent], None],
     ) -> None:
         self.outcome: Outcome | None = None
         self.reason = ""
         self._name, self._trial = candidate.name, trial
-        self._engines, self._staged, self._tell = engines, staged, tell
+        self._engines, self._tell = engines, tell
         self._old: list[EngineModel] = []
         self._new: list[EngineModel] = []
         self._judge: Judge | None = None
@@ -107,7 +105,7 @@ class Swap:
     def _run(self, candidate: ModelFile | Given, self_test: SelfTest | None) -> None:
         try:
             self._make_ready(candidate, self_test)
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # a judge may raise anything
             self._refuse(in_a_line(error))
         self._ended.wait()
         if self.outcome == "confirmed":
@@ -154,8 +152,6 @@ class Swap:
     def _check(self, old: Sequence[EngineModel]) -> None:
         """Whether the new model fits the threads that the pipeline was made with."""
         new = self._new[0]
-        if self._staged and not new.in_stages:
-            raise EngineError("expected a detector with prepare(), as frames are prepared beside")
         if new.recurrent and not old[0].recurrent and len(old) > 1:
             raise EngineError(
                 f"a recurrent model needs its sources to keep to one engine: expected one engine "

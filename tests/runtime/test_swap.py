@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 import math
+import os
+import sys
 import threading
 import time
 import weakref
@@ -31,7 +33,17 @@ from edgecore.pipeline import (
 from edgecore.pipeline.trial import FEWEST
 from tests.reference.trial import verdict
 
-from .pipeline_parts import Adder, Camera, Failing, File, Reader, StagedReader, found, frame_of
+from .pipeline_parts import (
+    Adder,
+    Camera,
+    Failing,
+    File,
+    Reader,
+    StagedReader,
+    found,
+    frame_of,
+    number_of,
+)
 
 BOTH = pytest.mark.parametrize("overlap", [False, True])
 ENGINES = pytest.mark.parametrize("engines", [1, 2, 3])
@@ -287,6 +299,15 @@ def test_a_model_refused_by_its_self_test_never_runs() -> None:
     assert len(run.results) == 40
 
 
+def test_a_judge_that_calls_exit_refuses_the_model() -> None:
+    def leave(_: object) -> None:
+        sys.exit(3)
+
+    run = Run(File(40), StagedReader(), overlap=False)
+    swap = run.swap_and_run(New(), self_test=SelfTest([frame_of(1)], judge=leave))
+    assert (swap.outcome, swap.reason) == ("refused", "New: SystemExit: 3")
+
+
 def test_what_a_self_test_measured_is_told() -> None:
     run = Run(File(40), StagedReader(), overlap=False)
     test = SelfTest([frame_of(1), frame_of(2)], expected=[found(1000)] * 2)
@@ -381,10 +402,30 @@ def test_a_pipeline_that_ends_before_the_new_model_is_ready_refuses_it() -> None
     assert run.told() == ["swap_verified", "swap_refused"]
 
 
+@pytest.mark.parametrize("overlap", [True, False, None])
+@ENGINES
+def test_a_detector_without_stages_takes_the_place_of_one_that_has_them_and_back(
+    monkeypatch: pytest.MonkeyPatch, engines: int, overlap: bool | None
+) -> None:
+    class Whole(Reader):
+        def detect(self, frame: Frame) -> Any:
+            if number_of(frame) >= 100:
+                raise EngineError("out of tune")
+            super().detect(frame)
+            return found(1000)
+
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: range(8))  # room to overlap
+    run = Run(File(200), [StagedReader() for _ in range(engines)], overlap=overlap)
+    swap = run.swap_and_run([Whole() for _ in range(engines)], trial=Trial(frames=150, **PATIENT))
+    assert swap.outcome == "rolled_back"
+    assert swap.reason.endswith("out of tune")
+    assert [each.frame_id for each in run.results] == list(range(200))
+    by_new = run.by_new()
+    assert any(by_new[10:100])
+    assert not any(by_new[:10] + by_new[100:])
+
+
 def test_a_new_model_that_does_not_fit_the_pipeline_is_refused() -> None:
-    run = Run(File(40), StagedReader(), overlap=True)
-    swap = run.swap_and_run(Reader())
-    assert "expected a detector with prepare()" in swap.reason
     run = Run(File(40), [StagedReader(), StagedReader()], overlap=False)
     swap = run.swap_and_run([Adder(), Adder()])
     assert "a recurrent model needs its sources to keep to one engine" in swap.reason
