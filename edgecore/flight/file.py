@@ -22,7 +22,7 @@ from edgecore.errors import FlightError
 
 from .ring import Entry
 
-FORMAT, VERSION = "edgecore flight", 2
+FORMAT, VERSION = "edgecore flight", 3
 LOG = "flight.jsonl"
 LINK = "link.pcapng"
 """Where `firmware_bridge.recording` looks for it."""

@@ -27,7 +27,7 @@ DEFAULT_ALERT = AlertRequest(FORWARD_COLLISION, level=2, duration_ms=1500)
 
 # Sightings that a growth is measured from at least, and how many windows they may span.
 FEWEST = 4
-SLOWEST = 3.0
+SLOWEST = 3
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ class Assessment:
 class _Sighting:
     """The lead vehicle's box at one moment; a clipped side says nothing about its size."""
 
-    t_s: float
+    t_ns: int
     xyxy: tuple[float, float, float, float]
     width_clipped: bool
     height_clipped: bool
@@ -133,10 +133,12 @@ class CollisionRule(Restorable):
         self.danger = Danger.CLEAR
         self.view = Assessment(None, None, self.danger, False)
         self.alert = alert
+        self._window_ns = round(self.settings.window_s * 1e9)
+        self._rearm_ns = round(self.settings.rearm_s * 1e9)
         self._followed = -1
         self._track: deque[_Sighting] = deque()
         self._under = 0
-        self._safe_since_s: float | None = None
+        self._safe_since_ns: int | None = None
 
     def judge(self, moment: Moment) -> Iterator[Event]:
         """The alert, where it is due. An unknown speed gates nothing: better a warning too many
@@ -165,11 +167,11 @@ class CollisionRule(Restorable):
         lead = find_lead(found.xyxy, found.class_name, moment.size, self.settings)
         if lead is not None:
             self._follow(moment, lead)
-        self._forget(moment.t_s)
+        self._forget(moment.t_ns)
         ttc_s = self._time_to_collision() if lead is not None else None
         speed_mps = moment.speed_mps
         moving = speed_mps is None or speed_mps >= self.settings.min_speed_mps
-        alert = self._advance(moment.t_s, lead is not None, ttc_s if moving else None)
+        alert = self._advance(moment.t_ns, lead is not None, ttc_s if moving else None)
         return Assessment(lead, ttc_s, self.danger, alert)
 
     def state(self) -> dict[str, Any]:
@@ -177,19 +179,19 @@ class CollisionRule(Restorable):
         return {
             "danger": self.danger.value,
             "under": self._under,
-            "safe_since_s": self._safe_since_s,
+            "safe_since_ns": self._safe_since_ns,
             "followed": self._followed,
-            "track": [[s.t_s, *s.xyxy, s.width_clipped, s.height_clipped] for s in self._track],
+            "track": [[s.t_ns, *s.xyxy, s.width_clipped, s.height_clipped] for s in self._track],
         }
 
     def restore(self, state: Any) -> None:
         """Go on from the `state` of a rule with the same settings; ValueError if it is none."""
-        danger, under, since_s, followed, track = table(
-            state, "danger", "under", "safe_since_s", "followed", "track"
+        danger, under, since_ns, followed, track = table(
+            state, "danger", "under", "safe_since_ns", "followed", "track"
         )
         sightings = deque(_sighting(row) for row in rows(track, 7))
-        under, since_s, followed = whole(under), maybe(number, since_s), whole(followed)
-        self.danger, self._under, self._safe_since_s = Danger(danger), under, since_s
+        under, since_ns, followed = whole(under), maybe(whole, since_ns), whole(followed)
+        self.danger, self._under, self._safe_since_ns = Danger(danger), under, since_ns
         self._followed, self._track = followed, sightings
 
     def _follow(self, moment: Moment, lead: int) -> None:
@@ -203,19 +205,19 @@ class CollisionRule(Restorable):
         width, height = moment.size
         self._track.append(
             _Sighting(
-                moment.t_s,
+                moment.t_ns,
                 (x0, y0, x1, y1),
                 width_clipped=x0 < 1.5 or x1 > width - 1.5,
                 height_clipped=y0 < 1.5 or y1 > height - 1.5,
             )
         )
 
-    def _forget(self, t_s: float) -> None:
+    def _forget(self, t_ns: int) -> None:
         """Drop what is older than the window; at low frame rates the newest four stay longer."""
-        track, window_s = self._track, self.settings.window_s
+        track, oldest_ns = self._track, t_ns - self._window_ns
+        slowest_ns = t_ns - SLOWEST * self._window_ns
         while track and (
-            track[0].t_s < t_s - SLOWEST * window_s
-            or (len(track) > FEWEST and track[0].t_s < t_s - window_s)
+            track[0].t_ns < slowest_ns or (len(track) > FEWEST and track[0].t_ns < oldest_ns)
         ):
             track.popleft()
 
@@ -224,8 +226,7 @@ class CollisionRule(Restorable):
         track = self._track
         if len(track) < FEWEST:
             return None
-        span = track[-1].t_s - track[0].t_s
-        if span < 0.5 * self.settings.window_s:
+        if 2 * (track[-1].t_ns - track[0].t_ns) < self._window_ns:
             return None
         use_width = not any(sighting.width_clipped for sighting in track)
         use_height = not any(sighting.height_clipped for sighting in track)
@@ -235,7 +236,7 @@ class CollisionRule(Restorable):
             (use_width * s.log_width + use_height * s.log_height) / (use_width + use_height)
             for s in track
         ]
-        times = np.array([s.t_s for s in track]) - track[-1].t_s
+        times = np.array([(s.t_ns - track[-1].t_ns) / 1e9 for s in track])
         centred = times - times.mean()
         growth = float(centred @ np.array(sizes) / (centred @ centred))
         if growth <= 0.01:
@@ -243,20 +244,21 @@ class CollisionRule(Restorable):
         # The slope belongs to the middle of the window; since then that much time has passed.
         return max(0.0, 1.0 / growth + float(times.mean()))
 
-    def _advance(self, t_s: float, seen: bool, ttc_s: float | None) -> bool:
+    def _advance(self, t_ns: int, seen: bool, ttc_s: float | None) -> bool:
         settings = self.settings
         under = ttc_s is not None and ttc_s < settings.ttc_s
         if self.danger is Danger.ALERTED:
             if ttc_s is not None and ttc_s <= settings.rearm_ttc_s and seen:
-                self._safe_since_s = None
-            elif self._safe_since_s is None:
-                self._safe_since_s = t_s
-            if self._safe_since_s is not None and t_s - self._safe_since_s >= settings.rearm_s:
-                self.danger, self._under, self._safe_since_s = Danger.CLEAR, 0, None
+                self._safe_since_ns = None
+            elif self._safe_since_ns is None:
+                self._safe_since_ns = t_ns
+            since_ns = self._safe_since_ns
+            if since_ns is not None and t_ns - since_ns >= self._rearm_ns:
+                self.danger, self._under, self._safe_since_ns = Danger.CLEAR, 0, None
             return False
         self._under = self._under + 1 if under else 0
         if self._under >= settings.frames:
-            self.danger, self._safe_since_s = Danger.ALERTED, None
+            self.danger, self._safe_since_ns = Danger.ALERTED, None
             return True
         self.danger = Danger.CLOSING if under else Danger.CLEAR
         return False
@@ -264,10 +266,10 @@ class CollisionRule(Restorable):
 
 def _sighting(row: list[Any]) -> _Sighting:
     """A row of the rule's state."""
-    t_s, x0, y0, x1, y1 = (number(one) for one in row[:5])
+    t_ns, (x0, y0, x1, y1) = whole(row[0]), (number(one) for one in row[1:5])
     if not (x1 > x0 and y1 > y0):
         raise ValueError(f"state: expected a box with an inside, got {row[1:5]}")
-    return _Sighting(t_s, (x0, y0, x1, y1), truth(row[5]), truth(row[6]))
+    return _Sighting(t_ns, (x0, y0, x1, y1), truth(row[5]), truth(row[6]))
 
 
 def find_lead(

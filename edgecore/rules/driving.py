@@ -61,8 +61,10 @@ class _Manoeuvre:
         self._harsh, self._still = threshold, threshold * settings.release
         self._on = False
 
-    def update(self, t_s: float, strength: float) -> Change | None:
-        change = self.hysteresis.update(t_s, strength >= (self._still if self._on else self._harsh))
+    def update(self, t_ns: int, strength: float) -> Change | None:
+        change = self.hysteresis.update(
+            t_ns, strength >= (self._still if self._on else self._harsh)
+        )
         if change is not None:
             self._on = change is Change.BEGAN
         if change is Change.BEGAN:
@@ -113,7 +115,7 @@ class DrivingRule(Restorable):
                 continue
             along, across = self._smoothed(t_ns, values).tolist()
             for kind, strength in zip(self._kinds, (-along, along, abs(across)), strict=True):
-                change = kind.update(t_ns / 1e9, strength)
+                change = kind.update(t_ns, strength)
                 if change is not None:
                     yield self._event(moment, t_ns, kind, change, strength)
 
@@ -156,8 +158,8 @@ class DrivingRule(Restorable):
         if change is Change.BEGAN:
             facts: dict[str, Any] = {"mps2": round(strength, 3)}
             return Event(kind.name, moment.frame, t_ns, (), facts, self.alert)
-        lasted_s = kind.hysteresis.held_s - kind.hysteresis.since_s
-        facts = {"peak_mps2": round(kind.peak, 3), "lasted_s": round(lasted_s, 3)}
+        lasted_s = round(kind.hysteresis.lasted_s, 3)
+        facts = {"peak_mps2": round(kind.peak, 3), "lasted_s": lasted_s}
         return Event(f"{kind.name}_ended", moment.frame, t_ns, (), facts)
 
 

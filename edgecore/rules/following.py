@@ -83,7 +83,7 @@ class FollowingRule(Restorable):
             self.headway_s = distance_m / speed_mps
         limit_s = settings.clear_s if self._is_close else settings.headway_s
         too_close = self.headway_s is not None and self.headway_s < limit_s
-        change = self._close.update(moment.t_s, too_close)
+        change = self._close.update(moment.t_ns, too_close)
         if change is Change.BEGAN:
             assert lead is not None
             assert self.headway_s is not None
@@ -100,8 +100,7 @@ class FollowingRule(Restorable):
             )
         elif change is Change.ENDED:
             self._is_close = False
-            lasted_s = round(self._close.held_s - self._close.since_s, 3)
-            yield moment.event("clear", lasted_s=lasted_s)
+            yield moment.event("clear", lasted_s=round(self._close.lasted_s, 3))
 
     def state(self) -> dict[str, Any]:
         """What it goes on from, as plain values."""

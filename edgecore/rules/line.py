@@ -48,7 +48,7 @@ class _Stand(NamedTuple):
 
     side: int
     point: Point
-    t_s: float
+    t_ns: int
 
 
 class LineRule(Restorable):
@@ -77,26 +77,26 @@ class LineRule(Restorable):
             before = self._stands.get(ids[row])
             if abs(distance) < self.settings.margin or distance == 0.0:
                 if before is not None:
-                    self._stands[ids[row]] = before._replace(t_s=moment.t_s)
+                    self._stands[ids[row]] = before._replace(t_ns=moment.t_ns)
                 continue
-            stand = _Stand(1 if distance > 0 else -1, point, moment.t_s)
+            stand = _Stand(1 if distance > 0 else -1, point, moment.t_ns)
             self._stands[ids[row]] = stand
             if before is not None and before.side != stand.side:
                 yield from self._crossed(moment, ids[row], before, stand, start, end)
-        oldest_s = moment.t_s - self.settings.forget_s
-        self._stands = {who: one for who, one in self._stands.items() if one.t_s >= oldest_s}
+        oldest_ns = moment.t_ns - round(self.settings.forget_s * 1e9)
+        self._stands = {who: one for who, one in self._stands.items() if one.t_ns >= oldest_ns}
 
     def state(self) -> dict[str, Any]:
         """What it goes on from, as plain values."""
-        stands = [[who, one.side, *one.point, one.t_s] for who, one in self._stands.items()]
+        stands = [[who, one.side, *one.point, one.t_ns] for who, one in self._stands.items()]
         return {"in": self.count_in, "out": self.count_out, "stands": stands}
 
     def restore(self, state: Any) -> None:
         """Go on from the `state` of a rule with the same settings; ValueError if it is none."""
         count_in, count_out, stands = table(state, "in", "out", "stands")
         restored = {
-            whole(who): _Stand(whole(side), (number(x), number(y)), number(t_s))
-            for who, side, x, y, t_s in rows(stands, 5)
+            whole(who): _Stand(whole(side), (number(x), number(y)), whole(t_ns))
+            for who, side, x, y, t_ns in rows(stands, 5)
         }
         self.count_in, self.count_out, self._stands = whole(count_in), whole(count_out), restored
 

@@ -96,11 +96,11 @@ class ZoneRule(Restorable):
         for tracker_id in inside - self._stays.keys():
             self._stays[tracker_id] = Hysteresis(self._enter_s, self.settings.leave_s)
         for tracker_id, stay in sorted(self._stays.items()):
-            change = stay.update(moment.t_s, tracker_id in inside)
+            change = stay.update(moment.t_ns, tracker_id in inside)
             if change is Change.BEGAN:
                 yield moment.event(self._began, [tracker_id], self.alert, inside=self.inside)
             elif change is Change.ENDED:
-                stayed_s = round(stay.held_s - stay.since_s, 3)
+                stayed_s = round(stay.lasted_s, 3)
                 yield moment.event("left", [tracker_id], inside=self.inside, stayed_s=stayed_s)
             if stay.state is State.OFF:
                 del self._stays[tracker_id]

@@ -70,7 +70,7 @@ def test_an_agent_leaves_a_flight_of_its_alert_with_telemetry_events_and_picture
     assert {"flight", "run_ended"} <= {event["event"] for event in told}
     assert (summary["flights"], summary["flights_failed"]) == (1, 0)
     head = log_of(path)[0]
-    assert (head["format"], head["version"], head["source"]) == ("edgecore flight", 2, "a drive")
+    assert (head["format"], head["version"], head["source"]) == ("edgecore flight", 3, "a drive")
     assert [(one["kind"], one["frame"]) for one in head["triggers"]] == [("alert", alert["frame"])]
     frames = records(path, "frame")
     assert [frame["frame"] for frame in frames] == list(range(80))

@@ -239,7 +239,7 @@ def test_an_edited_alert_is_named_by_its_fields(
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
-        (lambda lines: lines[0].update(version=1), "expected 'edgecore flight', version 2, got"),
+        (lambda lines: lines[0].update(version=1), "expected 'edgecore flight', version 3, got"),
         (lambda lines: lines[0].pop("rules"), "rules: expected a list of tables, got None"),
         (lambda lines: lines[0].update(rules=[{"type": "x"}]), "type: expected one of collision"),
         (
@@ -259,11 +259,11 @@ def test_an_edited_alert_is_named_by_its_fields(
         (lambda lines: rule_of(lines).update(under=2**64), "expected a whole number of 64 bits"),
         (lambda lines: rule_of(lines).update(track=[[1.0]]), "expected rows of 7 values"),
         (
-            lambda lines: rule_of(lines).update(track=[[0.0, 1.0, 1.0, 1.0, 1.0, False, False]]),
+            lambda lines: rule_of(lines).update(track=[[0, 1.0, 1.0, 1.0, 1.0, False, False]]),
             "line 2: state: expected a box with an inside",
         ),
         (
-            lambda lines: rule_of(lines).update(track=[[0.0, 1.0, 1.0, 2.0, 2.0, 0, False]]),
+            lambda lines: rule_of(lines).update(track=[[0, 1.0, 1.0, 2.0, 2.0, 0, False]]),
             "line 2: state: expected true or false, got 0",
         ),
         (lambda lines: frame_of(lines, 3).update(tracker_id=[]), "tracker_id: expected 1 whole"),

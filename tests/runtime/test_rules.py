@@ -45,7 +45,7 @@ def run(machine: Hysteresis, holds: str) -> list[tuple[str, Change | None]]:
     """What each second brings; `#` where the condition holds."""
     told = []
     for second, letter in enumerate(holds):
-        change = machine.update(float(second), letter == "#")
+        change = machine.update(second * 10**9, letter == "#")
         told.append((machine.state.name, change))
     return told
 
@@ -71,24 +71,28 @@ def test_without_times_it_follows_the_condition() -> None:
 
 
 @given(
-    st.lists(st.tuples(st.floats(0, 2), st.booleans()), max_size=60),
+    st.lists(st.tuples(st.integers(0, 2 * 10**9), st.booleans()), max_size=60),
     st.floats(0, 3),
     st.floats(0, 3),
 )
 def test_changes_alternate_and_are_earned(steps, on_s, off_s) -> None:
-    machine, t_s, is_on = Hysteresis(on_s, off_s), 0.0, False
-    for step_s, holds in steps:
-        t_s += step_s
-        change = machine.update(t_s, holds)
+    machine, t_ns, is_on = Hysteresis(on_s, off_s), 0, False
+    since_ns = held_ns = 0
+    for step_ns, holds in steps:
+        t_ns += step_ns
+        rising = holds and machine.state is State.OFF
+        change = machine.update(t_ns, holds)
+        since_ns, held_ns = t_ns if rising else since_ns, t_ns if holds else held_ns
         if change is not None:
             assert (change is Change.BEGAN) == (not is_on)
             is_on = not is_on
             if change is Change.BEGAN:
                 assert holds
-                assert t_s - machine.since_s >= on_s
+                assert t_ns - since_ns >= round(on_s * 1e9)
             else:
                 assert not holds
-                assert t_s - machine.held_s >= off_s
+                assert t_ns - held_ns >= round(off_s * 1e9)
+                assert machine.lasted_s == (held_ns - since_ns) / 1e9
         assert is_on == (machine.state in (State.ON, State.FALLING))
 
 
