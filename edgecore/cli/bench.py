@@ -136,7 +136,20 @@ def bench(
     chosen = _chosen(only)
     if engine not in {"auto", "litert", "tflite"}:
         raise ConfigError(f"--engine: expected auto, litert or tflite, got {engine!r}")
-    results = _measure(chosen, model, engine, accelerator, num_threads, seconds or SECONDS)
+    named = {
+        "--model": model,
+        "--engine": engine != "auto",
+        "--accelerator": accelerator != ["cpu"],
+    }
+    asked = [option for option, given in named.items() if given]
+    if asked and not {"detection", "invoke"} & set(chosen):
+        raise ConfigError(
+            f"{asked[0]}: expected detection or invoke among --only, got {', '.join(chosen)}"
+        )
+    results = _measure(
+        *(chosen, model, engine, accelerator, num_threads, seconds or SECONDS),
+        asked=bool(asked or only),
+    )
     _print(results)
     document = _document(results)
     if json is not None:
@@ -171,7 +184,9 @@ def _measure(
     accelerators: Sequence[str],
     num_threads: int,
     seconds: float,
+    asked: bool,
 ) -> list[Result]:
+    """The results of all passes; a model that cannot run is an error where it was asked for."""
     from edgecore.benchmark import link, ring, suite
     from edgecore.benchmark import model as models
     from edgecore.benchmark.result import merged
@@ -197,11 +212,11 @@ def _measure(
                 try:
                     results += measure()
                 except EngineError as reason:
-                    one_of_several = len(accelerators) > 1 and isinstance(reason, AcceleratorError)
-                    if model is not None and not one_of_several:
+                    del whole[name]
+                    others = any(name.split()[0] == other.split()[0] for other in whole)
+                    if asked and not (others and isinstance(reason, AcceleratorError)):
                         raise
                     progress.console.print(f"edgecore: {name} is left out: {reason}", markup=False)
-                    del whole[name]
                 progress.advance(bar)
             with _one_core():
                 for job in jobs:

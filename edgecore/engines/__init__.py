@@ -180,7 +180,7 @@ def _import(module: str) -> ModuleType:
 def _reason(name: str) -> str | None:
     package, module = _PACKAGES[name], _MODULES[name]
     if importlib.util.find_spec(module.partition(".")[0]) is None:
-        return f"the package {package} is not installed"
+        return f"the package {package} is not installed: pip install 'edgecore[{name}]'"
     try:
         found = _import(module)
     except Exception as error:

@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 import pytest
 from PIL import Image
 
-from edgecore import isa
+from edgecore import engines, isa
 from edgecore.benchmark import ring
 from edgecore.benchmark.comparison import Run, compare, load
 from edgecore.benchmark.race import Entrant, Race
@@ -68,6 +68,9 @@ def test_a_run_leaves_table_json_and_plot(tmp_path: Path) -> None:
         (["--compare", "no.json", "no.json"], "expected results that `edgecore bench --json`"),
         (["--compare", "tiny.json"], "of this device or of models, got those of --mlperf-tiny"),
         (["--engine", "onnx"], "--engine: expected auto, litert or tflite, got 'onnx'"),
+        (["--only", "link", "--model", "m.tflite"], "--model: expected detection or invoke among"),
+        (["--only", "link", "--engine", "litert"], "--engine: expected detection or invoke among"),
+        (["--only", "NMS", "--accelerator", "npu"], "or invoke among --only, got NMS"),
         (["--plot", "nowhere/bench.png"], "--plot: nowhere: no such folder"),
         (["--json", "."], "--json: .: expected a file, got a folder"),
         (
@@ -84,6 +87,67 @@ def test_wrong_arguments_are_one_line(tmp_path: Path, arguments: list[str], mess
     assert done.returncode == 1
     assert message in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.fixture(scope="module")
+def missing() -> str:
+    """The name of an engine that is not here."""
+    for name, reason in engines.available().items():
+        if reason is not None:
+            return name
+    pytest.skip("both engines are installed")
+
+
+@pytest.mark.parametrize("only", [[], ["--only", "detection"], ["--only", "invoke"]])
+def test_an_engine_asked_for_by_name_that_is_not_here_is_an_error(
+    tmp_path: Path, missing: str, only: list[str]
+) -> None:
+    done = edgecore(
+        tmp_path, "bench", *only, "--engine", missing, "--json", "bench.json", "--seconds", "0.01"
+    )
+    assert done.returncode == 1
+    assert f"is not installed: pip install 'edgecore[{missing}]'" in done.stderr
+    assert "left out" not in done.stderr
+    assert not (tmp_path / "bench.json").exists()
+
+
+@pytest.mark.parametrize("more", [[], ["--accelerator", "external:/gone/also.so"]])
+def test_accelerators_of_which_none_can_be_had_are_an_error(
+    tmp_path: Path, more: list[str]
+) -> None:
+    gone = ["--accelerator", "external:/gone/library.so", *more]
+    done = edgecore(tmp_path, "bench", "--only", "link", "--only", "invoke", *gone)
+    assert done.returncode == 1
+    for path in gone[1::2]:
+        assert f"{path}: library missing" in " ".join(done.stderr.split())
+
+
+def test_an_accelerator_that_cannot_be_had_is_left_out_beside_one_that_can(tmp_path: Path) -> None:
+    done = edgecore(
+        tmp_path,
+        "bench",
+        *("--only", "detection", "--seconds", "0.01"),
+        *("--accelerator", "external:/gone/library.so", "--accelerator", "cpu"),
+    )
+    assert done.returncode == 0, done.stderr
+    assert "detection on external:/gone/library.so is left out" in done.stderr.replace("\n", " ")
+
+
+def test_parts_that_need_an_engine_are_left_out_where_none_is_and_none_was_asked_for(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ("ai_edge_litert", "tflite_runtime"):  # found before the real ones
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text("raise ImportError('no such processor')")
+    monkeypatch.setenv("EDGECORE_FORCE_ISA", "baseline")
+    done = edgecore(tmp_path, "bench", "--seconds", "0.01")
+    assert done.returncode == 0, done.stderr
+    for part in ("detection", "invoke"):
+        assert f"{part} on cpu is left out" in done.stderr
+    assert "YOLOv8 int8" in done.stdout
+    asked = edgecore(tmp_path, "bench", "--only", "link", "--only", "invoke")
+    assert asked.returncode == 1
+    assert "no such processor" in asked.stderr
 
 
 def test_the_model_by_threads_and_the_link_are_parts(tmp_path: Path) -> None:
