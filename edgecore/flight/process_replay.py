@@ -86,6 +86,7 @@ def replay(
     Raises:
         FlightError: it cannot be read, is damaged, has rules that make no sense, no frame that can
             be judged, or frames that cannot be had.
+        SourceError: the named source cannot be opened.
         ModelError, EngineError: the detector cannot be had.
         ValueError: another mode.
     """

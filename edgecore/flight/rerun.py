@@ -14,7 +14,7 @@ from edgecore.sources import Source
 
 from .judging import Seen
 from .pixels import sums
-from .supply import KeptFrames, SourceFrames, Supply, begins_anew
+from .supply import KeptFrames, SourceFrames, Supply, begins_anew, opened
 
 if TYPE_CHECKING:
     from edgecore.detector import Detector
@@ -113,9 +113,11 @@ def open_supply(path: Path, header: Line, url: str | None) -> Supply:
     """Where the frames come from: the named source, else that of then, else the flight itself.
 
     Raises:
+        SourceError: the named source cannot be opened.
         FlightError: the source of then was live, and the flight keeps no frames.
     """
     if url is not None:
+        opened(url).close()  # what fails here is no fault of the flight, as it were at a frame
         return SourceFrames(url)
     recorded = header.get("url")
     if begins_anew(recorded):

@@ -110,7 +110,7 @@ class SourceFrames:
 
     def _numbered(self, number: int) -> Frame | None:
         if self._source is None:
-            self._source = _opened(self._url, number)
+            self._source = opened(self._url, number)
         while self._ahead[0] < number:
             frame = next(self._source, None)
             if frame is None:
@@ -126,8 +126,8 @@ class SourceFrames:
             self._source.close()
 
 
-def _opened(url: str, first: int) -> Source:
-    """The synthetic road does not have to be driven to where the flight begins."""
+def opened(url: str, first: int = 0) -> Source:
+    """The source, from about that frame on: the synthetic road need not be driven to there."""
     from edgecore import sources
 
     if url.partition(":")[0] == "synthetic":

@@ -200,6 +200,21 @@ def test_a_model_that_the_caller_names_is_run_whatever_the_file_says(
     assert replay(path, pixels=True, model=str(other)).divergence is None
 
 
+@pytest.mark.parametrize(
+    ("source", "complaint"),
+    [
+        ("gone.mp4", "gone.mp4: no such file or folder"),
+        ("gone/*.png", "gone/*.png: no file matches this pattern"),
+        ("synthetic:?sed=1", "synthetic: unknown option 'sed'; did you mean seed?"),
+    ],
+)
+def test_a_source_that_cannot_be_opened_is_told_of_before_anything_is_replayed(
+    short: Path, source: str, complaint: str
+) -> None:
+    done = command("replay", short, "--source", source, "--model", "gone.tflite")
+    assert (done.returncode, done.stderr) == (1, f"edgecore: {complaint}\n")
+
+
 def test_another_road_parts_from_the_first_frame_on(short: Path) -> None:
     first = frames_of(log_of(short))[0]["frame"]
     for mode in ("strict", "lax"):
