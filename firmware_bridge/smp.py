@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import struct
-import time
 from concurrent.futures import Future
 
 from firmware_bridge.errors import BridgeConnectionError, ProtocolError, RefusedError
 from firmware_bridge.events import Status
 from firmware_bridge.link import Link
 from firmware_bridge.messages import Message
+from firmware_bridge.patience import Patience
 from firmware_bridge.requests import Result
 from firmware_bridge.schema import MessageInfo
 from firmware_bridge.transfer import BULK_CHANNEL
@@ -22,7 +22,6 @@ from firmware_bridge.transfer import BULK_CHANNEL
 SMP = 0xF9
 _PIECE = struct.Struct("<HH")
 _LENGTH = struct.Struct("<H")
-_LOOK_EVERY_S = 0.02
 
 
 class _Piece(Message, info=MessageInfo("SMP", SMP, BULK_CHANNEL, 0, ())):
@@ -81,14 +80,15 @@ class SmpTransport:
         Raises:
             BridgeConnectionError: it is not, within the time.
         """
-        until = time.monotonic() + timeout_s
+        patience = Patience(timeout_s)
         while self._link.state != "open":
-            if self._link.state == "closed" or time.monotonic() > until:
+            slice_s = patience.slice_s()
+            if self._link.state == "closed" or slice_s == 0.0:
                 raise BridgeConnectionError(
                     f"{address}: expected an open link, got one that is {self._link.state} "
                     f"({self._link.state_reason})"
                 )
-            await asyncio.sleep(_LOOK_EVERY_S)
+            await asyncio.sleep(slice_s)
 
     async def disconnect(self) -> None:
         """Forgets an answer that is still to come; the link stays open."""

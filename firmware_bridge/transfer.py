@@ -24,6 +24,7 @@ from firmware_bridge.errors import (
 )
 from firmware_bridge.events import Status
 from firmware_bridge.manifest import SUFFIX, Manifest, load_manifest
+from firmware_bridge.patience import SLICE_S, Patience
 from firmware_bridge.requests import Requests
 
 BULK_CHANNEL = 4
@@ -32,7 +33,6 @@ OFFER, FRAGMENT, REPORT = 0xF1, 0xF2, 0xF3
 Progress = Callable[[int, int], object]
 """Called with the bytes that the device has stored, and with all of them."""
 
-_LOOK_EVERY_S = 0.1
 _LEAVE_S = 2.0
 _REPORTS_KEPT = 64
 
@@ -139,7 +139,7 @@ class Transfers:
         started = time.monotonic_ns()
         number = secrets.randbelow(1 << 16)
         sender = Sender(number, manifest.length, byte_ns)
-        resumed_from, stored, moved = -1, -1, time.monotonic()
+        resumed_from, stored, patience = -1, -1, Patience(timeout_s)
         sessions = self._sessions
         with self._inbox() as reports:
             self._ask_leave(manifest)
@@ -152,13 +152,12 @@ class Transfers:
                     self._ask_leave(manifest)
                 self._send(sender, image, manifest)
                 _hear(sender, reports)
-                now = time.monotonic()
                 if sender.answered and sender.stored != stored:
-                    stored, moved = sender.stored, now
+                    stored, patience = sender.stored, Patience(timeout_s)
                     resumed_from = stored if resumed_from < 0 else resumed_from
                     if progress is not None and sender.status < TransferStatus.BAD_MANIFEST:
                         progress(stored, manifest.length)
-                elif now - moved > timeout_s:
+                elif patience.slice_s() == 0.0:
                     raise BridgeTimeoutError(
                         f"{manifest.name}: no progress for {timeout_s} s, with {max(0, stored)} of "
                         f"{manifest.length} bytes stored; the image that ran before still runs, "
@@ -213,7 +212,7 @@ class Transfers:
 def _hear(sender: Sender, reports: Inbox) -> None:
     """Takes the reports that are there, after waiting for one until something is due."""
     due_us = sender.due_us
-    if due_us is None or not reports.wait(min(_LOOK_EVERY_S, (due_us - _now_us()) / 1e6)):
+    if due_us is None or not reports.wait(min(SLICE_S, (due_us - _now_us()) / 1e6)):
         return
     for _, _, bodies, lengths, _ in reports.take():
         at = 0

@@ -18,12 +18,12 @@ from firmware_bridge.errors import (
 from firmware_bridge.link import Link
 from firmware_bridge.manifest import Manifest
 from firmware_bridge.messages import Message
+from firmware_bridge.patience import Patience
 from firmware_bridge.schema import MessageInfo
 from firmware_bridge.transfer import BULK_CHANNEL, Progress, Transfer
 
 _STATE = struct.Struct("<BB?xIII32s")
 _NO_SLOT = 0xFF
-_LOOK_EVERY_S = 0.05
 
 
 class BootState(IntEnum):
@@ -160,16 +160,17 @@ def install(
 
 
 def _wait_for_boot(link: Link, boot_id: int, wanted: Manifest, timeout: float) -> None:
-    until = time.monotonic() + timeout
+    patience = Patience(timeout)
     while link.state != "open" or link.info.boot_id == boot_id:
-        if link.state == "closed" or time.monotonic() > until:
+        slice_s = patience.slice_s()
+        if link.state == "closed" or slice_s == 0.0:
             raise UpdateError(
                 f"version {wanted.version} was activated and the device did not come back within "
                 f"{timeout} s ({link.state_reason}); unless it is confirmed, its next boot is of "
                 "the old image",
                 old_active=None,
             )
-        time.sleep(_LOOK_EVERY_S)
+        time.sleep(slice_s)
 
 
 def _keep(link: Link, wanted: Manifest) -> None:

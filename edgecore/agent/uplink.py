@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 
 import firmware_bridge as fb
 from edgecore.rules import AlertRequest, Telemetry
+from firmware_bridge.patience import Patience
 
 if TYPE_CHECKING:
     from .config import AlertSettings
@@ -191,10 +192,10 @@ class Uplink:
 
     def close(self) -> None:
         """Wait for the alerts that are still on their way, then close the link."""
-        end_s = time.monotonic() + self._settings.deadline_s + 1.0
+        patience = Patience(self._settings.deadline_s + 1.0)
         with self._changed:
-            while self._pending and time.monotonic() < end_s:
-                self._changed.wait(0.05)
+            while self._pending and (slice_s := patience.slice_s()) > 0.0:
+                self._changed.wait(slice_s)
             self._closing = True
         self._link.close()
         for listener in self._listeners:

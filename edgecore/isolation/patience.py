@@ -6,19 +6,21 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-SLICE_S, LEAST_S, FINEST_S = 0.05, 0.01, 1e-4
-"""Waiting goes by so much at a time; what took twice as long was not waiting."""
+from firmware_bridge import patience
+from firmware_bridge.patience import FINEST_S, SLICE_S
+
+LEAST_S = 0.01
+"""While the other process starves, slices are no shorter."""
 
 Delays = dict[str, float]
 """Seconds that each thread of a process waited for a processor so far, by thread."""
 
 
-class Patience:
-    """Waits for another process in slices, as long as its time has not come.
+class Patience(patience.Patience):
+    """Waits for another process, which may be kept from running as well.
 
     A hung process is one that would have answered by now. One that waited for a processor would
-    not; nor is anything known of what came while this process stood still (a debugger, a frozen
-    control group, a machine that was paused), so such a slice counts as two.
+    not.
 
     Args:
         limit_s: the time that counts.
@@ -34,17 +36,13 @@ class Patience:
         delays: Callable[[], Delays],
         now_s: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._limit_s, self._most_s = limit_s, most_s
-        self._delays, self._now_s = delays, now_s
-        self._waited_s = 0.0
-        self._looked_s = now_s()
+        super().__init__(limit_s, now_s)
+        self._most_s, self._delays = most_s, delays
         self._before: Delays | None = None
 
     def slice_s(self) -> float:
         """How long to wait next; 0: its time is over, and an answer that is there now counts."""
-        now_s = self._now_s()
-        self._waited_s += min(now_s - self._looked_s, 2 * SLICE_S)
-        self._looked_s = now_s
+        self._look()
         starved_s = self._starved_s()
         left_s = min(self._limit_s + starved_s, self._most_s) - self._waited_s
         if left_s < FINEST_S:

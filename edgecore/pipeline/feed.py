@@ -136,12 +136,13 @@ class Feed:
         """Whether it calls this itself."""
         return self._thread is threading.current_thread()
 
-    def join(self, timeout_s: float) -> None:
-        """Wait for the reader, which closes the source when it comes back."""
+    def join(self, timeout_s: float) -> bool:
+        """Whether the reader came back, which then has closed the source, or calls this itself."""
         if self._thread.ident is None:
             self.source.close()
         elif not self.is_this_thread:
             self._thread.join(timeout_s)
+        return self.is_this_thread or not self._thread.is_alive()
 
     def take(self) -> Captured:
         """The frame of the slot, with its ticket; `changed` is held."""

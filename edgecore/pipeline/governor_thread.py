@@ -57,10 +57,11 @@ class GovernorThread:
         """Whether it calls this itself."""
         return self._thread is threading.current_thread()
 
-    def join(self, timeout_s: float) -> None:
-        """Wait for the thread, if the caller is another one."""
+    def join(self, timeout_s: float) -> bool:
+        """Whether the thread came back, or calls this itself."""
         if self._thread.ident is not None and not self.is_this_thread:
             self._thread.join(timeout_s)
+        return self.is_this_thread or not self._thread.is_alive()
 
     def _run(self) -> None:
         while not self._stopped.wait(self._governor.period_s):

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from edgecore.sources import Source
+from firmware_bridge.patience import Patience
 
 from .arguments import opened, sequence_of
 from .candidate import Given, ModelFile
@@ -275,24 +275,18 @@ class Pipeline:
         """
         self._state = "closed"
         self._stop()
-        threads = (*self._engines, *self._feeds, self._governor, self._swap)
-        own = any(each is not None and each.is_this_thread for each in threads)
+        maybe = (*self._engines, *self._feeds, self._governor, self._swap)
+        threads = [each for each in maybe if each is not None]
+        own = any(each.is_this_thread for each in threads)
         with self._changed:
             others, self._closing = self._closing, self._closing + 1
         try:
-            return self._join(0.0 if own and others else timeout_s)
+            patience = Patience(0.0 if own and others else timeout_s)
+            came_back = [_came_back(each, patience) for each in threads]
         finally:
             with self._changed:
                 self._closing -= 1
-
-    def _join(self, timeout_s: float) -> bool:
-        end_s = time.monotonic() + timeout_s
-        back = True
-        for engine in self._engines:
-            back = engine.join(max(0.0, end_s - time.monotonic())) and back
-        for each in (*self._feeds, self._governor, self._swap):
-            if each is not None:
-                each.join(max(0.0, end_s - time.monotonic()))
+        back = all(came_back[: len(self._engines)])
         for models in self._by_engine:
             if back and models[None].owned:
                 models[None].close()
@@ -364,3 +358,10 @@ class Pipeline:
             for feed in self._feeds:
                 feed.due_ns = 0
             self._changed.notify_all()
+
+
+def _came_back(thread: EngineThread | Feed | GovernorThread | Swap, patience: Patience) -> bool:
+    while not thread.join(slice_s := patience.slice_s()):
+        if slice_s == 0.0:
+            return False
+    return True

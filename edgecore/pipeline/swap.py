@@ -72,10 +72,11 @@ class Swap:
         """Whether it calls this itself."""
         return self._thread is threading.current_thread()
 
-    def join(self, timeout_s: float) -> None:
-        """Wait for the thread, which after the outcome closes the model that lost."""
+    def join(self, timeout_s: float) -> bool:
+        """Whether the thread, which after the outcome closes the model that lost, came back."""
         if not self.is_this_thread:
             self._thread.join(timeout_s)
+        return self.is_this_thread or not self._thread.is_alive()
 
     def ran(self, taken_ms: float) -> None:
         """The new model ran a frame."""

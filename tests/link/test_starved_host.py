@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.link.author import Author, Powered
 from tests.link.device import Device
 from tests.link.targets import PATIENCE_S, Target
 
@@ -58,11 +59,38 @@ with fb.connect(sys.argv[1], timeout=float(sys.argv[2]), on_state=note) as link:
 print([reason for reason in states if "no answer for" in reason])
 """
 
+UPDATER = """\
+import sys, time
+
+import firmware_bridge as fb
+
+def progress(stored, length):
+    if not told and stored < length:
+        told.append(stored)
+        print("sends", flush=True)
+        sys.stdin.readline()
+
+def activate(link, transfer):
+    activated(link, transfer)
+    print("activated", flush=True)
+    sys.stdin.readline()
+    while link.state == "open":
+        time.sleep(0.01)
+    print("lost", flush=True)
+    sys.stdin.readline()
+
+told = []
+activated, fb.update.activate = fb.update.activate, activate
+with fb.connect(sys.argv[1], timeout=float(sys.argv[2])) as link:
+    installed = fb.update.install(link, sys.argv[3], progress=progress, timeout=1.0)
+    print(installed.manifest.version)
+"""
+
 
 @contextlib.contextmanager
-def host_of(script: str, url: str) -> Iterator[subprocess.Popen[str]]:
+def host_of(script: str, url: str, *more: object) -> Iterator[subprocess.Popen[str]]:
     with subprocess.Popen(
-        [sys.executable, "-c", script, url, str(PATIENCE_S)],
+        [sys.executable, "-c", script, url, str(PATIENCE_S), *map(str, more)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -103,3 +131,37 @@ def test_line_is_not_given_up_for_what_was_not_listened_to(device: Device) -> No
         device.deaf.clear()
         given_up, _ = host.communicate("go on\n", PATIENCE_S)
     assert (host.returncode, given_up) == (0, "[]\n")
+
+
+def go_on(host: subprocess.Popen[str]) -> None:
+    assert host.stdin is not None
+    host.stdin.write("go on\n")
+    host.stdin.flush()
+
+
+def test_an_update_is_not_given_up_for_what_was_not_listened_to(tmp_path: Path) -> None:
+    author = Author(tmp_path)
+    path = author.image(7, bytes(60_000))
+    with Powered("sim", author) as device, host_of(UPDATER, device.url, path) as host:
+        assert line_of(host) == "sends\n"
+        device.stop()
+        go_on(host)
+        time.sleep(0.3)  # in which it waits for the device
+        starve_while_it_goes_on(host, device)
+        assert line_of(host) == "activated\n"
+        device.stop()
+        go_on(host)
+        assert line_of(host) == "lost\n"
+        go_on(host)
+        time.sleep(0.3)
+        starve_while_it_goes_on(host, device)
+        version, _ = host.communicate(timeout=PATIENCE_S)
+    assert (host.returncode, version) == (0, "7\n")
+
+
+def starve_while_it_goes_on(host: subprocess.Popen[str], device: Powered) -> None:
+    """The device does meanwhile what the host waits for, and longer than the host waits."""
+    host.send_signal(signal.SIGSTOP)
+    device.go_on()
+    time.sleep(STARVED_S)
+    host.send_signal(signal.SIGCONT)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -62,6 +63,13 @@ class Firmware:
             assert self._changed.wait_for(found, timeout=30), f"no {name!r} in {self.events}"
             names = [event["event"] for event in self.events]
             return names.index(name, after) + 1
+
+    def stop(self) -> None:
+        """It stands still."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        self._process.send_signal(signal.SIGCONT)
 
     def kill(self) -> None:
         self._process.kill()
