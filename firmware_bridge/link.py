@@ -329,6 +329,9 @@ class Link:
     def ping(self, size: int = 32, timeout: float = 1.0) -> int:
         """Round trip of a frame with a body of `size` bytes, ns: until the whole answer came.
 
+        One that is lost is sent again with the clock's next exchange, a second later at most. While
+        others ask for a larger one, theirs is the answer to all.
+
         Raises:
             ValueError: size outside 24..512.
             BridgeTimeoutError: no answer in time.

@@ -32,7 +32,8 @@ typedef struct ec_waiter {
     pthread_cond_t changed;
     ec_event event; /* body lies in `body` */
     uint64_t since_us, answered_us;
-    uint32_t token; /* of a request; 0: waits for the answer to a ping sent since `since_us` */
+    uint32_t token;      /* of a request; 0: waits for the answer to a ping sent since `since_us` */
+    uint16_t ping_bytes; /* and of at least so many */
     ec_listener* listener; /* of the event loop that waits, or NULL: a thread does */
     bool answered;
     uint8_t body[EC_BODY_MAX];

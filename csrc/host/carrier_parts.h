@@ -45,8 +45,9 @@ void ec_carrier_collect(ec_carrier* carrier, uint64_t now_us);
  * empties it asks again. */
 void ec_carrier_note(ec_carrier* carrier, ec_inbox* inbox);
 
-/* Exchanges of stamps for the clock: starts one when it is due and returns when the next is; begins
- * anew with a session; takes one. */
+/* Exchanges of stamps for the clock, and for callers that ping: starts one; starts one when the
+ * clock's is due and returns when the next is; begins anew with a session; takes one. */
+void ec_carrier_ping(ec_carrier* carrier, uint64_t now_us);
 uint64_t ec_carrier_keep_time(ec_carrier* carrier, uint64_t now_us);
 void ec_carrier_begin_time(ec_carrier* carrier, uint64_t now_us);
 void ec_carrier_take_time(ec_carrier* carrier, uint64_t now_us, const ec_event* event);

@@ -41,8 +41,9 @@ ec_accepted ec_carrier_ask(ec_carrier* c, ec_waiter* waiter, uint8_t channel, ui
 void ec_carrier_ask_ping(ec_carrier* c, ec_waiter* waiter, uint16_t size) {
     pthread_mutex_lock(&c->lock);
     uint64_t now = ec_monotonic_us();
-    ec_session_ping(&c->session, size);
     enter(c, waiter, 0, NULL, now);
+    waiter->ping_bytes = size;
+    ec_carrier_ping(c, now);
     ec_carrier_speak(c, now);
     pthread_mutex_unlock(&c->lock);
 }

@@ -99,7 +99,11 @@ class Device:
         data = line.recv(4096)
         if not data:
             raise ConnectionResetError("the host hung up")
-        return self.session.input(now_us(), data)
+        return self.session.input(now_us(), self.heard(data))
+
+    def heard(self, data: bytes) -> bytes:
+        """What reaches the session of what came."""
+        return data
 
     def imu(self, count: int, start: int = 0) -> None:
         """Publishes so many records, one frame each; t_us is this machine's clock."""
