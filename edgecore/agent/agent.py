@@ -148,8 +148,8 @@ class Agent:
             self._recorder.close()
         if self.uplink is not None:
             self.uplink.close()
-        if self._flight is not None:
-            self._flight.close()
+        if self._flight is not None and not self._flight.close():
+            self._failure = self._failure or "the last flight was not written in time"
         if self._events.error is not None:
             self._failure = self._failure or f"events.jsonl: {self._events.error.strerror}"
         summary = self._summary()

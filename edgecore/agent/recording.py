@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -253,6 +255,12 @@ class Recorder:
         self.recording.add(drawn, job.timestamp_ns, job.label)
 
     def close(self, timeout_s: float = 30.0) -> None:
-        """Record what is queued and finish the files."""
-        self._jobs.put(None)
-        self._thread.join(timeout_s)
+        """Record what is queued and finish the files; what takes longer is left, an `error`."""
+        end_s = time.monotonic() + timeout_s
+        with contextlib.suppress(queue.Full):
+            self._jobs.put(None, timeout=timeout_s)
+        self._thread.join(max(0.0, end_s - time.monotonic()))
+        if self._thread.is_alive():
+            self.error = self.error or SourceError(
+                f"{self.recording.path}: expected to be written within {timeout_s:g} s, and is not"
+            )

@@ -6,6 +6,7 @@ import contextlib
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import av
@@ -190,3 +191,26 @@ def test_recording_that_cannot_be_written_is_told_and_blocks_nobody(tmp_path: Pa
     recorder.close()
     assert isinstance(recorder.error, SourceError)
     assert "cannot be written" in str(recorder.error)
+
+
+def test_a_recording_that_hangs_is_left_behind_and_said_so() -> None:
+    gate = threading.Event()
+
+    class Stuck:
+        path = Path("annotated.mp4")
+
+        def add(self, rgb: np.ndarray, timestamp_ns: int, label: str) -> None:
+            gate.wait()
+
+        def close(self) -> None:
+            pass
+
+    recorder = Recorder(Stuck(), lossless=False)
+    for index in range(20):  # more than wait
+        recorder.add(job(index))
+    closing = threading.Thread(target=recorder.close, args=(0.05,), daemon=True)
+    closing.start()
+    closing.join(20)
+    assert not closing.is_alive()
+    assert str(recorder.error) == "annotated.mp4: expected to be written within 0.05 s, and is not"
+    gate.set()

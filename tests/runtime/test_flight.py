@@ -202,6 +202,23 @@ def test_while_a_flight_cannot_be_finished_frames_go_on_and_triggers_wait_in_one
     assert len(log_of(second)[0]["triggers"]) == TRIGGERS_LISTED
 
 
+def test_a_flight_that_is_not_written_in_time_is_a_failure_of_the_run(tmp_path: Path) -> None:
+    class Hurried(FlightRecorder):
+        def close(self, timeout_s: float = 0.05) -> bool:
+            return super().close(timeout_s)
+
+    told = Told()
+    told.free.clear()
+    flight = Hurried(tmp_path / "flights", ABOUT, told)
+    flight.trigger("drill")
+    events = EventLog(tmp_path / "events.jsonl")
+    detector = IdealDetector(time.monotonic_ns())
+    summary = Agent(Clockwork(0.2), detector, events, flight=flight).run()
+    assert summary["failure"] == "the last flight was not written in time"
+    assert summary["ended"] == "failure"
+    told.free.set()
+
+
 def test_a_full_disk_is_told_leaves_nothing_behind_and_the_next_flight_is_written(
     tmp_path: Path,
 ) -> None:
