@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 class Latest(Source):
     """Reads `inner` on a thread of its own, from the first call on, and hands out its newest frame.
 
-    An error of `inner` is raised once the frame before it has been handed out.
+    What ends `inner`, in reading or closing, is raised once the frame before was handed out.
     """
 
     live = True
@@ -45,9 +45,12 @@ class Latest(Source):
                         self._overwritten += 1
                     self._slot = (frame, self._inner.label)
                     self._changed.notify_all()
-        except Exception as caught:
+        except (Exception, SystemExit) as caught:
             error = caught
-        self._inner.close()
+        try:
+            self._inner.close()
+        except (Exception, SystemExit) as caught:
+            error = error or caught
         with self._changed:
             self._error, self._ended = error, True
             self._changed.notify_all()
@@ -94,4 +97,5 @@ class Latest(Source):
                 self._inner.close()
                 return
         self._inner.interrupt()
-        self._thread.join(timeout=2.0)
+        if self._thread is not threading.current_thread():  # which tells of changes
+            self._thread.join(timeout=2.0)

@@ -11,7 +11,7 @@ import pytest
 from edgecore.errors import SourceError
 from edgecore.frame import Frame
 from edgecore.sources.live import Latest
-from edgecore.sources.source import Source
+from edgecore.sources.source import Source, SourceChange
 
 
 class Camera(Source):
@@ -91,3 +91,66 @@ def test_live_source_that_nobody_read_is_closed_all_the_same() -> None:
     assert camera.closed
     with pytest.raises(StopIteration):
         next(source)
+
+
+class Broken(Camera):
+    """Fails in one way or another."""
+
+    def __init__(self, in_next: BaseException | None, in_close: BaseException | None) -> None:
+        super().__init__(1)
+        self._in_next, self._in_close = in_next, in_close
+
+    def __next__(self) -> Frame:
+        if self._in_next is not None:
+            raise self._in_next
+        raise StopIteration
+
+    def close(self) -> None:
+        if self._in_close is not None:
+            raise self._in_close
+
+
+@pytest.mark.parametrize(
+    ("camera", "expected"),
+    [
+        (Broken(SystemExit(3), None), SystemExit),
+        (Broken(SourceError("unplugged"), OSError("busy")), SourceError),
+        (Broken(None, OSError("busy")), OSError),
+        (Broken(None, SystemExit(3)), SystemExit),
+    ],
+)
+def test_whatever_ends_the_reader_is_told_to_who_waits_for_a_frame(
+    camera: Broken, expected: type[BaseException]
+) -> None:
+    told: list[BaseException] = []
+
+    def wait() -> None:
+        try:
+            next(source)
+        except BaseException as error:
+            told.append(error)
+
+    source = Latest(camera)
+    waiting = threading.Thread(target=wait, daemon=True)
+    waiting.start()
+    waiting.join(10)
+    assert [type(error) for error in told] == [expected]
+
+
+def test_who_is_told_that_a_live_source_is_lost_may_close_it() -> None:
+    closed = threading.Event()
+
+    class Losing(Camera):
+        def __next__(self) -> Frame:
+            self.on_change(SourceChange("source_lost", "unplugged"))
+            raise StopIteration
+
+    def close(_: SourceChange) -> None:
+        source.close()
+        closed.set()
+
+    source = Latest(Losing(0))
+    source.on_change = close
+    with pytest.raises(StopIteration):
+        next(source)
+    assert closed.wait(10)
