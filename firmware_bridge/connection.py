@@ -54,6 +54,10 @@ _REOPEN_AFTER_S = 5.0
 """A line that carries no session for so long is closed and opened again."""
 
 
+class _LinkThread(threading.Thread):
+    """The thread of a connection, which calls back."""
+
+
 class Connection:
     """One line after the other to one device, in a thread of its own until closed.
 
@@ -105,7 +109,7 @@ class Connection:
         self._usb: UsbIdentity | None = None
         self._download: Download | None = None
         self._broken: BridgeError | None = None
-        self._thread = threading.Thread(target=self._run, name=f"link {url}", daemon=True)
+        self._thread = _LinkThread(target=self._run, name=f"link {url}", daemon=True)
         self._thread.start()
 
     @property
@@ -128,10 +132,13 @@ class Connection:
         return self.change.state == "open"
 
     def close(self) -> None:
-        """Ends it, and what waits with LinkClosedError."""
+        """Ends it, and what waits with LinkClosedError; in a callback of any link not at once.
+
+        Callbacks of two links that close each other would wait for each other.
+        """
         self.stop.set()
         self.carrier.wake()
-        if not self.is_this_thread:
+        if not isinstance(threading.current_thread(), _LinkThread):
             self._thread.join()
 
     def _run(self) -> None:

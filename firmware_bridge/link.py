@@ -397,7 +397,10 @@ class Link:
         self._here().keep_alive(round(lease * 1000))
 
     def close(self) -> None:
-        """Ends the link, and what waits with LinkClosedError. A second call does nothing."""
+        """Ends the link, and what waits with LinkClosedError. A second call does nothing.
+
+        In a callback of this link or another it returns at once, and the link ends soon after.
+        """
         if os.getpid() != self._process:
             return
         self._connection.close()
