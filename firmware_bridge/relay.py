@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 
 from firmware_bridge.doors import Door
-from firmware_bridge.errors import BridgeConnectionError, BridgeError
+from firmware_bridge.errors import BridgeConnectionError
 from firmware_bridge.pcapng import Direction
 from firmware_bridge.transport import Port, open_port
 
@@ -56,7 +56,7 @@ class Relay:
         self._tap = tap
         self.url = door.url
         self.lost = 0
-        self.failure: BridgeError | None = None
+        self.failure: Exception | None = None
         self.reason = ""
         self._to_device = b""
         self._to_host = b""
@@ -67,9 +67,10 @@ class Relay:
         self._thread.start()
 
     def close(self) -> None:
-        """Ends it; a second call does nothing."""
+        """Ends it, for the tap with what it is shown; a second call does nothing."""
         self._stop.set()
-        self._thread.join()
+        if self._thread is not threading.current_thread():
+            self._thread.join()
 
     def __enter__(self) -> Relay:
         return self
@@ -86,7 +87,7 @@ class Relay:
         try:
             while not self._stop.is_set():
                 self._turn()
-        except BridgeError as failure:
+        except Exception as failure:
             self.failure = failure
         finally:
             self._drop_port()

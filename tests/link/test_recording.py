@@ -4,6 +4,7 @@ import signal
 import struct
 import subprocess
 import sys
+import threading
 
 import pytest
 from hypothesis import given
@@ -221,13 +222,28 @@ def test_relay_outlives_its_device_and_its_hosts(device, tmp_path, kind):
             assert relay.reason == ""
 
 
-def test_recording_that_fails_ends_the_relay_with_its_reason(device, tmp_path):
+@pytest.mark.parametrize("error", [fb.RecordingError("full"), KeyError("full"), OSError("full")])
+def test_recording_that_fails_ends_the_relay_with_its_reason(device, tmp_path, error):
     def tap(direction, t_ns, data):
-        raise fb.RecordingError("the disk is full")
+        raise error
 
     with Door() as door, Relay(device.url, door, tap) as relay:
         wait_until(lambda: not relay.running)
-        assert str(relay.failure) == "the disk is full"
+        assert relay.failure is error
+
+
+def test_relay_is_closed_by_who_has_seen_enough(device):
+    def tap(direction, t_ns, data):
+        begun.wait(10)
+        relay.close()
+        enough.set()
+
+    begun, enough = threading.Event(), threading.Event()
+    with Door() as door, Relay(device.url, door, tap) as relay:
+        begun.set()
+        assert enough.wait(10)
+        wait_until(lambda: not relay.running)
+        assert relay.failure is None
 
 
 def test_killed_recorder_leaves_a_readable_file(tmp_path):
