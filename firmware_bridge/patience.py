@@ -36,6 +36,12 @@ class Patience:
         one_more, self._one_more = stood_still and self._one_more, False
         return SLICE_S if one_more else 0.0
 
+    @property
+    def waited_s(self) -> float:
+        """What counts so far."""
+        self._look()
+        return self._waited_s
+
     def _look(self) -> bool:
         """Count the slice that is over; whether it was longer than any that is waited."""
         now_s = self._now_s()

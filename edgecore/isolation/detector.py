@@ -171,9 +171,9 @@ class IsolatedDetector:
     def _answer(self, frame: Frame) -> Detections:
         process = self._living()
         ring, number = self._rings.share(frame)
-        begun_s = time.monotonic()
+        deadline = self._deadline
         try:
-            kind, body = process.ask(ring, number, self._deadline.limit_s, self._deadline.first_s)
+            kind, body, taken_s = process.ask(ring, number, deadline.limit_s, deadline.first_s)
             if kind is Kind.FAILED:
                 raise EngineError(text_of(body))
             found = found_of(body, self.labels)
@@ -182,7 +182,7 @@ class IsolatedDetector:
         except Nonsense as error:
             process.end()
             raise self._mourn(process, f"answered nonsense: {error}") from None
-        self._deadline.note(time.monotonic() - begun_s)
+        deadline.note(taken_s)
         return found
 
     def _living(self) -> Process:

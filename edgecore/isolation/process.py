@@ -96,8 +96,11 @@ class Process:
                 raise self._ended(str(error)) from None
         return self.facts
 
-    def ask(self, ring: str, sequence: int, timeout_s: float, most_s: float) -> tuple[Kind, bytes]:
-        """Its answer on the frame of that number in the ring at that path: FOUND or FAILED.
+    def ask(
+        self, ring: str, sequence: int, timeout_s: float, most_s: float
+    ) -> tuple[Kind, bytes, float]:
+        """Its answer on the frame of that number in the ring at that path, FOUND or FAILED, and
+        what of the time that it took counts.
 
         It has so long, and what it waits for a processor, up to `most_s`.
 
@@ -118,7 +121,7 @@ class Process:
         kind, body = self._answer(timeout_s, "on a frame")
         if kind not in (Kind.FOUND, Kind.FAILED):
             raise self._ended(f"said {kind.name} where an answer was due")
-        return kind, body
+        return kind, body, patience.waited_s
 
     def end(self) -> None:
         """Kill it, if it lives, and let go of what it held; a second call does nothing."""

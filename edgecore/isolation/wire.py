@@ -11,7 +11,6 @@ import json
 import select
 import socket
 import struct
-import time
 from dataclasses import asdict
 from enum import IntEnum
 from typing import Any, NamedTuple, TypeAlias
@@ -21,6 +20,7 @@ from numpy.typing import NDArray
 
 from edgecore.detections import Detections, Timings
 from edgecore.engines import EngineInfo
+from firmware_bridge.patience import Patience
 
 HEADER = struct.Struct("<II")
 FOUND = struct.Struct("<IIIddd")
@@ -98,11 +98,11 @@ def receive(line: socket.socket, timeout_s: float | None) -> tuple[Kind, bytes]:
     Raises:
         Gone, Late, Nonsense: there is none.
     """
-    until_s = None if timeout_s is None else time.monotonic() + timeout_s
-    number, length = HEADER.unpack(_exactly(line, HEADER.size, until_s))
+    patience = None if timeout_s is None else Patience(timeout_s)
+    number, length = HEADER.unpack(_exactly(line, HEADER.size, patience))
     if number not in Kind.__members__.values() or length > BODY_MOST:
         raise Nonsense(f"expected a message of at most {BODY_MOST} bytes, got {number}, {length}")
-    return Kind(number), _exactly(line, length, until_s)
+    return Kind(number), _exactly(line, length, patience)
 
 
 def _waiting_on(line: socket.socket) -> select.poll:
@@ -114,13 +114,15 @@ def _waiting_on(line: socket.socket) -> select.poll:
     return waiting
 
 
-def _exactly(line: socket.socket, count: int, until_s: float | None) -> bytes:
+def _exactly(line: socket.socket, count: int, patience: Patience | None) -> bytes:
     data = bytearray()
     waiting = _waiting_on(line)
     while len(data) < count:
-        left_ms = None if until_s is None else max(0.0, (until_s - time.monotonic()) * 1000)
-        if not waiting.poll(left_ms):
-            raise Late
+        slice_s = None if patience is None else patience.slice_s()
+        if not waiting.poll(None if slice_s is None else slice_s * 1000):
+            if slice_s == 0.0:
+                raise Late
+            continue
         try:
             part = line.recv(count - len(data))
         except OSError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -14,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgecore.isolation.patience import SLICE_S, Patience, delays_of
+from edgecore.isolation.wire import Kind, send
 
 from .test_cli import environment
 
@@ -23,15 +25,25 @@ STOOD_STILL_S = 6.0
 HOST = """\
 import sys
 from edgecore.isolation import IsolatedDetector
+from edgecore.isolation.deadline import FEWEST
 import numpy as np
 frame = np.zeros((96, 160, 3), np.uint8)
-with IsolatedDetector(spare=False) as detector:
-    detector.detect(frame)
+with IsolatedDetector(spare=False, least_deadline_s=3.0) as detector:
+    for _ in range(FEWEST):
+        detector.detect(frame)
     print(detector.pid, flush=True)
     sys.stdin.readline()
     print("asks", flush=True)
     detector.detect(frame)
-    print(len(detector.deaths))
+    print(len(detector.deaths), detector.deadline_s)
+"""
+
+LISTENER = """\
+import socket, sys
+from edgecore.isolation.wire import receive
+line = socket.socket(fileno=int(sys.argv[1]))
+print("listens", flush=True)
+print(receive(line, 1.0)[0].name)
 """
 
 
@@ -108,5 +120,30 @@ def test_both_stand_still_and_the_answer_still_counts() -> None:
         host.send_signal(signal.SIGCONT)
         time.sleep(0.2)  # in which it looks at what it has, several times
         os.kill(child, signal.SIGCONT)
-        deaths, _ = host.communicate(timeout=60)
-    assert (host.returncode, deaths) == (0, "0\n")
+        told, _ = host.communicate(timeout=60)
+    assert (host.returncode, told) == (0, "0 3.0\n"), "or the next hang is waited for longer"
+
+
+def test_a_listener_that_stood_still_listens_on() -> None:
+    ours, theirs = socket.socketpair()
+    with (
+        ours,
+        theirs,
+        subprocess.Popen(
+            [sys.executable, "-c", LISTENER, str(theirs.fileno())],
+            stdout=subprocess.PIPE,
+            pass_fds=[theirs.fileno()],
+            text=True,
+            env=environment(),
+        ) as listener,
+    ):
+        assert listener.stdout is not None
+        assert listener.stdout.readline() == "listens\n"
+        time.sleep(0.1)
+        listener.send_signal(signal.SIGSTOP)
+        time.sleep(1.5)
+        listener.send_signal(signal.SIGCONT)
+        time.sleep(0.2)
+        send(ours, Kind.FAILED, b"late, but not too late")
+        kind, _ = listener.communicate(timeout=60)
+    assert (listener.returncode, kind) == (0, "FAILED\n")
