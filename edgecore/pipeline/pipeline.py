@@ -270,14 +270,16 @@ class Pipeline:
                 silent camera closes it when that speaks, or its reading times out.
 
         Returns:
-            Whether all engines came back. A thread of the pipeline's own, such as a handler's, that
-            finds another one closing it says so at once: each would wait for the other.
+            Whether all engines came back. Called by a handler while another thread is closing, at
+            once whether they had by then: each would wait for the other.
         """
         self._state = "closed"
         self._stop()
         maybe = (*self._engines, *self._feeds, self._governor, self._swap)
         threads = [each for each in maybe if each is not None]
         own = any(each.is_this_thread for each in threads)
+        if own and self._swap is not None and self._swap.outcome == "refused":
+            threads.remove(self._swap)  # it may still be testing; who closes at the end waits
         with self._changed:
             others, self._closing = self._closing, self._closing + 1
         try:

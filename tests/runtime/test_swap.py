@@ -425,6 +425,27 @@ def test_a_detector_without_stages_takes_the_place_of_one_that_has_them_and_back
     assert not any(by_new[:10] + by_new[100:])
 
 
+def test_a_callback_that_closes_does_not_wait_for_a_model_that_is_tested() -> None:
+    testing, gate, closed = threading.Event(), threading.Event(), threading.Event()
+
+    def wait(_: object) -> None:
+        testing.set()
+        gate.wait(60)
+
+    def stop(_: Result) -> None:
+        if testing.is_set():
+            pipeline.close(timeout_s=60)
+            closed.set()
+
+    with Pipeline(File(10**6), StagedReader(), overlap=False) as pipeline:
+        pipeline.start(stop)
+        swap = pipeline.swap(New(), self_test=SelfTest([frame_of(0)], judge=wait))
+        assert closed.wait(20)
+        assert (swap.outcome, swap.reason) == ("refused", "New: the pipeline ended")
+        gate.set()
+    assert swap.join(20)
+
+
 def test_a_new_model_that_does_not_fit_the_pipeline_is_refused() -> None:
     run = Run(File(40), [StagedReader(), StagedReader()], overlap=False)
     swap = run.swap_and_run([Adder(), Adder()])
