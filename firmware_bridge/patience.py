@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 
@@ -35,6 +36,12 @@ class Patience:
             return min(left_s, SLICE_S)
         one_more, self._one_more = stood_still and self._one_more, False
         return SLICE_S if one_more else 0.0
+
+    def outlasts(self, thread: threading.Thread) -> bool:
+        """Whether a thread ends within the time; waits for it."""
+        while thread.is_alive() and (slice_s := self.slice_s()) > 0.0:
+            thread.join(slice_s)
+        return not thread.is_alive()
 
     @property
     def waited_s(self) -> float:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import queue
 import threading
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -17,6 +16,7 @@ from PIL import Image
 
 from edgecore.annotate import annotate
 from edgecore.errors import SourceError
+from firmware_bridge.patience import Patience
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -256,11 +256,13 @@ class Recorder:
 
     def close(self, timeout_s: float = 30.0) -> None:
         """Record what is queued and finish the files; what takes longer is left, an `error`."""
-        end_s = time.monotonic() + timeout_s
-        with contextlib.suppress(queue.Full):
-            self._jobs.put(None, timeout=timeout_s)
-        self._thread.join(max(0.0, end_s - time.monotonic()))
-        if self._thread.is_alive():
+        patience = Patience(timeout_s)
+        while (slice_s := patience.slice_s()) > 0.0:
+            with contextlib.suppress(queue.Full):
+                self._jobs.put(None, timeout=slice_s)
+                break
+        if not patience.outlasts(self._thread):
+            what = self.recording.path or "the recording"
             self.error = self.error or SourceError(
-                f"{self.recording.path}: expected to be written within {timeout_s:g} s, and is not"
+                f"{what}: expected to be written within {timeout_s:g} s, and is not"
             )

@@ -15,6 +15,8 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from firmware_bridge.patience import Patience
+
 from .file import frame_name, write_flight
 from .lines import dumped, frame_line
 from .pixels import packed
@@ -194,8 +196,7 @@ class FlightRecorder:
         with self._changed:
             self._closing = True
             self._changed.notify()
-        self._thread.join(timeout_s)
-        return not self._thread.is_alive()
+        return Patience(timeout_s).outlasts(self._thread)
 
     def summary(self) -> dict[str, int]:
         """The flight's part of summary.json."""
