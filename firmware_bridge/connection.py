@@ -33,6 +33,7 @@ from firmware_bridge.events import (
 )
 from firmware_bridge.facts import State, StateChange
 from firmware_bridge.line_speed import LineSpeed
+from firmware_bridge.patience import Patience
 from firmware_bridge.requests import Requests
 from firmware_bridge.schema import COMPILED, Schema
 from firmware_bridge.serial_port import UsbIdentity
@@ -117,7 +118,7 @@ class Connection:
         """Whether the caller is the connection's own thread, which calls back."""
         return threading.current_thread() is self._thread
 
-    def wait_open(self, timeout: float | None = None) -> bool:
+    def wait_open(self, timeout: float) -> bool:
         """Whether the link is open, after waiting up to `timeout` s for the device on its line.
 
         The first line is waited for before: whoever opens it has bounds of his own.
@@ -126,7 +127,9 @@ class Connection:
             BridgeError, ValueError: it can never open: what is wrong.
         """
         self._tried.wait()
-        self._settled.wait(timeout)
+        patience = Patience(timeout)
+        while not self._settled.is_set() and (slice_s := patience.slice_s()) > 0.0:
+            self._settled.wait(slice_s)
         if self._failure is not None:
             raise self._failure
         return self.change.state == "open"

@@ -59,6 +59,16 @@ with fb.connect(sys.argv[1], timeout=float(sys.argv[2]), on_state=note) as link:
 print([reason for reason in states if "no answer for" in reason])
 """
 
+CALLER = """\
+import sys
+
+from firmware_bridge import connect
+
+print("calls", flush=True)
+with connect(sys.argv[1], timeout=1.0) as link:
+    print(link.state)
+"""
+
 UPDATER = """\
 import sys, time
 
@@ -157,6 +167,17 @@ def test_an_update_is_not_given_up_for_what_was_not_listened_to(tmp_path: Path) 
         starve_while_it_goes_on(host, device)
         version, _ = host.communicate(timeout=PATIENCE_S)
     assert (host.returncode, version) == (0, "7\n")
+
+
+def test_a_device_that_answered_meanwhile_is_connected_to(tmp_path: Path) -> None:
+    with Powered("sim", Author(tmp_path)) as device:
+        device.stop()
+        with host_of(CALLER, device.url) as host:
+            assert line_of(host) == "calls\n"
+            time.sleep(0.5)  # in which it waits for the device
+            starve_while_it_goes_on(host, device)
+            state, _ = host.communicate(timeout=PATIENCE_S)
+    assert (host.returncode, state) == (0, "open\n")
 
 
 def starve_while_it_goes_on(host: subprocess.Popen[str], device: Powered) -> None:
