@@ -11,6 +11,7 @@ from enum import IntEnum
 from firmware_bridge.errors import (
     BridgeError,
     BridgeTimeoutError,
+    ProtocolError,
     RefusedError,
     UnknownOutcomeError,
     UpdateError,
@@ -86,13 +87,22 @@ def state(link: Link, timeout: float = 5.0) -> UpdateState:
 
     Raises:
         UpdateError: it cannot be updated.
+        ProtocolError: what it said makes no sense.
         BridgeTimeoutError, UnknownOutcomeError, LinkClosedError: it did not say.
     """
     try:
         payload = link.request(_Ask(), timeout).payload
     except RefusedError as error:
         raise UpdateError("the device cannot be updated over its link", old_active=True) from error
+    if len(payload) < _STATE.size:
+        raise ProtocolError(
+            f"update state: expected at least {_STATE.size} bytes, got {len(payload)} bytes"
+        )
     boot, slot, verifies, version, floor, room, digest = _STATE.unpack_from(payload)
+    if boot not in BootState.__members__.values():
+        raise ProtocolError(
+            f"update state: expected one of {len(BootState)}, got boot state {boot}"
+        )
     return UpdateState(
         BootState(boot), None if slot == _NO_SLOT else slot, verifies, version, floor, room, digest
     )
