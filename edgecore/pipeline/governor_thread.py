@@ -77,5 +77,5 @@ class GovernorThread:
         try:
             value = self._readings[name]()
             return None if value is None else float(value)
-        except Exception:  # a reading that fails, or is no number, is one that cannot be had
+        except (Exception, SystemExit):  # one that fails, or is no number, cannot be had
             return None

@@ -48,6 +48,29 @@ def test_governor_lowers_the_rate_then_the_model_and_lets_go_again() -> None:
     assert [model for model, _ in itertools.groupby(models)] == [None, "small", None]
 
 
+def test_a_reading_that_calls_exit_is_one_that_cannot_be_had() -> None:
+    stepped = threading.Event()
+    readings = itertools.chain([SystemExit(3), KeyError("heat")], itertools.repeat(90.0))
+
+    def heat() -> float:
+        value = next(readings)
+        if isinstance(value, BaseException):
+            raise value
+        return value
+
+    governor = Governor(HOT, [Step(model="small")], readings={"heat": heat}, period_s=0.001)
+    small = StagedReader()
+    with Pipeline(
+        File(10**6),
+        StagedReader(),
+        models={"small": small},
+        governor=governor,
+        on_event=lambda _: stepped.set(),
+    ) as pipeline:
+        pipeline.start(lambda _: None)
+        assert stepped.wait(20)
+
+
 def test_a_governor_goes_on_in_the_next_pipeline_from_the_step_it_was_at() -> None:
     stepped = threading.Event()
     governor = Governor(HOT, [Step(model="small")], readings={"heat": lambda: 90.0}, period_s=0.001)
