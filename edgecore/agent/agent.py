@@ -119,21 +119,23 @@ class Agent:
 
         Args:
             duration_s: 0 is without end.
-            tick: is called about ten times a second on the calling thread.
+            tick: is called about ten times a second on the calling thread; what it raises ends the
+                run, and is raised when all is closed.
 
         Returns:
             What belongs into summary.json. `failure` is None, or why the run ended by itself; all
             alerts are resolved and everything that could be closed is closed.
         """
         self._events.write("run_started", source=self.source.description)
-        started_s = time.monotonic()
         self.tally.start()
         self._pipeline.start(self._judge)
-        while not self._pipeline.wait(TICK_S) and self._asked is None:
-            if duration_s and time.monotonic() - started_s >= duration_s:
-                self.stop("the set time is over")
-            self._watch()
-            tick()
+        try:
+            self._wait(duration_s, tick)
+        except BaseException as error:
+            self._failure = f"{type(error).__name__}: {error}"
+            self._pipeline.close(STALL_S)  # or its engine gave the sign of life for nobody
+            self._finish()
+            raise
         self._why = self._asked or self._why
         failure = self._pipeline.failure
         if failure is not None:
@@ -142,6 +144,14 @@ class Agent:
         if not self._pipeline.close(STALL_S):
             self._failure = self._failure or "the engine hangs and was left behind"
         return self._finish()
+
+    def _wait(self, duration_s: float, tick: Callable[[], None]) -> None:
+        started_s = time.monotonic()
+        while not self._pipeline.wait(TICK_S) and self._asked is None:
+            if duration_s and time.monotonic() - started_s >= duration_s:
+                self.stop("the set time is over")
+            self._watch()
+            tick()
 
     def _finish(self) -> dict[str, Any]:
         if self._recorder is not None:

@@ -308,6 +308,22 @@ def test_run_ends_when_its_time_is_over(tmp_path: Path, events: EventLog) -> Non
     assert source.closed.is_set()
 
 
+@pytest.mark.parametrize("error", [KeyError("no such lamp"), KeyboardInterrupt()])
+def test_run_whose_watcher_fails_is_ended_all_the_same(
+    events: EventLog, tmp_path: Path, error: BaseException
+) -> None:
+    def fail() -> None:
+        raise error
+
+    source = Clockwork(60)
+    agent = Agent(source, IdealDetector(time.monotonic_ns()), events)
+    with pytest.raises(type(error)):
+        agent.run(tick=fail)
+    assert source.closed.is_set(), "nobody gives a sign of life any more"
+    (ended,) = named(diary(tmp_path), "run_ended")
+    assert ended["failure"].startswith(type(error).__name__)
+
+
 def test_every_frame_of_a_file_is_recorded_with_its_boxes(tmp_path: Path, events: EventLog) -> None:
     recorder = Recorder(PictureRecording(tmp_path / "annotated"), lossless=True)
     source = Clockwork(0.5)
