@@ -86,10 +86,10 @@ class Target:
         self.capabilities = capabilities(name)
         if name == "sim":
             self.url = f"unix://{folder / 'sim'}"
-            self._start_process(folder / "sim", "--listen", f"unix:{folder / 'sim'}")
+            self._start_process(folder, "--listen", f"unix:{folder / 'sim'}")
         elif name == "pty":
             self.url = f"serial://{folder / 'tty'}"
-            self._start_process(folder / "tty", "--pty-link", str(folder / "tty"))
+            self._start_process(folder, "--pty-link", str(folder / "tty"))
         else:
             need_qemu()
             self._debugger = folder / "gdb"
@@ -98,12 +98,14 @@ class Target:
             self.url = self.machine.url
             self.machine.run()
 
-    def _start_process(self, path: Path, *line: str) -> None:
+    def _start_process(self, folder: Path, *line: str) -> None:
         command = [sys.executable, "-m", "firmware_bridge.sim", *line]
-        self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        said = folder / "said"
+        with said.open("wb") as out:
+            self._process = subprocess.Popen(command, stdout=out)
         until = time.monotonic() + PATIENCE_S
-        while not path.exists():
-            assert time.monotonic() < until, f"nobody made {path}"
+        while b'"listening"' not in said.read_bytes():  # a socket is there before it listens
+            assert time.monotonic() < until, f"it said only {said.read_bytes()!r}"
             time.sleep(0.01)
 
     def send(self, data: bytes) -> None:
