@@ -99,8 +99,9 @@ class Display:
             return
         if self._live is not None:
             self._live.update(self._table(self._agent), refresh=True)
-        elif time.monotonic() >= self._line_due_s:
-            self._line_due_s += LINE_EVERY_S
+        elif (now_s := time.monotonic()) >= self._line_due_s:
+            missed = (now_s - self._line_due_s) // LINE_EVERY_S
+            self._line_due_s += (missed + 1) * LINE_EVERY_S
             self._console.print(self._line(self._agent), highlight=False, soft_wrap=True)
 
     def event(self, record: dict[str, Any]) -> None:

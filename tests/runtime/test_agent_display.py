@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import io
 import os
+import time
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
 from edgecore.agent import Agent, EventLog
-from edgecore.agent.display import Display, Voice
+from edgecore.agent.display import LINE_EVERY_S, Display, Voice
 
 from .agent_parts import Clockwork, IdealDetector
 
@@ -29,6 +30,21 @@ def test_table_fits_the_terminal(tmp_path: Path, width: int) -> None:
     assert max(map(len, lines)) <= width
     assert all(line[0] in "┌│├└" and line[-1] in "┐│┤┘" for line in lines if "│" in line)
     assert "frames" in "".join(lines)
+
+
+def test_a_display_that_stood_still_says_once_where_the_run_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agent = agent_in(tmp_path)
+    agent.run()
+    text, now_s = io.StringIO(), time.monotonic()
+    monkeypatch.setattr("edgecore.agent.display.time.monotonic", lambda: now_s)
+    display = Display(Console(file=text, width=200))
+    display.follow(agent)
+    for wait_s in (0.1, LINE_EVERY_S, 0.1, 600.0, 0.1, 0.1, LINE_EVERY_S):
+        now_s += wait_s
+        display.tick()
+    assert text.getvalue().count("fps") == 3
 
 
 def test_no_colour_is_no_colour(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
