@@ -271,15 +271,17 @@ class Uplink:
         with self._changed:
             raised_ns, _ = self._pending[number]
             self._outcomes[outcome] += 1
-        self._events.write(
-            "alert_result",
-            alert=number,
-            outcome=outcome,
-            status=status,
-            reason=reason,
-            after_ms=round((time.monotonic_ns() - raised_ns) / 1e6, 3),
-            times=times,
-        )
-        with self._changed:
-            del self._pending[number]
-            self._changed.notify_all()
+        try:
+            self._events.write(
+                "alert_result",
+                alert=number,
+                outcome=outcome,
+                status=status,
+                reason=reason,
+                after_ms=round((time.monotonic_ns() - raised_ns) / 1e6, 3),
+                times=times,
+            )
+        finally:
+            with self._changed:
+                del self._pending[number]
+                self._changed.notify_all()

@@ -7,6 +7,7 @@ import json
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future
@@ -229,6 +230,21 @@ def test_alert_raised_just_before_the_link_returns_is_still_delivered(
     uplink.close()
     (result,) = named(diary(tmp_path), "alert_result")
     assert result["outcome"] == "done"
+
+
+def test_alert_whose_listener_fails_is_no_longer_waited_for(tmp_path: Path) -> None:
+    def told(record: dict[str, Any]) -> None:
+        if record["event"] == "alert_result":
+            raise OSError("nobody reads")
+
+    events = EventLog(tmp_path / "events.jsonl", told)
+    uplink = Uplink("sim:", AlertSettings(deadline_s=60), events)
+    uplink.alert(1, AlertRequest(1, level=1, duration_ms=100))
+    closing = threading.Thread(target=uplink.close)
+    closing.start()
+    closing.join(30)
+    assert not closing.is_alive()
+    events.close()
 
 
 def test_alert_the_firmware_refuses_is_recorded_as_refused(
