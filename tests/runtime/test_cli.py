@@ -36,7 +36,6 @@ def edgecore(folder: Path, *arguments: object) -> subprocess.CompletedProcess[st
         env=environment(),
         capture_output=True,
         text=True,
-        timeout=110,
     )
 
 
@@ -166,7 +165,7 @@ def test_run_ends_cleanly_by_signal(tmp_path: Path, number: signal.Signals) -> N
         time.sleep(0.05)
     # To the whole group, as a terminal does: the simulated firmware must not die of it first.
     os.killpg(process.pid, number)
-    stdout, stderr = process.communicate(timeout=60)
+    stdout, stderr = process.communicate()
     assert process.returncode == 0, stderr
     summary = summary_in(tmp_path / "out")
     assert summary["ended"] == f"stopped by {number.name}"
@@ -191,7 +190,6 @@ def test_run_goes_on_when_nobody_reads_what_it_says(tmp_path: Path, test_data: P
         stdout=writer,
         stderr=subprocess.PIPE,
         text=True,
-        timeout=110,
     )
     os.close(writer)
     assert done.returncode == 0, done.stderr
@@ -210,7 +208,6 @@ def test_run_on_a_full_disk_is_one_clear_line(tmp_path: Path, test_data: Path) -
         env={**environment(), "PYTHONDONTWRITEBYTECODE": "1"},
         capture_output=True,
         text=True,
-        timeout=110,
     )
     assert done.returncode == 1
     (line,) = complaints(done)

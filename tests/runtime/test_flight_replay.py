@@ -57,7 +57,6 @@ def edgecore(*arguments: object) -> subprocess.CompletedProcess[str]:
         env=environment(),
         capture_output=True,
         text=True,
-        timeout=110,
     )
 
 

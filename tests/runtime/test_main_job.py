@@ -72,7 +72,6 @@ def test_governor_declared_in_the_configuration_slows_the_run_and_says_why(tmp_p
         env=environment(),
         capture_output=True,
         text=True,
-        timeout=110,
     )
     assert done.returncode == 0, done.stderr
     (told,) = [event for event in diary(tmp_path / "out") if event["event"] == "governor"]

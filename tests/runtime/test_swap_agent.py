@@ -92,7 +92,7 @@ def test_an_agent_changes_to_the_model_of_its_configuration_at_sighup(
     agent.send_signal(signal.SIGHUP)
     until(lambda: "no other one under way" in swaps(tmp_path)[-1]["reason"], 60)
     agent.send_signal(signal.SIGTERM)
-    said, _ = agent.communicate(timeout=60)
+    said, _ = agent.communicate()
     assert agent.returncode == 0, said
     assert "new model stays: " in said
     assert "new model refused: " in said
@@ -114,7 +114,7 @@ def test_an_isolated_agent_changes_to_an_isolated_model(
     until(lambda: not old & engine_children(agent.pid))
     assert len(engine_children(agent.pid)) == 2
     agent.send_signal(signal.SIGTERM)
-    said, _ = agent.communicate(timeout=60)
+    said, _ = agent.communicate()
     assert agent.returncode == 0, said
     assert "engine_error" not in read(tmp_path / "out/events.jsonl")
 

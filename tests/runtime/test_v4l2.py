@@ -51,7 +51,6 @@ def watched(library: Path, folder: Path, options: str, **driver: str) -> list[An
         env={**environment(), "LD_PRELOAD": str(library), "V4L2_DEVICE": str(device), **driver},
         capture_output=True,
         text=True,
-        timeout=100,
     )
     assert done.returncode == 0, done.stderr
     said: list[Any] = json.loads(done.stdout)
