@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
-import math
+import os
 import statistics
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -38,16 +38,13 @@ IOU_THRESHOLD: Final = 0.7
 
 _FORM: Final[Mapping[str, Mapping[str, type | tuple[type, ...]]]] = {
     "images": {"id": (int, str), "file_name": str},
-    "annotations": {
-        "id": (int, str),
-        "image_id": (int, str),
-        "category_id": (int, str),
-        "bbox": list,
-        "area": (int, float),
-    },
+    "annotations": {"image_id": (int, str), "category_id": (int, str), "bbox": list},
     "categories": {"id": (int, str), "name": str},
 }
 """What is needed of COCO's form, and the types of it."""
+
+_LENGTH_MAX: Final = 2.0**53
+"""Pixels; above it neighbouring numbers are the same float."""
 
 
 class Precision(NamedTuple):
@@ -71,6 +68,7 @@ class Evaluation(NamedTuple):
         precision, by_class: over the classes that both the annotations and the model name.
         pictures, boxes: how many were judged by; boxes of those classes.
         unknown: classes of the annotations that the model does not name; they do not count.
+        unlisted: boxes of pictures that the annotations do not list; they do not count either.
         timings: medians of the pictures, milliseconds.
     """
 
@@ -79,6 +77,7 @@ class Evaluation(NamedTuple):
     pictures: int
     boxes: int
     unknown: tuple[str, ...]
+    unlisted: int
     timings: Timings
 
 
@@ -118,29 +117,35 @@ def evaluate(
             f"{detector.model.path.name} ({_some(detector.labels) or 'which names none'})"
         )
     shared = set(numbers.values())
+    annotated = len(truth["annotations"])
     listed = {entry["id"] for entry in truth["images"]}
     truth["annotations"] = [one for one in truth["annotations"] if one["image_id"] in listed]
     truth["categories"] = [one for one in truth["categories"] if one["id"] in shared]
+    paths = [images / entry["file_name"] for entry in truth["images"]]
+    for path in paths:
+        if not os.path.exists(path):
+            read_picture(path)  # says why; better now than after all those before it
     found: list[dict[str, Any]] = []
     timings: list[Timings] = []
-    for done, entry in enumerate(truth["images"], 1):
+    for entry, path in zip(truth["images"], paths, strict=True):
         detector.reset_state()  # of a recurrent model: pictures are no sequence
-        detections = detector.detect(read_picture(images / entry["file_name"]))
+        detections = detector.detect(read_picture(path))
         found += results(entry["id"], detections, numbers)
         timings.append(detections.timings)
-        advance(done, len(truth["images"]))
+        advance(len(timings), len(paths))
     scores = average_precision(truth, found)
     return Evaluation(
         *scores,
         pictures=len(timings),
         boxes=sum(one["category_id"] in shared for one in truth["annotations"]),
         unknown=tuple(name for name, number in ids.items() if number not in shared),
+        unlisted=annotated - len(truth["annotations"]),
         timings=_median(timings),
     )
 
 
 def results(
-    image_id: int, detections: Detections, categories: Mapping[int, int]
+    image_id: int | str, detections: Detections, categories: Mapping[int, int | str]
 ) -> list[dict[str, Any]]:
     """Detections in COCO's result form; those of classes without a category are left out.
 
@@ -171,24 +176,48 @@ def average_precision(truth: Mapping[str, Any], found: Sequence[dict[str, Any]])
 
     Args:
         truth: a dataset in COCO's form. Categories without annotations do not count.
-        found: detections in COCO's result form, which `results` makes.
+        found: detections in its pictures, of its categories, in COCO's result form, which
+            `results` makes.
 
     Raises:
         ConfigError: pycocotools is missing.
     """
     coco, judge = _pycocotools()
-    names = {entry["id"]: entry["name"] for entry in truth["categories"]}
-    wanted = sorted({one["category_id"] for one in truth["annotations"]} & names.keys())
+    pictures, classes = _numbers(truth["images"]), _numbers(truth["categories"])
+    names = {classes[entry["id"]]: entry["name"] for entry in truth["categories"]}
+    annotations = [
+        {
+            "id": number,  # of 0 its matching takes it for none, and of two alike it knows the last
+            "image_id": pictures[one["image_id"]],
+            "category_id": classes[one["category_id"]],
+            "bbox": one["bbox"],
+            "area": 1.0,  # sizes are not told apart
+            "iscrowd": one.get("iscrowd", 0),
+        }
+        for number, one in enumerate(truth["annotations"], 1)
+        if one["category_id"] in classes
+    ]
+    wanted = sorted({one["category_id"] for one in annotations})
     if not found:
         nothing = Precision(0.0, 0.0)
         return Scores(nothing, {names[number]: nothing for number in wanted})
+    told = [
+        {
+            **one,
+            "image_id": pictures[one["image_id"]],
+            "category_id": classes[one["category_id"]],
+        }
+        for one in found
+    ]
     with contextlib.redirect_stdout(io.StringIO()):
         objects = coco()
-        # Numbered from 1: its matching takes an id of 0 for none, and of two alike knows the last.
-        numbered = [{**one, "id": number} for number, one in enumerate(truth["annotations"], 1)]
-        objects.dataset = {**truth, "annotations": numbered}
+        objects.dataset = {
+            "images": [{"id": number} for number in pictures.values()],
+            "categories": [{"id": number} for number in names],
+            "annotations": annotations,
+        }
         objects.createIndex()
-        evaluation = judge(objects, objects.loadRes(list(found)), "bbox")
+        evaluation = judge(objects, objects.loadRes(told), "bbox")
         evaluation.params.catIds = wanted
         evaluation.evaluate()
         evaluation.accumulate()
@@ -200,6 +229,13 @@ def average_precision(truth: Mapping[str, Any], found: Sequence[dict[str, Any]])
         if values[0, 0, k] >= 0  # -1: nothing but crowds
     }
     return Scores(_mean(by_class.values()), by_class)
+
+
+def _numbers(entries: Iterable[Mapping[str, Any]]) -> dict[int | str, int]:
+    """Numbers from 1 in the order of the entries' ids, which pycocotools would take for an array of
+    one type: texts among numbers, or numbers beyond 64 bits, would become others."""
+    ids = sorted((entry["id"] for entry in entries), key=lambda id: (isinstance(id, str), id))
+    return {id: number for number, id in enumerate(ids, 1)}
 
 
 def _mean(precisions: Collection[Precision]) -> Precision:
@@ -229,22 +265,21 @@ def _read(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: {error.strerror}") from None
     except ValueError as error:
         raise ConfigError(f"{path}: expected annotations as JSON, {error}") from None
+    except RecursionError:
+        raise ConfigError(f"{path}: expected annotations as JSON, got too deep a nesting") from None
     for part, wanted in _FORM.items():
         entries = document.get(part) if isinstance(document, dict) else None
         if not isinstance(entries, list) or not entries:
             raise ConfigError(f"{path}: expected COCO's form, with a list of {part}")
         for entry in entries:
             _check_entry(f"{path}: an entry of {part}", entry, wanted)
-    for part in ("images", "categories"):
-        (number, times), *_ = Counter(entry["id"] for entry in document[part]).most_common(1)
+    for part, key in (("images", "id"), ("categories", "id"), ("categories", "name")):
+        (value, times), *_ = Counter(entry[key] for entry in document[part]).most_common(1)
         if times > 1:
-            raise ConfigError(f"{path}: expected each id of {part} once, got {number!r} again")
+            raise ConfigError(f"{path}: expected each {key} of {part} once, got {value!r} again")
     for entry in document["annotations"]:
-        crowd = entry.setdefault("iscrowd", 0)
-        if not isinstance(crowd, int):
-            raise ConfigError(
-                f"{path}: an entry of annotations: iscrowd: expected int, got {crowd!r:.40}"
-            )
+        _check_annotation(f"{path}: an entry of annotations", entry)
+    _check_references(path, document)
     return dict(document)
 
 
@@ -252,15 +287,38 @@ def _check_entry(about: str, entry: Any, wanted: Mapping[str, type | tuple[type,
     for key, types in wanted.items():
         if not isinstance(entry, dict) or key not in entry:
             raise ConfigError(f"{about} has no {key}")
-        if not isinstance(entry[key], types):
+        if not isinstance(entry[key], types) or isinstance(entry[key], bool):
             expected = types if isinstance(types, tuple) else (types,)
             raise ConfigError(
                 f"{about}: {key}: expected {' or '.join(one.__name__ for one in expected)}, "
                 f"got {entry[key]!r:.40}"
             )
-    box = entry.get("bbox", [0, 0, 0, 0])
-    if len(box) != 4 or not all(isinstance(x, (int, float)) and math.isfinite(x) for x in box):
+
+
+def _check_annotation(about: str, entry: dict[str, Any]) -> None:
+    box, crowd = entry["bbox"], entry.setdefault("iscrowd", 0)
+    if len(box) != 4 or not all(map(_is_length, box)) or min(box[2:]) < 0:
         raise ConfigError(f"{about}: bbox: expected x, y, width, height, got {box!r:.40}")
+    if crowd not in (0, 1):
+        raise ConfigError(f"{about}: iscrowd: expected 0 or 1, got {crowd!r:.40}")
+
+
+def _is_length(value: Any) -> bool:
+    """Whether it is a number of pixels, which a float can hold."""
+    return isinstance(value, int | float) and abs(value) < _LENGTH_MAX
+
+
+def _check_references(path: Path, document: Mapping[str, Any]) -> None:
+    """An id in quotes is another one than the number."""
+    for part, key in (("categories", "category_id"), ("images", "image_id")):
+        known = {entry["id"] for entry in document[part]}
+        strange = [one[key] for one in document["annotations"] if one[key] not in known]
+        # A list of some of the pictures may come with the annotations of all.
+        if strange and (part == "categories" or len(strange) == len(document["annotations"])):
+            raise ConfigError(
+                f"{path}: an entry of annotations: {key}: expected an id of {part} "
+                f"({_some(map(repr, known))}), got {strange[0]!r:.40}"
+            )
 
 
 def _some(names: Iterable[str], most: int = 5) -> str:

@@ -60,24 +60,32 @@ def evaluate(
     from edgecore.model import read
 
     check_place("--json", json)
+    named = [bool(read(path).labels) for path in model]  # better now than after the first
     found: list[tuple[Path, Evaluation]] = []
-    with progress_bar() as progress:
-        for path in model:
-            detector = Detector.from_file(
-                path,
-                engine=engine,
-                accelerator=accelerator,
-                num_threads=num_threads,
-                score_threshold=SCORE_THRESHOLD,
-                iou_threshold=IOU_THRESHOLD,
-                labels=None if read(path).labels else labels,
-            )
-            bar = progress.add_task(path.name, total=None)
+    try:
+        with progress_bar() as progress:
+            for path, has_labels in zip(model, named, strict=True):
+                detector = Detector.from_file(
+                    path,
+                    engine=engine,
+                    accelerator=accelerator,
+                    num_threads=num_threads,
+                    score_threshold=SCORE_THRESHOLD,
+                    iou_threshold=IOU_THRESHOLD,
+                    labels=None if has_labels else labels,
+                )
+                bar = progress.add_task(path.name, total=None)
 
-            def advance(done: int, of: int, bar: TaskID = bar) -> None:
-                progress.update(bar, completed=done, total=of)
+                def advance(done: int, of: int, bar: TaskID = bar) -> None:
+                    progress.update(bar, completed=done, total=of)
 
-            found.append((path, judge(detector, coco, images, advance)))
+                found.append((path, judge(detector, coco, images, advance)))
+    finally:  # what was judged before something failed took its time
+        if found:
+            _tell(found, json)
+
+
+def _tell(found: list[tuple[Path, Evaluation]], json: Path | None) -> None:
     _print(found)
     if json is not None:
         with writing("--json", json):
@@ -109,6 +117,8 @@ def _print(found: list[tuple[Path, Evaluation]]) -> None:
         said = f"{path.name}: {one.pictures} pictures, {one.boxes} boxes"
         if one.unknown:
             said += f"; not judged, for the model does not name them: {', '.join(one.unknown)}"
+        if one.unlisted:
+            said += f"; not judged, for their pictures are not listed: {one.unlisted} boxes"
         console.print(said, highlight=False, markup=False)
 
 
@@ -122,6 +132,7 @@ def _document(path: Path, one: Evaluation) -> dict[str, Any]:
         "pictures": one.pictures,
         "boxes": one.boxes,
         "not_judged": one.unknown,
+        "boxes_not_listed": one.unlisted,
         **asdict(one.timings),
     }
 

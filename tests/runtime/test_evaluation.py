@@ -15,6 +15,7 @@ from tests.runtime.test_cli import YOLO, complaints
 from tests.runtime.test_cli import edgecore as command
 from tests.runtime.test_detector import SaturatedState
 
+ROAD = model.embedded()
 BOX = [10.0, 20.0, 110.0, 80.0]
 
 
@@ -95,6 +96,36 @@ def test_numbers_of_annotations_do_not_count(ids):
     assert scores.precision == pytest.approx((1.0, 1.0))
 
 
+@pytest.mark.parametrize(
+    "ids", [(7, 8), (-1, 2**63 + 1), (2**53, 2**53 + 1), (7, "a"), ("b", 2**70)]
+)
+def test_ids_are_told_apart_whatever_they_are(ids):
+    """Each picture has one object and the other's place empty: taken for another it is missed."""
+    first, second = ids
+    truth = dataset((3, BOX), (4, BOX))
+    truth["images"] = [{"id": id, "file_name": f"{id}.png"} for id in ids]
+    truth["annotations"][1]["image_id"] = second
+    truth["annotations"][0]["image_id"] = first
+    for one, id in zip(truth["categories"], ids, strict=True):
+        one["id"] = id
+    for one, id in zip(truth["annotations"], ids, strict=True):
+        one["category_id"] = id
+    rows = [
+        {"image_id": id, "category_id": id, "bbox": [10, 20, 100, 60], "score": 0.9} for id in ids
+    ]
+    assert evaluation.average_precision(truth, rows).precision == pytest.approx((1.0, 1.0))
+    rows[0]["image_id"] = second
+    assert evaluation.average_precision(truth, rows).precision == pytest.approx((0.5, 0.5))
+
+
+@pytest.mark.parametrize("area", [None, -1, 10**400, float("nan")])
+def test_areas_do_not_count(area):
+    truth = dataset((3, BOX))
+    truth["annotations"][0]["area"] = area
+    scores = evaluation.average_precision(truth, found((0, 0.9, BOX)))
+    assert scores.precision == pytest.approx((1.0, 1.0))
+
+
 def test_nothing_found_is_zero():
     assert evaluation.average_precision(dataset((3, BOX)), []).precision == (0.0, 0.0)
 
@@ -113,6 +144,7 @@ def road():
     [
         ("", "expected annotations as JSON"),
         ("[]", "expected COCO's form, with a list of images"),
+        ("[" * 200_000, "expected annotations as JSON, got too deep a nesting"),
         ('{"images": [{"id": 1}]}', "an entry of images has no file_name"),
         (
             '{"images": [{"id": 1, "file_name": "a"}], "annotations": []}',
@@ -136,8 +168,14 @@ def test_annotations_in_another_form_are_refused(tmp_path, road, content, said):
         ("annotations", {"bbox": [1, 2]}, r"bbox: expected x, y, width, height, got \[1, 2\]"),
         ("annotations", {"bbox": [1, 2, float("nan"), 4]}, "expected x, y, width, height, got"),
         ("annotations", {"bbox": [1, 2, "3", 4]}, "expected x, y, width, height, got"),
-        ("annotations", {"area": "x"}, "area: expected int or float, got 'x'"),
-        ("annotations", {"iscrowd": "no"}, "iscrowd: expected int, got 'no'"),
+        ("annotations", {"bbox": [10**400, 2, 3, 4]}, "expected x, y, width, height, got"),
+        ("annotations", {"bbox": [1, 2, -3, 4]}, r"width, height, got \[1, 2, -3, 4\]"),
+        ("annotations", {"iscrowd": "no"}, "iscrowd: expected 0 or 1, got 'no'"),
+        ("annotations", {"iscrowd": 10**30}, "iscrowd: expected 0 or 1, got 1000"),
+        ("annotations", {"image_id": "7"}, r"image_id: expected an id of images \(7\), got '7'"),
+        ("annotations", {"category_id": "3"}, r"an id of categories \(3, 4\), got '3'"),
+        ("images", {"id": True}, "an entry of images: id: expected int or str, got True"),
+        ("categories", {"name": "dog"}, "expected each name of categories once, got 'dog' again"),
         ("categories", {"name": None}, "an entry of categories: name: expected str, got None"),
         ("categories", {"id": 4}, "expected each id of categories once, got 4 again"),
     ],
@@ -170,6 +208,19 @@ def test_a_missing_picture_is_named(tmp_path, road):
         evaluation.evaluate(road, file, tmp_path)
 
 
+def test_a_missing_picture_is_named_before_any_is_judged(tmp_path, road):
+    truth = dataset((3, BOX), names=("car",))
+    truth["images"].append({"id": 8, "file_name": "8.png"})
+    (tmp_path / "truth.json").write_text(json.dumps(truth))
+    Image.new("RGB", (160, 120)).save(tmp_path / "7.png")
+    judged = []
+    with pytest.raises(edgecore.SourceError, match=r"8.png: no such file"):
+        evaluation.evaluate(
+            road, tmp_path / "truth.json", tmp_path, lambda done, of: judged.append(done)
+        )
+    assert judged == []
+
+
 def test_without_pycocotools_it_says_what_to_install(monkeypatch, tmp_path, road):
     monkeypatch.setitem(sys.modules, "pycocotools.coco", None)
     with pytest.raises(edgecore.ConfigError, match=r"pip install 'edgecore\[eval\]'"):
@@ -184,7 +235,7 @@ def test_annotations_of_pictures_that_are_not_listed_do_not_count(tmp_path, road
     (tmp_path / "truth.json").write_text(json.dumps(truth))
     Image.new("RGB", (160, 120)).save(tmp_path / "7.png")
     judged = evaluation.evaluate(road, tmp_path / "truth.json", tmp_path)
-    assert (judged.pictures, judged.boxes) == (1, 1)
+    assert (judged.pictures, judged.boxes, judged.unlisted) == (1, 1, 1)
 
 
 def test_pictures_are_no_sequence_to_a_recurrent_model(test_data, tmp_path):
@@ -238,3 +289,24 @@ def test_the_command_names_what_is_missing(tmp_path):
     done = command(tmp_path, "eval", "-m", "no.tflite", "--coco", "no.json", "--images", ".")
     assert done.returncode == 1
     assert "no.tflite: no such model file" in complaints(done)[0]
+
+
+def test_the_command_looks_at_every_model_before_it_judges_one(tmp_path):
+    done = command(
+        tmp_path, "eval", "-m", ROAD, "-m", "no.tflite", "--coco", "no.json", "--images", "."
+    )
+    assert "no.tflite: no such model file" in complaints(done)[0]
+
+
+def test_the_command_keeps_what_it_has_judged_when_a_later_model_fails(test_data, tmp_path):
+    (tmp_path / "truth.json").write_text(json.dumps(dataset((3, BOX), names=("car", "dog"))))
+    Image.new("RGB", (160, 120)).save(tmp_path / "7.png")
+    nameless = test_data / "models" / "yolov5n-int8.tflite"
+    done = command(
+        tmp_path,
+        *("eval", "-m", ROAD, "-m", nameless),
+        *("--coco", "truth.json", "--images", ".", "--json", "eval.json"),
+    )
+    assert done.returncode == 1
+    assert "none of its categories" in complaints(done)[-1]
+    assert [row["model"] for row in json.loads((tmp_path / "eval.json").read_text())] == [str(ROAD)]
