@@ -15,6 +15,9 @@ from edgecore.errors import ConfigError
 MARGIN = 1.05
 """Less than this between the passes of two runs is no change."""
 
+_LEAST_US, _MOST_US = 1e-6, 1e12
+"""What takes less than a picosecond, or more than days, was not measured."""
+
 Verdict: TypeAlias = Literal["quicker", "slower", "same"]
 Key: TypeAlias = tuple[str, str, str]
 
@@ -58,8 +61,8 @@ class Comparison(NamedTuple):
     """Two runs.
 
     Attributes:
-        machine_ratio: how much more time the yardsticks took afterwards: what the machine, not
-            edgecore, did to every row. 1 where a run has none.
+        machine_ratio: how much more time the yardsticks took afterwards: of one machine, what it,
+            not edgecore, did to every row. 1 where a run has none.
         changes: of rows that both runs have.
         gone, come: rows that only the first, only the second run has.
     """
@@ -82,6 +85,8 @@ def load(path: Path) -> Run | list[Accuracy]:
         raise ConfigError(f"{path}: {error.strerror}") from None
     except ValueError as error:
         raise ConfigError(f"{path}: expected JSON, {error}") from None
+    except RecursionError:
+        raise ConfigError(f"{path}: expected JSON, got too deep a nesting") from None
     if isinstance(document, dict) and document.get("benchmark") == "mlperf-tiny":
         raise ConfigError(
             f"{path}: expected results of this device or of models, got those of --mlperf-tiny"
@@ -104,8 +109,8 @@ def _result(row: dict[str, Any]) -> Result:
     one = Result(**row)
     if not all(isinstance(text, str) for text in one[:3]):
         raise ValueError(f"expected group, job and variant as texts, got {one[:3]}")
-    if not 0 < one.low_us <= one.median_us <= one.high_us or not math.isfinite(one.high_us):
-        raise ValueError(f"expected finite times by size, got {one}")
+    if not _LEAST_US < one.low_us <= one.median_us <= one.high_us < _MOST_US:
+        raise ValueError(f"expected times that can be, by size, got {one}")
     return one
 
 
@@ -129,7 +134,8 @@ def compare(before: Run, after: Run) -> Comparison:
     """What changed from one run to the other.
 
     A row is quicker or slower when all passes of one run lie on the same side of all passes of the
-    other, by more than MARGIN and by more than the yardsticks moved; otherwise it is the same.
+    other, by more than MARGIN and, on one machine, by more than any yardstick moved; otherwise it
+    is the same. Between two machines what the yardsticks show is no noise but what is asked.
     """
     shared = [key for key in before.results if key in after.results]
     yardsticks = [
@@ -138,7 +144,9 @@ def compare(before: Run, after: Run) -> Comparison:
         if key[0] == "yardsticks"
     ]
     machine_ratio = statistics.geometric_mean(yardsticks) if yardsticks else 1.0
-    noise = max(MARGIN, machine_ratio, 1 / machine_ratio)
+    noise = MARGIN
+    if before.machine == after.machine:
+        noise = max(MARGIN, *yardsticks, *(1 / ratio for ratio in yardsticks))
     changes = [
         _change(before.results[key], after.results[key], noise)
         for key in shared

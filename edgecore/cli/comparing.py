@@ -32,7 +32,12 @@ def compare_kept(files: Sequence[Path], html: Path | None) -> None:
         run if names.count(run.name) == 1 else run._replace(name=str(file.with_suffix("")))
         for file, run in kept
     ]
-    models = [row for one in loaded if not isinstance(one, Run) for row in one]
+    judged = [(file, one) for file, one in zip(files, loaded, strict=True) if isinstance(one, list)]
+    models = [  # of each board its own times
+        row if len(judged) == 1 else row._replace(model=f"{row.model}, {file.stem}")
+        for file, one in judged
+        for row in one
+    ]
     if (html is None and len(runs) != 2) or not files:
         raise ConfigError(
             f"--compare: expected two files of `edgecore bench --json`, or --html for any number; "

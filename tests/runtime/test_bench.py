@@ -203,7 +203,9 @@ def kept(folder: Path, name: str, machine: str = "board", **medians: float) -> P
         {"median_us": float("nan")},
         {"high_us": float("inf")},
         {"high_us": 10**400},
+        {"high_us": 1e300},
         {"low_us": 0},
+        {"low_us": 5e-324},
     ],
 )
 def test_results_that_make_no_sense_are_refused(tmp_path: Path, damage: dict[str, Any]) -> None:
@@ -268,6 +270,42 @@ def test_a_slower_machine_is_not_a_slower_row(tmp_path: Path) -> None:
     before = kept(tmp_path, "before", a=10.0, b=10.0)
     after = kept(tmp_path, "after", yardstick=120.0, a=12.0, b=20.0)
     assert verdicts(before, after) == {"a": "same", "b": "slower"}
+
+
+def test_a_slower_board_is_slower(tmp_path: Path) -> None:
+    before = kept(tmp_path, "before", machine="quick", a=10.0, b=10.0)
+    after = kept(tmp_path, "after", machine="slow", yardstick=120.0, a=12.0, b=10.3)
+    assert verdicts(before, after) == {"a": "slower", "b": "same"}
+
+
+def test_yardsticks_that_move_apart_do_not_make_up_for_each_other(tmp_path: Path) -> None:
+    before, after = kept(tmp_path, "before", a=10.0), kept(tmp_path, "after", a=14.0)
+    for path, copy_us, loop_us in ((before, 100.0, 150.0), (after, 150.0, 100.0)):
+        document = json.loads(path.read_text())
+        for job, us in (("copy", copy_us), ("loop", loop_us)):
+            document["results"].append(Result("yardsticks", job, "any", us, 1, 9, us, us)._asdict())
+        path.write_text(json.dumps(document))
+    assert verdicts(before, after) == {"a": "same"}
+
+
+def test_results_without_an_end_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "deep.json").write_text("[" * 200_000)
+    with pytest.raises(EdgecoreError, match=r"deep.json: expected JSON, got too deep a nesting"):
+        load(tmp_path / "deep.json")
+
+
+def test_a_model_that_two_boards_judged_is_told_apart_by_the_files(tmp_path: Path) -> None:
+    row = {"model": "small.tflite", "map_50_95": 0.2, "map_50": 0.4, "megabytes": 3}
+    for board, ms in (("pi5", 80.0), ("jetson", 10.0)):
+        stages = {"preprocess_ms": 1, "invoke_ms": ms, "postprocess_ms": 1}
+        (tmp_path / f"{board}.json").write_text(json.dumps([row | stages]))
+    done = edgecore(
+        tmp_path, "bench", "--compare", "pi5.json", "jetson.json", "--html", "page.html"
+    )
+    assert done.returncode == 0, done.stderr
+    page = (tmp_path / "page.html").read_text()
+    assert "<td>small, pi5</td>" in page
+    assert "<td>small, jetson</td>" in page
 
 
 def test_compare_prints_what_changed(tmp_path: Path) -> None:
