@@ -25,7 +25,7 @@ _QUIET_S = 0.1
 _LINE_BYTES = 4096
 _LINES = 1000
 
-_LAP = re.compile(r"m-(?:lap|timestamp)-us-([0-9]+)")
+_LAP = re.compile(r"m-(?:lap|timestamp)-us-([0-9]{1,20})")  # of 64 bits at most
 _RESULTS = re.compile(r"m-results-\[([^\]]*)\]")
 _NAME = re.compile(r"m-name-dut-\[([^\]]*)\]")
 _PROFILE = re.compile(r"m-profile-\[([^\]]*)\]")
@@ -233,7 +233,8 @@ class TinyDevice:
                 raise DeviceError(f"{self._about(command)}: expected m-ready in time, got {shown}")
             self._read(command)
         line, _, self._received = self._received.partition(b"\n")
-        return line.decode("ascii", "replace").strip("\r\0")
+        text = line.decode("ascii", "replace").strip("\r\0")
+        return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text)
 
 
 def _only(pattern: re.Pattern[str], lines: list[str], about: str) -> str:

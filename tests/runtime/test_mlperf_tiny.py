@@ -207,6 +207,10 @@ def lines(*text: str) -> bytes:
             lines("m-lap-us-9000000000", "m-lap-us-2", "m-results-[1]", "m-ready"),
             "expected laps that go up",
         ),
+        (
+            lines("m-lap-us-1", f"m-lap-us-{'9' * 4500}", "m-results-[1]", "m-ready"),
+            "expected two lines m-lap-us-N, got 1|bytes without one",
+        ),
     ],
 )
 def test_measurement_without_sense_is_an_error(answer: bytes, message: str) -> None:
@@ -249,6 +253,24 @@ def test_clock_that_stands_still_is_an_error() -> None:
         pytest.raises(DeviceError, match="expected time to pass in 1001 inferences"),
     ):
         list(tiny.performance(device, [bytes(3072)], window_s=0.1))
+
+
+@pytest.mark.parametrize("laps", [(0, 90_000_000), (4_000_000, 3_999_999), (0, 2**64 - 1)])
+def test_clock_that_runs_ahead_of_the_hosts_is_an_error(laps: tuple[int, int]) -> None:
+    """Ticks that are no microseconds, a lap that went back, rubbish: each would be a result."""
+    answer = lines(*(f"m-lap-us-{lap}" for lap in laps), "m-results-[0,1]", "m-ready")
+    with (
+        device_that(twin_but(infer=answer)) as name,
+        opened(name) as device,
+        pytest.raises(DeviceError, match=r"expected a clock in microseconds, got \d+ for 10 inf"),
+    ):
+        list(tiny.performance(device, [bytes(3072)], window_s=0.1))
+
+
+def test_codes_for_a_terminal_are_no_part_of_a_name() -> None:
+    answer = lines("m-name-dut-[\x1b[31mevil]", "m-ready")
+    with device_that(twin_but(name=answer)) as name, opened(name) as device:
+        assert device.vendor == "\N{REPLACEMENT CHARACTER}[31mevil"
 
 
 def test_greeting_and_leftovers_on_the_line_are_passed_over() -> None:
