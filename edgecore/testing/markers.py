@@ -27,9 +27,25 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Notes requirements: also those of tests that are skipped."""
-    for mark in item.iter_markers("edge_req"):
-        item.user_properties.extend((REQUIREMENT, name) for name in mark.args)
+    """Notes requirements: also those of tests that are skipped.
+
+    Raises:
+        pytest.UsageError: a marker names something else than texts.
+    """
+    names = [name for mark in item.iter_markers("edge_req") for name in _names(item, mark)]
+    item.user_properties.extend((REQUIREMENT, name) for name in dict.fromkeys(names))
+    for mark in item.iter_markers("edge_needs"):
+        _names(item, mark)
+
+
+def _names(item: pytest.Item, mark: pytest.Mark) -> tuple[str, ...]:
+    if not mark.args or mark.kwargs or not all(isinstance(name, str) for name in mark.args):
+        given = [repr(value) for value in mark.args]
+        given += [f"{key}={value!r}" for key, value in mark.kwargs.items()]
+        raise pytest.UsageError(
+            f"{item.nodeid}: {mark.name}: expected one text or several, got ({', '.join(given)})"
+        )
+    return mark.args
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-Outcome: TypeAlias = Literal["passed", "failed", "error", "skipped", "xfailed", "xpassed"]
+Outcome: TypeAlias = Literal[
+    "passed", "failed", "error", "skipped", "xfailed", "xpassed", "not run"
+]
 Verdict: TypeAlias = Literal["shown", "failed", "not shown", "no test"]
 
 
@@ -17,12 +19,13 @@ class TestRun:
 
     Attributes:
         id: pytest's node id, the worker's name behind it where more than one ran it.
-        outcome: its own: "error" is one of the rig, of a fixture, or of collection.
+        outcome: its own: "error" is one of the rig, of a fixture, or of collection; "not run": it
+            was collected only.
         duration_s: of all its phases.
         requirements: ids that it is to show.
         properties: what it recorded, names and values in their order.
-        reason: why it was skipped, or the last line of what went wrong.
-        text: what pytest has to say of one that went wrong.
+        reason: why it was skipped or had no turn, or the last line of what went wrong.
+        text: what pytest has to say of one that went wrong, also before it was tried again.
         latency: series of passages, as `LatencyLab` measured them.
     """
 

@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from edgecore.testing.collected import COLLECTED, Collected, Entry, WorkersCollected
 from edgecore.testing.markers import REQUIREMENT
 from edgecore.testing.matrix import (
     Outcome,
@@ -44,7 +45,7 @@ class Report:
         duration_s: of the whole run.
         exit_status: pytest's.
         versions: of what it ran with, by name.
-        tests: all that ran or should have, in the order of their ends.
+        tests: all that ran, in the order of their ends, then those that were collected only.
         requirements: the matrix.
     """
 
@@ -75,7 +76,15 @@ class Report:
         return told
 
 
-OUTCOMES: tuple[Outcome, ...] = ("failed", "error", "passed", "xpassed", "xfailed", "skipped")
+OUTCOMES: tuple[Outcome, ...] = (
+    "failed",
+    "error",
+    "passed",
+    "xpassed",
+    "xfailed",
+    "skipped",
+    "not run",
+)
 
 
 @dataclass
@@ -86,6 +95,7 @@ class _Phases:
     duration_s: float = 0.0
     properties: list[tuple[str, object]] = field(default_factory=list)
     reason: str = ""
+    again: str = ""
     texts: list[str] = field(default_factory=list)
     latency: list[dict[str, object]] = field(default_factory=list)
 
@@ -102,6 +112,9 @@ class _Phases:
             self.reason = self.reason or _last_line(report)
         elif report.skipped:
             self.reason = self.reason or _skip_reason(report)
+        elif str(report.outcome) == "rerun":  # of pytest-rerunfailures
+            self.texts.append(_text(report))
+            self.again = self.again or f"tried again: {_last_line(report)}"
 
     def test(self, id: str) -> TestRun:
         known = [name for name in OUTCOMES if name in self.outcomes]
@@ -113,20 +126,22 @@ class _Phases:
             tuple(
                 (str(name), str(value)) for name, value in self.properties if name != REQUIREMENT
             ),
-            self.reason if known else "it did not end",
+            (self.reason or self.again) if known else "it did not end",
             "\n\n".join(self.texts),
             tuple(self.latency),
         )
 
 
-class ReportKeeper:
+class ReportKeeper(Collected):
     """Collects a run, and leaves report.json and report.html in its folder."""
 
     def __init__(self, config: pytest.Config, folder: Path, listed: dict[str, str]) -> None:
+        super().__init__()
         self._config, self._folder, self._listed = config, folder, listed
         self._said = str(folder / "report.html")
         self._begun = datetime.datetime.now(datetime.timezone.utc)
         self._phases: dict[tuple[str, str], _Phases] = {}
+        self._elsewhere: dict[tuple[str, str], Entry] = {}
         # Of xdist's ways of sharing tests out, the one by which each worker runs them all.
         self._each = getattr(config.option, "dist", "no") == "each"
 
@@ -134,6 +149,8 @@ class ReportKeeper:
         """One phase of one test, here or on a worker of xdist."""
         worker = getattr(report, "worker_id", "") if self._each else ""
         self._phases.setdefault((report.nodeid, worker), _Phases()).add(report)
+        for entry in getattr(report, COLLECTED, ()):
+            self._elsewhere[entry[0], worker] = entry
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """A file that cannot be collected is an error of its own; each worker tells it."""
@@ -175,12 +192,21 @@ class ReportKeeper:
         )
 
     def _tests(self) -> Iterator[TestRun]:
-        for (nodeid, worker), phases in self._phases.items():
-            yield phases.test(f"{nodeid} [{worker}]" if worker else nodeid)
+        for key, phases in self._phases.items():
+            yield phases.test(_name(*key))
+        here = {(entry[0], ""): entry for entry in self.entries}
+        for key, (_, wanted, left_out) in (here | self._elsewhere).items():
+            if key not in self._phases:
+                reason = "deselected" if left_out else "the run ended before its turn"
+                yield TestRun(_name(*key), "not run", 0.0, tuple(wanted), reason=reason)
+
+
+def _name(nodeid: str, worker: str) -> str:
+    return f"{nodeid} [{worker}]" if worker else nodeid
 
 
 def keep_report(config: pytest.Config) -> None:
-    """Begins a report where one is asked for; workers of xdist leave it to their controller.
+    """Begins a report where one is asked for; workers of xdist help their controller with it.
 
     Raises:
         pytest.UsageError: the folder cannot be had, or the requirements cannot be read.
@@ -189,7 +215,10 @@ def keep_report(config: pytest.Config) -> None:
     requirements = config.getoption("--edge-requirements")
     if folder is None and requirements is not None:
         raise pytest.UsageError("--edge-requirements: expected --edge-report FOLDER beside it")
-    if folder is None or hasattr(config, "workerinput"):
+    if folder is None:
+        return
+    if hasattr(config, "workerinput"):
+        config.pluginmanager.register(WorkersCollected())
         return
     try:
         listed = {} if requirements is None else read_requirements(Path(requirements))

@@ -63,6 +63,9 @@ A-4   Brakes on ice
 # Other rigs' plugins, where they are installed: one skips every test without an environment of its
 # own, another's use of pytest warns.
 BESIDE = ("-p", "no:labgrid", "-W", "default")
+HAS_XDIST = importlib.util.find_spec("xdist") is not None
+WORKERS = pytest.mark.skipif(not HAS_XDIST, reason="`make hil` has xdist")
+EACH_WAY = [pytest.param((), id="one"), pytest.param(("-n", "1"), id="worker", marks=WORKERS)]
 
 
 def report(folder: Path, *arguments: str, **env: str) -> tuple[str, dict[str, Any], str]:
@@ -230,7 +233,7 @@ def test_latencies_stand_in_page_json_and_junit(tmp_path: Path) -> None:
     assert "latency: commands, burst: in the device: error_ms" not in names
 
 
-@pytest.mark.skipif(importlib.util.find_spec("xdist") is None, reason="`make hil` has xdist")
+@WORKERS
 def test_workers_report_to_one_page(tmp_path: Path) -> None:
     write(tmp_path, test_measured=MEASURED, test_mixed=MIXED)
     _, told, page = report(tmp_path, "-n", "2")
@@ -242,7 +245,7 @@ def test_workers_report_to_one_page(tmp_path: Path) -> None:
     check_measured({"tests": measured}, page)
 
 
-@pytest.mark.skipif(importlib.util.find_spec("xdist") is None, reason="`make hil` has xdist")
+@WORKERS
 def test_requirement_of_a_test_that_crashed_its_worker_has_failed(tmp_path: Path) -> None:
     write(
         tmp_path,
@@ -301,6 +304,93 @@ def test_report_that_cannot_be_written_is_told_after_the_tests(tmp_path: Path) -
     assert done.returncode == 3
 
 
+LATER = """
+    import pytest
+
+    @pytest.mark.edge_req("A-1")
+    def test_first():
+        assert False
+
+    @pytest.mark.edge_req("A-2")
+    def test_second():
+        pass
+"""
+
+
+@pytest.mark.parametrize("workers", EACH_WAY)
+@pytest.mark.parametrize(
+    ("arguments", "outcomes", "verdicts"),
+    [
+        (
+            ["-x"],
+            {"test_first": ("failed", ""), "test_second": ("not run", "the run ended before")},
+            {"A-1": "failed", "A-2": "not shown"},
+        ),
+        (
+            ["-k", "second"],
+            {"test_first": ("not run", "deselected"), "test_second": ("passed", "")},
+            {"A-1": "not shown", "A-2": "shown"},
+        ),
+    ],
+)
+def test_tests_without_a_turn_are_told_and_have_requirements(
+    tmp_path: Path,
+    workers: tuple[str, ...],
+    arguments: list[str],
+    outcomes: dict[str, tuple[str, str]],
+    verdicts: dict[str, str],
+) -> None:
+    write(tmp_path, test_later=LATER)
+    (tmp_path / "listed.txt").write_text("A-1\nA-2\nA-3\n")
+    beside = ("--edge-requirements", "listed.txt", "-p", "no:pytest_embedded")
+    _, told, page = report(tmp_path, *beside, *arguments, *workers)
+    tests = {test["id"].partition("::")[2]: test for test in told["tests"]}
+    assert tests.keys() == outcomes.keys()
+    for name, (outcome, reason) in outcomes.items():
+        assert tests[name]["outcome"] == outcome
+        assert reason in tests[name]["reason"]
+    found = {row["id"]: row["verdict"] for row in told["requirements"]}
+    assert found == verdicts | {"A-3": "no test"}
+    assert "1 not run" in text(parsed(page))
+
+
+@pytest.mark.skipif(
+    importlib.util.find_spec("pytest_rerunfailures") is None, reason="`make hil` has rerunfailures"
+)
+def test_a_test_that_passed_at_its_second_try_says_so(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        test_again="""
+            TRIES = []
+
+            def test_again():
+                TRIES.append(1)
+                assert len(TRIES) == 2, "no answer"
+        """,
+    )
+    _, told, page = report(tmp_path, "--reruns", "1", "-p", "no:pytest_embedded")
+    (test,) = told["tests"]
+    assert (test["outcome"], test["reason"]) == ("passed", "tried again: AssertionError: no answer")
+    assert "assert len(TRIES) == 2" in page
+
+
+@pytest.mark.parametrize(
+    ("marker", "given"),
+    [
+        ('edge_req("A", 3)', "edge_req: expected one text or several, got ('A', 3)"),
+        ('edge_req(["A", "B"])', "edge_req: expected one text or several, got (['A', 'B'])"),
+        ('edge_req(id="A")', "edge_req: expected one text or several, got (id='A')"),
+        ("edge_req()", "edge_req: expected one text or several, got ()"),
+        ('edge_needs({"reset"})', "edge_needs: expected one text or several, got ({'reset'})"),
+    ],
+)
+def test_markers_without_names_are_refused(tmp_path: Path, marker: str, given: str) -> None:
+    write(tmp_path, test_marked=f"import pytest\n@pytest.mark.{marker}\ndef test_it(): pass")
+    done = run(tmp_path, *BESIDE)
+    assert f"ERROR: test_marked.py::test_it: {given}" in done.stdout
+    assert done.returncode == 4
+
+
 def one(name: str, outcome: Any, *requirements: str) -> TestRun:
     return TestRun(name, outcome, 0.1, requirements)
 
@@ -313,6 +403,7 @@ def one(name: str, outcome: Any, *requirements: str) -> TestRun:
         (["xfailed", "skipped"], "not shown"),
         (["passed", "skipped"], "shown"),
         (["xpassed"], "shown"),
+        (["not run"], "not shown"),
         (["passed", "failed"], "failed"),
         (["error", "passed"], "failed"),
     ],
