@@ -18,11 +18,10 @@ from firmware_bridge.testing.bridge import FaultBridge
 from firmware_bridge.testing.faults import Faults
 from firmware_bridge.testing.journal import Journal
 from firmware_bridge.testing.targets import TargetError, open_target
-from firmware_bridge.testing.wire import Wire
+from firmware_bridge.testing.wire import KEPT, Wire
 
 PATIENCE_S = (2.0, 8.0, 20.0)
 """How long each attempt at a link may take."""
-_TAIL_S = 2.0
 _TAIL_LINES = 60
 
 
@@ -168,8 +167,12 @@ class Dut:
 
     @property
     def traffic(self) -> list[Reading]:
-        """Every frame that passed in this test, both ways, in order. Needs "faults"."""
-        self._need_bridge()
+        """Every frame that passed in this test, both ways, in order. Needs "faults".
+
+        Raises:
+            RigError: more than 20,000 did, and the first are no longer known.
+        """
+        self._need_whole()
         return self._wire.readings
 
     def heard(self, message: str) -> list[dict[str, Any]]:
@@ -178,9 +181,10 @@ class Dut:
         It listens on the line, so it also works while an agent holds the link. Needs "faults".
 
         Raises:
+            RigError: more than 20,000 frames passed, and the first are no longer known.
             ValueError: no message has that name.
         """
-        self._need_bridge()
+        self._need_whole()
         return self._wire.records(message)
 
     def wait_for(
@@ -207,6 +211,15 @@ class Dut:
             raise RigError(f"{self.name}: there is no fault bridge in its line")
         return self._bridge
 
+    def _need_whole(self) -> None:
+        """Of a part a test would count too little, and believe that something never passed."""
+        self._need_bridge()
+        if self._wire.forgotten:
+            raise RigError(
+                f"{self.name}: expected at most {KEPT:,} frames in a test, and the first "
+                f"{self._wire.forgotten:,} are no longer known; `wait_for` looks on as they pass"
+            )
+
     def begin(self, journal: Path | None, seed: int) -> None:
         """A test begins: all is as it should be, counts are zero, the journal goes to that file."""
         self._journal.begin(journal)
@@ -228,11 +241,11 @@ class Dut:
 
     def story(self) -> list[tuple[str, str]]:
         """Titled texts for the report of a test that failed."""
-        line = "\n".join(self._wire.tail(_TAIL_S)[-_TAIL_LINES:])
+        line = "\n".join(self._wire.tail(_TAIL_LINES))
         faults = "\n".join(str(entry) for entry in self._journal.entries[-_TAIL_LINES:])
         said = "\n".join(self._target.logs().splitlines()[-_TAIL_LINES:])
         told = [
-            ("edgecore line, its last seconds", line),
+            ("edgecore line, its last frames", line),
             ("edgecore faults", faults),
             ("edgecore device and rig", said),
         ]

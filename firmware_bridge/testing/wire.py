@@ -14,17 +14,21 @@ from firmware_bridge.pcapng import Direction
 from firmware_bridge.recording import Piece, Splitter
 from firmware_bridge.schema import COMPILED
 
-_KEPT = 20_000
+KEPT = 20_000
 """Frames, and pieces not decoded yet."""
 
 
 class Wire:
-    """Keeps what passes, after all faults: what each side really got. Any thread may ask it."""
+    """Keeps what passes, after all faults: what each side really got. Any thread may ask it.
+
+    Attributes:
+        forgotten: frames, or pieces of them, that came before the last `KEPT`.
+    """
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        self._raw: deque[tuple[Direction, int, bytes]] = deque(maxlen=_KEPT)
-        self._readings: deque[Reading] = deque(maxlen=_KEPT)
+        self._raw: deque[tuple[Direction, int, bytes]] = deque(maxlen=KEPT)
+        self._readings: deque[Reading] = deque(maxlen=KEPT)
         self._decoded = 0
         self.begin()
 
@@ -33,6 +37,7 @@ class Wire:
         with self._changed:
             self._raw.clear()
             self._readings.clear()
+            self.forgotten = 0
             self._interpreter = Interpreter(COMPILED)
             self._splitters: dict[Direction, Splitter] = {
                 "from_device": Splitter(),
@@ -42,6 +47,7 @@ class Wire:
     def add(self, direction: Direction, t_ns: int, data: bytes) -> None:
         """These bytes came out of the line at CLOCK_MONOTONIC t_ns."""
         with self._changed:
+            self.forgotten += len(self._raw) == KEPT
             self._raw.append((direction, t_ns, data))
             self._changed.notify_all()
 
@@ -58,6 +64,7 @@ class Wire:
             for since_ns, piece in self._splitters[direction].feed(t_ns, data):
                 if any(piece):
                     reading = self._interpreter.read(Piece(direction, since_ns, piece))
+                    self.forgotten += len(self._readings) == KEPT
                     self._readings.append(reading)
                     self._decoded += 1
 
@@ -106,10 +113,10 @@ class Wire:
                         f"no such {message} within {timeout_s} s; the last one was {last}"
                     )
 
-    def tail(self, seconds: float) -> list[str]:
-        """The frames of the last so many seconds as lines of text, oldest first."""
-        since_ns = time.monotonic_ns() - round(seconds * 1e9)
-        return [line(each) for each in self.readings if (each.t_ns or 0) >= since_ns]
+    def tail(self, most: int) -> list[str]:
+        """The last so many frames as lines of text, oldest first, however long ago they passed: who
+        waits in vain waits longer than anything is said."""
+        return [line(each) for each in self.readings[-most:]]
 
 
 def line(reading: Reading) -> str:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import firmware_bridge as fb
 from edgecore.testing import RigError
 from edgecore.testing.camera import Camera
 from edgecore.testing.dut import Dut
@@ -165,7 +166,8 @@ def test_missing_device_is_an_error_of_the_rig_and_no_failure(tmp_path: Path) ->
     write(tmp_path, test_rig=RIG_TESTS)
     done = run(tmp_path, "--edge-target", "/dev/ttyNOWHERE", "--junitxml=report.xml")
     assert outcome(done.stdout) == "1 failed, 1 passed, 1 error", done.stdout
-    assert re.search(r"^ERROR .*RigError: rig: .*ttyNOWHERE: .*No such file", done.stdout, re.M)
+    assert re.search(r"^ERROR .* - rig: .*ttyNOWHERE: .*No such file", done.stdout, re.M)
+    assert "def open" not in done.stdout  # of our own code
     suite = ElementTree.parse(tmp_path / "report.xml").getroot()[0]
     assert (suite.get("errors"), suite.get("failures")) == ("1", "1")
 
@@ -184,6 +186,9 @@ def test_missing_device_is_an_error_of_the_rig_and_no_failure(tmp_path: Path) ->
         ("sim:?speed=3", r"rig: sim:\?speed=3: no link: .*the process ended with 2: .*--speed"),
         ("sim:seed=3", r"rig: sim:seed=3: expected sim or sim:\?OPTION=VALUE, got 'seed=3'"),
         ("meteor:7", r"rig: meteor:7: .*expected serial:, unix:"),
+        ("smi", r"rig: smi: expected sim, qemu, rig:FILE, replay:FILE, .*a path or a URL"),
+        ("rig", "rig: rig: expected rig:FILE"),
+        ("replay:", "rig: replay:: expected replay:FILE"),
     ],
 )
 def test_target_that_makes_no_sense_is_an_error_of_the_rig(
@@ -245,6 +250,11 @@ def test_rig_that_fails_in_a_test_is_an_error_too(tmp_path: Path) -> None:
     done = run(tmp_path, "--junitxml=report.xml")
     assert outcome(done.stdout) == "1 error", done.stdout
     assert "rig: sim: this rig cannot flash it; it has freeze, logs, power" in done.stdout
+    assert '>       edge_dut.flash("firmware.bin")' in done.stdout  # the test's own line, the last
+    assert re.search(r"^ERROR .* - rig: sim: this rig cannot flash it", done.stdout, re.M)
+    assert "raise" not in done.stdout
+    whole = run(tmp_path, "--full-trace").stdout
+    assert "raise RigError" in whole
 
 
 def test_rig_that_fails_is_an_error_where_the_device_is_expected_to_fail(tmp_path: Path) -> None:
@@ -290,6 +300,38 @@ def test_failure_tells_of_the_line_and_the_device(tmp_path: Path) -> None:
     assert re.search(r"host -> device REQUEST +Alert .* level=3", done.stdout)
     assert re.search(r"'fault': 'hit'.*'bytes_dropped'", done.stdout)
     assert re.search(r'"event": "alert", .*"level": 3', done.stdout)
+
+
+def test_failure_tells_of_the_line_before_the_device_fell_silent(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        test_silent="""
+            import firmware_bridge as fb
+
+            def test_it(edge_dut, edge_link):
+                edge_link.request(fb.Alert(kind=1, level=3, duration_ms=100), timeout=10)
+                with edge_dut.frozen():
+                    edge_link.request(fb.Alert(kind=2, level=1, duration_ms=100), timeout=4)
+        """,
+    )
+    done = run(tmp_path)
+    assert outcome(done.stdout) == "1 failed", done.stdout
+    assert re.search(r"device -> host RESULT +Alert", done.stdout)
+    assert re.search(r"host -> device REQUEST +Alert .* kind=2", done.stdout)
+
+
+def test_what_passed_is_known_whole_or_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("firmware_bridge.testing.wire.KEPT", 20)
+    with contextlib.closing(Dut("sim")) as dut, dut.connect() as link:
+        for _ in range(30):
+            link.request(fb.Alert(kind=1, level=1, duration_ms=10), timeout=10)
+        for ask in (lambda: dut.heard("Alert"), lambda: dut.traffic):
+            with pytest.raises(RigError, match=r"rig: sim: expected at most .* no longer known"):
+                ask()
+        dut.begin(None, 0)
+        assert dut.heard("Alert") == []
 
 
 def test_failure_tells_of_the_agent(tmp_path: Path) -> None:

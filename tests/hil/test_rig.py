@@ -140,6 +140,11 @@ def test_missing_program_is_named(tmp_path: Path, port: str) -> None:
         ("port = 'x'\nspeed = 3", "expected keys of port, .*, got 'speed'"),
         ("port = 'x'\nreset = ''", "reset: expected a command, got ''"),
         ("port = 'x'\nflash = 'say \"it'", "flash: expected a command, got .*: No closing"),
+        (
+            "port = 'x'\nflash = 'write new.bin'",
+            r"flash: expected \{image\} in the command, got 'wr",
+        ),
+        ("port = '\udcff'", "not valid TOML: 'utf-8' codec can't decode"),
         ("port = 'x'\ncapabilities = [1]", "capabilities: expected str each, got int"),
         ("port = 'x'\ntimeout_s = nan", "timeout_s: expected seconds, more than 0, got nan"),
         ("port = 'x'\ntimeout_s = inf", "timeout_s: expected seconds, more than 0, got inf"),
@@ -147,6 +152,6 @@ def test_missing_program_is_named(tmp_path: Path, port: str) -> None:
     ],
 )
 def test_file_that_makes_no_sense_is_refused(tmp_path: Path, text: str, message: str) -> None:
-    (tmp_path / "rig.toml").write_text(text)
+    (tmp_path / "rig.toml").write_text(text, encoding="utf-8", errors="surrogateescape")
     with pytest.raises(TargetError, match=message):
         open_target(f"rig:{tmp_path / 'rig.toml'}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib.metadata import entry_points
+from pathlib import Path
 
 from firmware_bridge.errors import BridgeError
 from firmware_bridge.testing.targets.target import Target, TargetError
@@ -26,6 +27,8 @@ def open_target(spec: str) -> Target:
         TargetError: it cannot be had; the text says why.
     """
     scheme = spec.partition(":")[0].partition("?")[0]
+    if scheme in ("rig", "replay") and not spec.partition(":")[2]:
+        raise TargetError(f"{spec}: expected {scheme}:FILE")
     try:
         return _maker(scheme)(spec)
     except TargetError:
@@ -54,6 +57,15 @@ def _maker(scheme: str) -> Callable[[str], Target]:
     for found in entry_points(group=ENTRY_POINTS, name=scheme):
         maker: Callable[[str], Target] = found.load()
         return maker
+    return _line
+
+
+def _line(spec: str) -> Target:
+    """What is at a path or a URL; a word alone that is no path is a name, and none of ours."""
     from firmware_bridge.testing.targets.line import LineTarget
 
-    return LineTarget
+    if not {":", "/"} & set(spec) and not Path(spec).exists():
+        names = ["sim", "qemu", "rig:FILE", "replay:FILE"]
+        names += sorted(entry_points(group=ENTRY_POINTS).names)
+        raise TargetError(f"{spec}: expected {', '.join(names)}, a path or a URL")
+    return LineTarget(spec)

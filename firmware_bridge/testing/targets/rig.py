@@ -29,6 +29,7 @@ _KEYS: dict[str, type] = {
     "flash": str,
 }
 _COMMANDS = ("power_on", "power_off", "reset", "flash")
+_IMAGE = "{image}"
 _TIMEOUT_S = 30.0
 
 
@@ -38,8 +39,8 @@ class RigTarget(LineTarget):
     Its commands run without a shell, in the file's folder, and what they say is in `logs`.
 
     Raises:
-        ValueError: the file is not TOML, or a key is unknown, missing or of the wrong type.
-        OSError: it cannot be read.
+        ValueError: the file cannot be read, is not TOML, or a key is unknown, missing or of the
+            wrong type.
     """
 
     def __init__(self, spec: str) -> None:
@@ -93,7 +94,7 @@ class RigTarget(LineTarget):
             raise self._unable(name.replace("_", " "))
         words = shlex.split(template)
         if image is not None:
-            words = [word.replace("{image}", str(image.absolute())) for word in words]
+            words = [word.replace(_IMAGE, str(image.absolute())) for word in words]
         timeout_s = float(self._entries.get("timeout_s", _TIMEOUT_S))
         with self.lock:
             try:
@@ -128,8 +129,10 @@ class RigTarget(LineTarget):
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        entries = tomllib.loads(path.read_text())
-    except tomllib.TOMLDecodeError as error:
+        entries = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ValueError(f"{path}: {error.strerror}") from None
+    except ValueError as error:
         raise ValueError(f"{path}: not valid TOML: {error}") from None
     for key, value in entries.items():
         if key not in _KEYS:
@@ -140,7 +143,7 @@ def _read(path: Path) -> dict[str, Any]:
                 f"{path}: {key}: expected {_KEYS[key].__name__}, got {type(value).__name__}"
             )
         if key in _COMMANDS:
-            _check_command(f"{path}: {key}", entries[key])
+            _check_command(f"{path}: {key}", key, entries[key])
     for name in entries.get("capabilities", ()):
         if not isinstance(name, str):
             raise ValueError(f"{path}: capabilities: expected str each, got {type(name).__name__}")
@@ -155,10 +158,13 @@ def _read(path: Path) -> dict[str, Any]:
     return entries
 
 
-def _check_command(about: str, text: str) -> None:
+def _check_command(about: str, key: str, text: str) -> None:
     try:
         words = shlex.split(text)
     except ValueError as error:
         raise ValueError(f"{about}: expected a command, got {text!r}: {error}") from None
     if not words:
         raise ValueError(f"{about}: expected a command, got {text!r}")
+    # Without it the old firmware would be tested as the new one.
+    if key == "flash" and not any(_IMAGE in word for word in words):
+        raise ValueError(f"{about}: expected {_IMAGE} in the command, got {text!r}")
