@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import firmware_bridge as fb
-from firmware_bridge.decoding import readings
+from firmware_bridge.decoding import Reading, readings
 from firmware_bridge.divergence import CONTEXT, Divergence, first_divergence
 from firmware_bridge.recording import Piece, Recorder, Recording
 from firmware_bridge.schema import COMPILED
@@ -74,6 +74,59 @@ def test_another_run_is_alike_in_what_was_asked_and_answered(
     drive.record(other, 2.0, alerts=3, drop=0.1, seed=3)
     assert compared(recorded, other) is not None
     assert compared(recorded, other, "lax") is None
+
+
+def commands(path: Path) -> list[tuple[Piece, Reading]]:
+    """Frames that ask for an alert or answer one, as they are in a recording."""
+    both = zip(Recording(path), readings(Recording(path)), strict=True)
+    return [(piece, said) for piece, said in both if said.message == "Alert"]
+
+
+def in_session(piece: Piece, said: Reading, session: int) -> Piece:
+    """The same under another number."""
+    frame = said.frame
+    assert frame is not None
+    body = session.to_bytes(2, "little") + frame.payload[2:]
+    data = fb.codec.encode(frame.channel, frame.type, body, frame.sequence, frame.kind)
+    return piece._replace(data=data)
+
+
+def test_answers_that_wait_for_others_are_alike_to_those_that_do_not(
+    recorded: Path, tmp_path: Path
+) -> None:
+    found = commands(recorded)
+    assert [said.kind for _, said in found[:2]] == ["REQUEST", "RESULT"]
+    found.sort(key=lambda each: each[1].kind)
+    together = written(tmp_path / "together.pcapng", [piece for piece, _ in found])
+    assert compared(recorded, together) is not None
+    assert compared(recorded, together, "lax") is None
+
+
+def test_what_a_new_session_says_again_counts_once(recorded: Path, tmp_path: Path) -> None:
+    found = commands(recorded)
+    (asked, said), *_ = found
+    pieces = [asked, in_session(asked, said, 77), *(piece for piece, _ in found[1:])]
+    pieces += [in_session(piece, said, 78) for piece, said in found[-2:]]
+    again = written(tmp_path / "again.pcapng", pieces)
+    assert compared(recorded, again, "lax") is None
+
+
+def test_what_another_host_or_boot_is_asked_counts_anew(recorded: Path, tmp_path: Path) -> None:
+    pieces, said = list(Recording(recorded)), list(readings(Recording(recorded)))
+    hello = next(n for n, each in enumerate(said) if each.kind == "HELLO")
+    frame = said[hello].frame
+    assert frame is not None
+    boot_id = frame.payload.index(said[hello].head["boot_id"].to_bytes(4, "little"))
+    body = bytearray(frame.payload)
+    body[boot_id] ^= 1
+    data = fb.codec.encode(frame.channel, frame.type, bytes(body), frame.sequence, frame.kind)
+    asked = [piece for piece, _ in commands(recorded)]
+    twice = written(
+        tmp_path / "twice.pcapng", [*pieces, pieces[hello]._replace(data=data), *asked[:2]]
+    )
+    found = compared(recorded, twice, "lax")
+    assert found is not None
+    assert (found.number, found.left) == (2 * 3, None)
 
 
 def test_shorter_recording_ends_first(recorded: Path, tmp_path: Path) -> None:
