@@ -87,8 +87,22 @@ class Passage:
     acknowledged_ns: int
     error_ns: int | None
 
+    @property
+    def placed(self) -> bool:
+        """Whether the device's stamps, if any, can be where they were put: between sending and
+        answer. Just after the device's clock jumped they are where the clock before has them.
+        """
+        if self.received_ns is None or self.actuated_ns is None or self.error_ns is None:
+            return True
+        return (
+            self.received_ns >= self.sent_ns - self.error_ns
+            and self.actuated_ns <= self.acknowledged_ns + self.error_ns
+        )
+
     def leg_ns(self, leg: Leg) -> int | None:
-        """How long it took; None: a stamp is missing."""
+        """How long it took; None: a stamp is missing, or on a clock that is not known."""
+        if leg.crosses and not self.placed:
+            return None
         if leg.begin == "due_ns" and leg.end == "sent_ns" and self.inference_begun_ns is not None:
             return None  # the legs before say more
         begin, end = getattr(self, leg.begin), getattr(self, leg.end)
@@ -104,7 +118,8 @@ class Distribution:
         leg: its name.
         count: passages that have it.
         p50_ms, p95_ms, p99_ms, max_ms: milliseconds.
-        error_ms: the greatest bound of the clocks' error among them; None: it is on one clock.
+        error_ms: the greatest bound of the clocks' error among them; None: it is on one clock, or
+            none is known.
         values_ms: all of them, by size.
     """
 
@@ -310,7 +325,7 @@ def distribution(series: str, leg: Leg, passages: Sequence[Passage]) -> Distribu
         p95_ms,
         p99_ms,
         values[-1] / 1e6,
-        max(errors) / 1e6 if leg.crosses else None,
+        max(errors) / 1e6 if leg.crosses and errors else None,
         tuple(value / 1e6 for value in values),
     )
 

@@ -136,6 +136,7 @@ class _Measured:
         passages = [Passage(*row) for row in series["passages"]]
         found = (distribution(self.name, leg, passages) for leg in LEGS)
         self.done, self.legs = len(passages), [one for one in found if one is not None]
+        self.misplaced = sum(not each.placed for each in passages)
 
     def whole(self, leg: str) -> Distribution | None:
         """That leg if it is the one that tells most of the whole way."""
@@ -154,7 +155,8 @@ def _latency(measured: Sequence[_Measured]) -> Iterator[str]:
                 yield f"<h3>{leg.capitalize()}, side by side</h3>" + _rows(whole, axis)
     for each in measured:
         failed = f", {each.failed} not done" if each.failed else ""
-        done = f"<p><b>{escaped(each.name)}</b>: {each.done} done{failed}</p>"
+        jumped = f", the device's clock not known for {each.misplaced}" if each.misplaced else ""
+        done = f"<p><b>{escaped(each.name)}</b>: {each.done} done{failed}{jumped}</p>"
         yield f"<h3>{escaped(each.test)}</h3>{done}"
         if each.legs:
             yield _rows([(one.leg, one) for one in each.legs], axis)
