@@ -54,7 +54,7 @@ def write_page(path: Path, runs: Sequence[Run], models: Sequence[Accuracy]) -> N
     from edgecore.benchmark.page import page
 
     with writing("--html", path):
-        path.write_text(page(runs, models))
+        path.write_text(page(runs, models), encoding="utf-8")
     print(f"page: {path}", file=sys.stderr)
 
 

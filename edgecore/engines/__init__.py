@@ -164,6 +164,12 @@ def _check_file(path: str) -> None:
         raise ModelError(f"{path} is a directory, not a model file")
     if not os.path.isfile(path):
         raise ModelError(f"{path}: no such model file")
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        raise ModelError(
+            f"{path!r}: expected a file name in UTF-8, by which engines open"
+        ) from None
 
 
 def _import(module: str) -> ModuleType:

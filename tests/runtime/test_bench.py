@@ -294,6 +294,17 @@ def test_results_without_an_end_are_refused(tmp_path: Path) -> None:
         load(tmp_path / "deep.json")
 
 
+def test_a_page_is_of_the_encoding_that_it_names_wherever_it_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept(tmp_path, "before", machine="Gerät", a=10.0)
+    for name, value in (("LC_ALL", "C"), ("PYTHONUTF8", "0"), ("PYTHONCOERCECLOCALE", "0")):
+        monkeypatch.setenv(name, value)
+    done = edgecore(tmp_path, "bench", "--compare", "before.json", "--html", "page.html")
+    assert done.returncode == 0, done.stderr
+    assert "<td>Gerät</td>" in (tmp_path / "page.html").read_text(encoding="utf-8")
+
+
 def test_a_model_that_two_boards_judged_is_told_apart_by_the_files(tmp_path: Path) -> None:
     row = {"model": "small.tflite", "map_50_95": 0.2, "map_50": 0.4, "megabytes": 3}
     for board, ms in (("pi5", 80.0), ("jetson", 10.0)):

@@ -8,6 +8,7 @@ import pytest
 
 from edgecore import engines
 from edgecore.errors import EngineError, ModelError
+from edgecore.model import embedded
 from tests.runtime.model_files import ADD, File, Operator, Tensor, build
 
 
@@ -130,3 +131,10 @@ def test_refused_resize_leaves_the_model_as_freshly_loaded(engine_name):
     engine.invoke()
     with engine.output(0) as array:
         np.testing.assert_array_equal(array, np.full(shape, 3, np.float32))
+
+
+def test_model_whose_name_no_engine_can_be_told_is_refused(tmp_path, engine_name):
+    named = tmp_path / "road\udcff.tflite"
+    named.write_bytes(embedded().read_bytes())
+    with pytest.raises(ModelError, match=r"road\\udcff.tflite': expected a file name in UTF-8"):
+        engines.load(named, engine_name)
