@@ -70,6 +70,13 @@ def main() -> None:
 
 
 def fail(error: Exception) -> None:
-    """Print the error and end the process."""
-    print(f"edgecore: {error}", file=sys.stderr)
+    """Print the error and end the process.
+
+    Names of files and words of devices are in it; none of them is to command the terminal.
+    """
+    told = (
+        each if each.isprintable() or each in "\n\t\xa0" else repr(each)[1:-1]
+        for each in str(error)
+    )
+    print(f"edgecore: {''.join(told)}", file=sys.stderr)
     raise SystemExit(1)

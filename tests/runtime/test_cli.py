@@ -300,3 +300,9 @@ def test_detect_with_a_bad_threshold_names_the_option(tmp_path: Path) -> None:
     done = edgecore(tmp_path, "detect", "a.png", "--score-threshold", "2")
     assert done.returncode == 2
     assert "--score-threshold" in done.stderr
+
+
+def test_no_name_in_an_error_commands_the_terminal(tmp_path: Path) -> None:
+    done = edgecore(tmp_path, "inspect", "\x1b]0;evil\x07\x9b31m.tflite")
+    assert done.returncode == 1
+    assert done.stderr == "edgecore: \\x1b]0;evil\\x07\\x9b31m.tflite: no such model file\n"
