@@ -197,6 +197,7 @@ class Dut:
 
         Raises:
             TimeoutError: none came; the text has the last one that did.
+            ValueError: none came, and no message has that name.
         """
         self._need_bridge()
         return self._wire.wait_for(message, condition, timeout)

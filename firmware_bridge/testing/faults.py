@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import inspect
+import math
 from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any, get_args
@@ -17,7 +18,8 @@ class Faults:
     """What a test does to the line through a fault bridge.
 
     Every method acts at once and returns when the fault has begun; those with `for_s` end by
-    themselves. `at` does the same later.
+    themselves. `at` does the same later. A time is of seconds, 0 or more and finite; ValueError
+    where it is not.
     """
 
     def __init__(self, bridge: FaultBridge) -> None:
@@ -88,6 +90,8 @@ class Faults:
 
     def unplug(self, for_s: float | None = None) -> None:
         """The host loses its port, for so long or until `plug`; what is under way is lost."""
+        if for_s is not None:
+            _check_seconds("for_s", for_s)
         self._bridge.order(self._bridge.unplug)
         if for_s is not None:
             self._bridge.schedule(for_s, self._bridge.plug)
@@ -98,12 +102,14 @@ class Faults:
 
     def stuck(self, for_s: float) -> None:
         """The device takes no byte for so long; the host has to wait, nothing is lost."""
+        _check_seconds("for_s", for_s)
         self._bridge.order(lambda: self._bridge.stick(True))
         self._bridge.schedule(for_s, lambda: self._bridge.stick(False))
 
     def reorder(self, for_s: float = 0.1) -> None:
         """Some bytes each way are overtaken: held back while the host is unplugged for so long,
         they come after the first ones of the connection that follows."""
+        _check_seconds("for_s", for_s)
         self._bridge.order(lambda: self._bridge.hold_back(for_s))
 
     def reboot(self) -> None:
@@ -117,6 +123,7 @@ class Faults:
 
     def brown_out(self, for_s: float = 0.1) -> None:
         """The device's supply fails for so long; the line spikes when it goes and comes."""
+        _check_seconds("for_s", for_s)
         self._bridge.order(lambda: self._bridge.dip(for_s))
 
     # Later.
@@ -130,9 +137,10 @@ class Faults:
             arguments: of the method.
 
         Raises:
-            ValueError: neither a fault nor a profile has that name.
+            ValueError: neither a fault nor a profile has that name, or a time cannot be.
             TypeError: the method has no such arguments, or needs others.
         """
+        _check_seconds("delay_s", delay_s)
         act = self._by_name.get(fault)
         if act is None:
             with contextlib.suppress(ValueError):
@@ -143,6 +151,8 @@ class Faults:
                 f"expected a fault of {', '.join(self._by_name)} or a profile, got {fault!r}"
             )
         inspect.signature(act).bind(**arguments)
+        if arguments.get("for_s") is not None:
+            _check_seconds("for_s", arguments["for_s"])
         chosen = act
         self._bridge.schedule(delay_s, lambda: chosen(**arguments))
 
@@ -165,3 +175,8 @@ class Faults:
     def journal(self) -> list[dict[str, Any]]:
         """What was done, in order: `{"t_s": ..., "fault": ..., ...}`."""
         return self._bridge.journal.entries
+
+
+def _check_seconds(name: str, given: object) -> None:
+    if not isinstance(given, int | float) or not 0 <= given < math.inf:
+        raise ValueError(f"{name}: expected seconds, 0 or more, got {given!r}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 PROBABILITIES = ("bit_error", "drop", "duplicate", "overrun")
@@ -25,7 +26,7 @@ class Profile:
         baud: pace of the line, ten bits a byte; 0: none.
 
     Raises:
-        ValueError: a probability outside [0, 1], or another number below 0.
+        ValueError: a probability outside [0, 1], or another number below 0 or without an end.
     """
 
     bit_error: float = 0.0
@@ -44,8 +45,8 @@ class Profile:
                 raise ValueError(f"{name} must lie in [0, 1], got {value}")
         for name in ("fifo_bytes", "delay_ms", "jitter_ms", "baud"):
             value = getattr(self, name)
-            if value < 0:
-                raise ValueError(f"{name} must not be below 0, got {value}")
+            if not 0 <= value < math.inf:
+                raise ValueError(f"{name} must be finite and not below 0, got {value}")
 
 
 CLEAN = Profile()

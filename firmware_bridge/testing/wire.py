@@ -76,15 +76,18 @@ class Wire:
                 far as its table passed.
         """
         readings = self.readings
-        known = sorted({*COMPILED.by_name, *self._interpreter.schema.by_name})
-        if message not in known:
-            raise ValueError(f"expected a message of {', '.join(known)}, got {message!r}")
+        self._check_known(message)
         return [
             record
             for reading in readings
             if reading.message == message and reading.error is None
             for record in reading.records
         ]
+
+    def _check_known(self, message: str) -> None:
+        known = sorted({*COMPILED.by_name, *self._interpreter.schema.by_name})
+        if message not in known:
+            raise ValueError(f"expected a message of {', '.join(known)}, got {message!r}")
 
     def wait_for(
         self, message: str, condition: Callable[[Mapping[str, Any]], bool], timeout_s: float
@@ -93,6 +96,8 @@ class Wire:
 
         Raises:
             TimeoutError: none came; the text has the last one that did.
+            ValueError: none came, and no message has that name; of the device's own the name may
+                have become known meanwhile.
         """
         until_s = time.monotonic() + timeout_s
         last: dict[str, Any] | None = None
@@ -109,6 +114,7 @@ class Wire:
                         if condition(record):
                             return record
                 if time.monotonic() >= until_s:
+                    self._check_known(message)
                     raise TimeoutError(
                         f"no such {message} within {timeout_s} s; the last one was {last}"
                     )

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -137,8 +139,10 @@ def test_nonsense_is_refused() -> None:
         named("filthy")
     with pytest.raises(ValueError, match=r"drop must lie in \[0, 1\], got 2"):
         Profile(drop=2)
-    with pytest.raises(ValueError, match=r"baud must not be below 0, got -1"):
+    with pytest.raises(ValueError, match=r"baud must be finite and not below 0, got -1"):
         Profile(baud=-1)
+    with pytest.raises(ValueError, match=r"delay_ms must be finite and not below 0, got nan"):
+        Profile(delay_ms=math.nan)
 
 
 # The bridge, with a device behind it.
@@ -225,6 +229,24 @@ def test_arguments_that_make_no_sense_are_refused_when_they_are_given(edge_fault
         edge_faults.at(1.0, "stuck")
     with pytest.raises(ValueError, match="expected a way of from_device, to_device, got 'up'"):
         edge_faults.flip("up")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("seconds", [-1, math.nan, math.inf, "1"])
+def test_times_that_cannot_be_are_refused_before_anything_is_done(
+    edge_faults: Faults, seconds: Any
+) -> None:
+    said = rf"expected seconds, 0 or more, got {seconds!r}"
+    for fault in (
+        edge_faults.unplug,
+        edge_faults.stuck,
+        edge_faults.reorder,
+        edge_faults.brown_out,
+        lambda given: edge_faults.at(given, "unplug"),
+        lambda given: edge_faults.at(1.0, "unplug", for_s=given),
+    ):
+        with pytest.raises(ValueError, match=said):
+            fault(seconds)
+    assert edge_faults.counts["unplugs"] == edge_faults.counts["brown_outs"] == 0
 
 
 def test_fault_that_cannot_be_done_at_its_time_is_told_and_ends_no_later_test(

@@ -280,6 +280,8 @@ def test_rig_that_fails_is_an_error_where_the_device_is_expected_to_fail(tmp_pat
 def test_message_that_is_misspelt_was_not_merely_unheard(edge_dut: Dut) -> None:
     with pytest.raises(ValueError, match=r"expected a message of Alert, .*, got 'Statsu'"):
         edge_dut.heard("Statsu")
+    with pytest.raises(ValueError, match=r"expected a message of Alert, .*, got 'Statsu'"):
+        edge_dut.wait_for("Statsu", timeout=0.1)
 
 
 def test_failure_tells_of_the_line_and_the_device(tmp_path: Path) -> None:
