@@ -11,7 +11,7 @@ from edgecore.pages.axis import LogAxis
 from edgecore.pages.document import cells, document, escaped, table
 
 STYLE = """
-table.times { table-layout: fixed; }
+table.times { table-layout: fixed; } td, th { overflow-wrap: anywhere; }
 table.times th:first-child { width: 32%; } table.times th:nth-child(2) { width: 9rem; }
 td.time { font-variant-numeric: tabular-nums; white-space: nowrap; }
 .bar { display: block; height: .35rem; border-radius: 2px; background: var(--bar); }

@@ -11,7 +11,10 @@ from edgecore.benchmark.result import Result
 
 WIDTH, MARGIN, LABELS, TIMES = 1300, 28, 420, 110
 BAR, GAP, HEADING = 18, 12, 54
-COLORS = ((45, 99, 170), (79, 160, 202), (234, 142, 52), (124, 111, 177), (106, 153, 85))
+COLORS = (
+    *((45, 99, 170), (79, 160, 202), (234, 142, 52), (124, 111, 177), (106, 153, 85)),
+    *((192, 80, 77), (64, 145, 140), (145, 125, 105)),
+)
 INK, FAINT, PAPER = (34, 38, 44), (222, 225, 230), (255, 255, 255)
 
 Font = ImageFont.ImageFont | ImageFont.FreeTypeFont
@@ -23,7 +26,8 @@ def draw(results: Sequence[Result], title: str) -> Image.Image:
     height = 2 * MARGIN + HEADING + sum(_panel_height(rows) for rows in groups.values())
     image = Image.new("RGB", (WIDTH, height), PAPER)
     canvas = ImageDraw.Draw(image)
-    canvas.text((MARGIN, MARGIN - 8), title, INK, _font(22))
+    shown = _fitted(canvas, title, _font(22), WIDTH - 2 * MARGIN)
+    canvas.text((MARGIN, MARGIN - 8), shown, INK, _font(22))
     y = MARGIN + HEADING
     for name, rows in groups.items():
         _panel(canvas, y, name, rows)
@@ -76,13 +80,26 @@ def _panel(canvas: ImageDraw.ImageDraw, top: int, name: str, rows: Sequence[Resu
         if row.job != job:
             job = row.job
             y += GAP
-            canvas.text((left - 12, y + BAR / 2), job, INK, _font(14), anchor="rm")
+            shown = _fitted(canvas, job, _font(14), LABELS - 12)
+            canvas.text((left - 12, y + BAR / 2), shown, INK, _font(14), anchor="rm")
         time = row.median_us or 1.0
         color = COLORS[variants.index(row.variant) % len(COLORS)]
         canvas.rectangle((left, y + 2, across(time), y + BAR - 2), color)
         at = across(time) + 7, y + BAR / 2
         canvas.text(at, time_text(time), INK, _font(13), anchor="lm")
         y += BAR
+
+
+def _fitted(canvas: ImageDraw.ImageDraw, text: str, font: Font, width: float) -> str:
+    """The text, or its beginning and its end, which tell files of one kind apart."""
+    text = " ".join(text.split())
+    for kept in range(len(text), 1, -1):
+        shown = (
+            text if kept == len(text) else f"{text[: kept // 2]}...{text[-(kept - kept // 2) :]}"
+        )
+        if canvas.textlength(shown, font) <= width:
+            return shown
+    return "..."
 
 
 def _legend(canvas: ImageDraw.ImageDraw, x: float, y: float, variants: Sequence[str]) -> None:

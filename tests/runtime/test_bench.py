@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from edgecore import engines, isa
-from edgecore.benchmark import ring
+from edgecore.benchmark import plot, ring
 from edgecore.benchmark.comparison import Run, compare, load
 from edgecore.benchmark.race import Entrant, Race
 from edgecore.benchmark.result import Result
@@ -292,6 +293,17 @@ def test_results_without_an_end_are_refused(tmp_path: Path) -> None:
     (tmp_path / "deep.json").write_text("[" * 200_000)
     with pytest.raises(EdgecoreError, match=r"deep.json: expected JSON, got too deep a nesting"):
         load(tmp_path / "deep.json")
+
+
+def test_a_picture_holds_long_names_and_tells_many_variants_apart() -> None:
+    name = "yolov8n_full_integer_quant_of_the_camera_at_the_front_640x640.tflite on litert"
+    threads = [1 << n for n in range(8)]
+    rows = [Result("invoke", name, f"{n} threads", 1e3 / n, 1, 9, 1, 1) for n in threads]
+    picture = np.asarray(plot.draw(rows, name * 5))
+    assert (picture[:, : plot.MARGIN - 2] == 255).all()
+    assert (picture[:, -plot.MARGIN + 2 :] == 255).all()
+    left = plot.MARGIN + plot.LABELS + 1
+    assert len({tuple(color) for color in picture[100:, left]} - {plot.PAPER, plot.FAINT}) >= 8
 
 
 def test_a_page_is_of_the_encoding_that_it_names_wherever_it_is_written(
