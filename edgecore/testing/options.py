@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+import math
 import os
 import random
 import shlex
@@ -32,7 +34,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--edge-slow", action="store_true", help="also run what is marked edge_slow")
     group.addoption(
         "--edge-soak",
-        type=float,
+        type=_seconds,
         metavar="SECONDS",
         help="also run what is marked edge_soak, for so long",
     )
@@ -47,6 +49,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="with --edge-report: requirements, an id and a title a line; those that no test shows "
         "stand out",
     )
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0 < seconds < math.inf:
+        raise argparse.ArgumentTypeError(f"expected seconds, more than 0, got {text}")
+    return seconds
 
 
 def target_spec(config: pytest.Config) -> str:

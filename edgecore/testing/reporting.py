@@ -36,6 +36,8 @@ def pytest_runtest_makereport(
     lab = funcargs.get(LATENCY)
     if lab is not None and call.when == "teardown":
         setattr(report, LATENCY, lab.record())
+    if call.when == "setup":
+        item.stash[FAILED] = False  # it may be tried again
     if not report.failed:
         return report
     item.stash[FAILED] = True

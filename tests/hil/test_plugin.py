@@ -470,3 +470,11 @@ def test_target_of_somebody_else(tmp_path: Path) -> None:
     )
     done = run(tmp_path, "--edge-target", "acme:7", path=(site,))
     assert outcome(done.stdout) == "1 passed", done.stdout
+
+
+@pytest.mark.parametrize("seconds", ["nan", "inf", "0", "-3"])
+def test_soak_of_no_length_is_refused(tmp_path: Path, seconds: str) -> None:
+    write(tmp_path, test_three=THREE_LINES)
+    done = run(tmp_path, f"--edge-soak={seconds}")
+    assert f"--edge-soak: expected seconds, more than 0, got {seconds}" in done.stdout
+    assert done.returncode == 4

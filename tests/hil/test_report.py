@@ -354,9 +354,40 @@ def test_tests_without_a_turn_are_told_and_have_requirements(
     assert "1 not run" in text(parsed(page))
 
 
-@pytest.mark.skipif(
+RERUNS = pytest.mark.skipif(
     importlib.util.find_spec("pytest_rerunfailures") is None, reason="`make hil` has rerunfailures"
 )
+
+
+@RERUNS
+def test_latencies_are_those_of_the_last_try(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        test_again="""
+            import firmware_bridge as fb
+
+            TRIES = []
+
+            def test_again(edge_dut, edge_link, edge_latency):
+                TRIES.append(edge_link.info.boot_id)
+                edge_latency.commands(edge_link, "burst", fb.Alert(kind=1, level=1), len(TRIES))
+                assert len(TRIES) == 2
+
+            def test_later(edge_link):
+                assert edge_link.info.boot_id == TRIES[1]  # no reset after the try that passed
+        """,
+    )
+    arguments = ("--reruns", "1", "-p", "no:pytest_embedded", "--junitxml", "junit.xml")
+    _, told, _ = report(tmp_path, *arguments, "-o", "junit_family=xunit1")
+    assert [test["outcome"] for test in told["tests"]] == ["passed", "passed"]
+    assert len(told["tests"][0]["latency"][0]["passages"]) == 2
+    root = ElementTree.parse(tmp_path / "junit.xml")
+    for case in root.iterfind(".//testcase[@name='test_again']"):
+        names = [each.get("name") for each in case.iter("property")]
+        assert len(names) == len(set(names)) > 0
+
+
+@RERUNS
 def test_a_test_that_passed_at_its_second_try_says_so(tmp_path: Path) -> None:
     write(
         tmp_path,
