@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, MutableMapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
@@ -103,7 +103,7 @@ class Interpreter:
     """Reads both directions of a link; a decoder each.
 
     A device that says HELLO with another table is believed: its messages are bytes until the table
-    itself comes by on its way to the host.
+    itself comes by on its way to the host, unless it is known already.
 
     Attributes:
         schema: the messages as last known.
@@ -116,6 +116,7 @@ class Interpreter:
         *,
         key: bytes | None = None,
         sealed: bool = False,
+        known: MutableMapping[int, Schema] | None = None,
     ) -> None:
         """Begins.
 
@@ -124,8 +125,10 @@ class Interpreter:
             tables: the words of log lines; None: those of firmware that this package has.
             key: to verify seals by.
             sealed: an authenticated session is under way.
+            known: tables by their hashes that a HELLO may name; one that passes is added.
         """
         self.schema = schema
+        self._known = {schema.hash: schema} if known is None else known
         self._tables = LogTables() if tables is None else tables
         self._seals = Seals(key, sealed=sealed)
         self._said_hash = 0
@@ -207,8 +210,11 @@ class Interpreter:
         """Follows which table is in force."""
         if frame.kind == HELLO:
             self._said_hash = head["schema_hash"] or self._said_hash
+            self.schema = self._known.get(self._said_hash, self.schema)
         elif frame.kind in (REQUEST, RESULT) and frame.type == DESCRIBE:
-            self.schema = self._overheard.take(frame.kind, head, payload) or self.schema
+            passed = self._overheard.take(frame.kind, head, payload)
+            if passed is not None:
+                self.schema = self._known[passed.hash] = passed
 
     def _message(self, type: int) -> MessageInfo | None:
         known = self._said_hash in (0, self.schema.hash)

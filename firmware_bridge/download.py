@@ -14,7 +14,8 @@ CONTROL_CHANNEL = 0
 DESCRIBE = 0xF0
 _TIMEOUT_S = 5.0
 
-_known = {COMPILED.hash: COMPILED}
+KNOWN = {COMPILED.hash: COMPILED}
+"""Tables by their hashes; a device that names one of them is not asked for it."""
 
 
 class Download:
@@ -35,7 +36,7 @@ class Download:
 
     def start(self) -> None:
         """Asks for the first piece, or for nothing when the table is known."""
-        known = _known.get(self._wanted)
+        known = KNOWN.get(self._wanted)
         if known is not None:
             self._end(known)
         else:
@@ -89,7 +90,7 @@ class Download:
             text = f"the device's table has hash {schema.hash:08x}, its HELLO {self._wanted:08x}"
             self._end(ProtocolError(text))
             return
-        _known[schema.hash] = schema
+        KNOWN[schema.hash] = schema
         self._end(schema)
 
     def _end(self, outcome: Schema | BridgeError) -> None:

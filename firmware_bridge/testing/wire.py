@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import deque
+from collections import ChainMap, deque
 from collections.abc import Callable, Mapping
 from itertools import islice
 from typing import Any
 
 from firmware_bridge.decoding import Interpreter, Reading
+from firmware_bridge.download import KNOWN
 from firmware_bridge.pcapng import Direction
 from firmware_bridge.recording import Piece, Splitter
-from firmware_bridge.schema import COMPILED
+from firmware_bridge.schema import COMPILED, Schema
 
 KEPT = 20_000
 """Frames, and pieces not decoded yet."""
@@ -30,15 +31,18 @@ class Wire:
         self._raw: deque[tuple[Direction, int, bytes]] = deque(maxlen=KEPT)
         self._readings: deque[Reading] = deque(maxlen=KEPT)
         self._decoded = 0
+        # A host of this process fetches a table once, so it need not pass in this test.
+        self._tables = ChainMap[int, Schema]({}, KNOWN)
+        self._interpreter = Interpreter(COMPILED, known=self._tables)
         self.begin()
 
     def begin(self) -> None:
-        """Forgets what was, half a frame included."""
+        """Forgets what was, half a frame included, but not what a device's messages are called."""
         with self._changed:
             self._raw.clear()
             self._readings.clear()
             self.forgotten = 0
-            self._interpreter = Interpreter(COMPILED)
+            self._interpreter = Interpreter(self._interpreter.schema, known=self._tables)
             self._splitters: dict[Direction, Splitter] = {
                 "from_device": Splitter(),
                 "to_device": Splitter(),

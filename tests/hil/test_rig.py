@@ -14,6 +14,7 @@ import firmware_bridge as fb
 from edgecore.testing import RigError
 from edgecore.testing.dut import Dut
 from firmware_bridge.testing.targets import TargetError, open_target
+from tests.link import test_own_messages as own_messages
 from tests.link.pty_firmware import firmware
 
 
@@ -80,6 +81,22 @@ def test_bridge_stands_in_the_line_where_the_file_says_so(tmp_path: Path, port: 
         assert dut.faults.counts["bits_flipped"] == 1
     finally:
         dut.close()
+
+
+def test_messages_of_its_own_are_known_in_every_test(tmp_path: Path) -> None:
+    """A host fetches a table once: in the tests after the first it does not pass."""
+    with (
+        own_messages.running(own_messages.build(tmp_path / "pump")) as pump,
+        contextlib.closing(Dut(rig(tmp_path, pump, bridge="true"))) as dut,
+    ):
+        for _ in range(2):
+            dut.begin(None, 0)
+            with dut.connect() as link:
+                assert "tank" in link.schema.by_name
+                assert dut.wait_for("tank")["t_us"] > 0
+                assert dut.heard("tank")
+            assert not [each for each in dut.traffic if each.message == "imu"]
+            dut.end(failed=False)
 
 
 def test_port_that_is_not_there_is_named_behind_a_bridge_too(

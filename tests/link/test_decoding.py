@@ -169,6 +169,15 @@ def test_device_that_comes_back_with_another_table_is_not_read_by_the_old_one(st
     assert (reading.message, reading.records[3]) == ("tank", {"level": 3})
 
 
+def test_table_that_passed_once_is_known_when_its_device_comes_back():
+    data = Piece("from_device", 0, codec.encode(2, 0x40, bytes(32)))
+    interpreter = Interpreter(COMPILED)
+    overhear(interpreter, other_table(), 200)
+    for schema, name in ((COMPILED, "imu"), (other_table(), "tank"), (COMPILED, "imu")):
+        interpreter.read(Piece("from_device", 0, hello(schema)))
+        assert interpreter.read(data).message == name
+
+
 def test_table_that_follows_in_a_recording_is_used_from_there(tmp_path):
     wire = codec.encode(2, 0x40, bytes(32))
     with Recorder(tmp_path / "a.pcapng", url="test", device={}) as recorder:

@@ -15,11 +15,14 @@ from tests.link.compiling import ROOT, program, tool
 EXAMPLE = ROOT / "examples" / "own_messages"
 
 
-@pytest.fixture(scope="module")
-def pump(tmp_path_factory):
-    to = tmp_path_factory.mktemp("pump") / "pump"
+def build(to):
     sources = (EXAMPLE / "device.c", ROOT / "csrc" / "firmware" / "port" / "host" / "build.c")
     return program(to, *sources, messages=EXAMPLE / "messages.inc", flags=("-Wl,--build-id=sha1",))
+
+
+@pytest.fixture(scope="module")
+def pump(tmp_path_factory):
+    return build(tmp_path_factory.mktemp("pump") / "pump")
 
 
 @contextmanager

@@ -12,7 +12,7 @@ LED = fb.SetOutput(output=0, value=255)
 
 
 def test_table_unknown_to_this_package_is_fetched_from_the_device(device, monkeypatch):
-    monkeypatch.setattr("firmware_bridge.download._known", {})
+    monkeypatch.setattr("firmware_bridge.download.KNOWN", {})
     with fb.connect(device.url) as link:
         assert link.schema is not _link
         assert link.schema.hash == link.info.schema_hash
@@ -28,7 +28,7 @@ def test_table_unknown_to_this_package_is_fetched_from_the_device(device, monkey
 
 
 def test_table_that_contradicts_its_hash_is_refused(device, monkeypatch):
-    monkeypatch.setattr("firmware_bridge.download._known", {})
+    monkeypatch.setattr("firmware_bridge.download.KNOWN", {})
     monkeypatch.setattr("firmware_bridge.schema.crc32c", lambda data: 1)
     with pytest.raises(fb.ProtocolError, match="hash 00000001"):
         fb.connect(device.url)
@@ -38,13 +38,13 @@ def test_device_with_a_broken_table_in_between_does_not_end_a_link_that_was_open
     device, monkeypatch
 ):
     with fb.connect(device.url) as link:
-        known = dict(download._known)
+        known = dict(download.KNOWN)
         monkeypatch.setattr("firmware_bridge.schema.crc32c", lambda data: 1)
-        download._known.clear()
+        download.KNOWN.clear()
         device.hang_up.set()
         wait_until(lambda: "hash 00000001" in link.state_reason)
         assert link.state == "lost"
-        download._known.update(known)
+        download.KNOWN.update(known)
         wait_until(lambda: link.state == "open")
         link.request(LED)
 
