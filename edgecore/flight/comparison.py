@@ -105,6 +105,10 @@ class Comparison:
         return tuple(pair for pair in self._before if pair[0].frame < number)[-CONTEXT:]
 
     def _events(self, pair: tuple[Judged, Judged]) -> Divergence[Judged] | None:
+        now_ns = pair[0].t_ns
+        late = self._overdue(lambda pending: now_ns - pending.pair[0].t_ns > LATE_NS)
+        if late is not None:  # frames may be further apart than events
+            return late
         for side, judged in enumerate(pair):
             for event in judged.outcome["events"]:
                 other = self._pending[1 - side]
@@ -113,8 +117,7 @@ class Comparison:
                     self._pending[side].append(_Pending(event, pair))
                 else:
                     other.remove(partner)
-        now_ns = pair[0].t_ns
-        return self._overdue(lambda pending: now_ns - pending.pair[0].t_ns > LATE_NS)
+        return None
 
     def _overdue(self, is_overdue: Callable[[_Pending], bool]) -> Divergence[Judged] | None:
         found = [
