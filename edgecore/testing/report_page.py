@@ -52,12 +52,12 @@ def page(report: Report) -> str:
 
 
 _NOTE = (
-    '<p class="note">Milliseconds; percentiles by nearest rank. A leg from one clock to the other '
-    "is known within the bound under \N{PLUS-MINUS SIGN}, which the link published for the "
-    "device's clock; the orange line is that long to either side of the median. So the device's "
-    "times may seem a little too early, and a leg shorter than nothing. Columns: how many frames "
-    "or commands took so long, on a logarithmic scale that all of them share; lines at p50, "
-    "p95, p99 and the longest.</p>"
+    '<p class="note">Milliseconds; percentiles by nearest rank: of fewer than 20 the p95 is the '
+    "longest, and of fewer than 100 the p99. A leg from one clock to the other is known within the "
+    "bound under \N{PLUS-MINUS SIGN}, which the link published for the device's clock; the orange "
+    "line is that long to either side of the median. So the device's times may seem a little too "
+    "early, and a leg shorter than nothing. Columns: how many frames or commands took so long, on "
+    "a logarithmic scale that all of them share; lines at p50, p95, p99 and the longest.</p>"
 )
 
 
@@ -138,6 +138,11 @@ class _Measured:
         self.done, self.legs = len(passages), [one for one in found if one is not None]
         self.misplaced = sum(not each.placed for each in passages)
 
+    @property
+    def told_apart(self) -> str:
+        """Its name where other tests have a series of the same."""
+        return f"{self.name}: {self.test.rpartition('::')[2]}"
+
     def whole(self, leg: str) -> Distribution | None:
         """That leg if it is the one that tells most of the whole way."""
         by_name = {one.leg: one for one in self.legs}
@@ -150,9 +155,14 @@ def _latency(measured: Sequence[_Measured]) -> Iterator[str]:
     axis = LogAxis.around(times_ms, EDGE, WIDTH - EDGE, least=LEAST_MS)
     if len(measured) > 1:
         for leg in _WHOLE:
-            whole = [(each.name, one) for each in measured if (one := each.whole(leg))]
-            if whole:
-                yield f"<h3>{leg.capitalize()}, side by side</h3>" + _rows(whole, axis)
+            whole = [(each, one) for each in measured if (one := each.whole(leg))]
+            names = [each.name for each, _ in whole]
+            named = [
+                (each.name if names.count(each.name) == 1 else each.told_apart, one)
+                for each, one in whole
+            ]
+            if named:
+                yield f"<h3>{leg.capitalize()}, side by side</h3>" + _rows(named, axis)
     for each in measured:
         failed = f", {each.failed} not done" if each.failed else ""
         jumped = f", the device's clock not known for {each.misplaced}" if each.misplaced else ""

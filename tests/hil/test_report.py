@@ -212,6 +212,10 @@ def check_measured(told: dict[str, Any], page: str) -> None:
         assert (len(series["passages"]), series["failed"]) == (10, 2)
     body = parsed(page)
     assert text(body).count("10 done, 2 not done") == 2
+    side_by_side = rows(body, "Latency")
+    assert [row[0] for row in side_by_side[:2]] == [
+        f"commands, {name.partition('[')[2][:-1]}" for name in found
+    ]
     drawn = [row for row in body.iter("tr") if row.find(".//svg/rect") is not None]
     assert len(drawn) == 2 * 7 + 2  # of each test, and both side by side
     for row in drawn:
@@ -231,6 +235,25 @@ def test_latencies_stand_in_page_json_and_junit(tmp_path: Path) -> None:
     assert "latency: commands, burst: to the device: p99_ms" in names
     assert "latency: commands, burst: to the device: error_ms" in names
     assert "latency: commands, burst: in the device: error_ms" not in names
+
+
+def test_series_of_one_name_are_told_apart_by_their_tests(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        test_measured="""
+            import pytest
+            import firmware_bridge as fb
+
+            @pytest.mark.parametrize("level", [1, 2])
+            def test_alerts(edge_link, edge_latency, level):
+                edge_latency.commands(edge_link, "burst", fb.Alert(kind=1, level=level), 3)
+        """,
+    )
+    _, _, page = report(tmp_path)
+    assert [row[0] for row in rows(parsed(page), "Latency")[:2]] == [
+        "commands, burst: test_alerts[1]",
+        "commands, burst: test_alerts[2]",
+    ]
 
 
 @WORKERS
