@@ -151,19 +151,21 @@ class Dut:
         Raises:
             RigError: it could not be reached.
         """
-        reasons = []
+        said, besides = "", []
         for patience_s in PATIENCE_S:
             try:
                 return fb.connect(self.url, timeout=patience_s, **keywords)
             except (fb.BridgeConnectionError, ValueError) as error:
-                reasons.append(str(error))
-                if self._bridge is not None and self._bridge.absent is not None:
-                    reasons.append(str(self._bridge.absent))
+                said = str(error)
+                if self._bridge is not None:
+                    said = said.removeprefix(f"{self.url}: ")  # nobody's but ours
+                    if self._bridge.absent is not None:
+                        besides.append(str(self._bridge.absent))
                 trouble = self._target.trouble()
                 if trouble is not None:
-                    reasons.append(trouble)
+                    besides.append(trouble)
                     break
-        raise RigError(f"{self.name}: no link: {'; '.join(dict.fromkeys(reasons))}")
+        raise RigError(f"{self.name}: no link: {'; '.join(dict.fromkeys([said, *besides]))}")
 
     @property
     def traffic(self) -> list[Reading]:

@@ -200,6 +200,17 @@ def test_target_that_makes_no_sense_is_an_error_of_the_rig(
         dut.connect()
 
 
+def test_device_that_does_not_answer_is_told_once_and_by_its_own_name(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("edgecore.testing.dut.PATIENCE_S", (0.2, 0.3))
+    with contextlib.closing(Dut("sim")) as dut:
+        dut.freeze()
+        with pytest.raises(RigError, match=r"rig: sim: no link: no answer .* within 0.3 s") as told:
+            dut.connect()
+    assert str(told.value).count("no answer from the firmware") == 1
+
+
 def test_target_that_cannot_be_had_leaves_nothing_behind(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
