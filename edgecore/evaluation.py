@@ -97,8 +97,8 @@ def evaluate(
         advance: called after every picture with how many are done, and of how many.
 
     Raises:
-        ConfigError: pycocotools is missing, `annotations` is not in COCO's form, or none of its
-            categories is a class of the model.
+        ConfigError: pycocotools is missing, `annotations` is not in COCO's form or of pictures of
+            another size, or none of its categories is a class of the model.
         SourceError: a picture is missing or damaged.
     """
     from edgecore.sources.pictures import read_picture
@@ -129,7 +129,9 @@ def evaluate(
     timings: list[Timings] = []
     for entry, path in zip(truth["images"], paths, strict=True):
         detector.reset_state()  # of a recurrent model: pictures are no sequence
-        detections = detector.detect(read_picture(path))
+        picture = read_picture(path)
+        _check_size(annotations, entry, path, picture.shape)
+        detections = detector.detect(picture)
         found += results(entry["id"], detections, numbers)
         timings.append(detections.timings)
         advance(len(timings), len(paths))
@@ -319,6 +321,19 @@ def _check_references(path: Path, document: Mapping[str, Any]) -> None:
                 f"{path}: an entry of annotations: {key}: expected an id of {part} "
                 f"({_some(map(repr, known))}), got {strange[0]!r:.40}"
             )
+
+
+def _check_size(
+    annotations: Path, entry: Mapping[str, Any], path: Path, shape: Sequence[int]
+) -> None:
+    """Boxes are in pixels: of a picture that was shrunk since none is where it was drawn."""
+    said = entry.get("width"), entry.get("height")
+    known = all(isinstance(side, int) and side > 0 for side in said)
+    if known and said != (shape[1], shape[0]):
+        raise ConfigError(
+            f"{annotations}: {path} is annotated at {said[0]}x{said[1]} pixels, "
+            f"got {shape[1]}x{shape[0]}"
+        )
 
 
 def _some(names: Iterable[str], most: int = 5) -> str:

@@ -208,6 +208,22 @@ def test_a_missing_picture_is_named(tmp_path, road):
         evaluation.evaluate(road, file, tmp_path)
 
 
+def test_a_picture_of_another_size_than_its_boxes_are_in_is_refused(tmp_path, road):
+    truth = dataset((3, BOX), names=("car",))
+    file = tmp_path / "truth.json"
+    Image.new("RGB", (160, 120)).save(tmp_path / "7.png")
+    for size in ({}, {"width": 160, "height": 120}, {"width": 0, "height": None}):
+        truth["images"][0] = {"id": 7, "file_name": "7.png", **size}
+        file.write_text(json.dumps(truth))
+        assert evaluation.evaluate(road, file, tmp_path).pictures == 1
+    for width, height in ((320, 240), (120, 160)):
+        truth["images"][0] |= {"width": width, "height": height}
+        file.write_text(json.dumps(truth))
+        said = rf"7.png is annotated at {width}x{height} pixels, got 160x120"
+        with pytest.raises(edgecore.ConfigError, match=said):
+            evaluation.evaluate(road, file, tmp_path)
+
+
 def test_a_missing_picture_is_named_before_any_is_judged(tmp_path, road):
     truth = dataset((3, BOX), names=("car",))
     truth["images"].append({"id": 8, "file_name": "8.png"})
