@@ -301,9 +301,10 @@ def test_failure_tells_of_the_line_and_the_device(tmp_path: Path) -> None:
         test_failure="""
             import firmware_bridge as fb
 
-            def test_it(edge_link, edge_faults):
+            def test_it(edge_dut, edge_link, edge_faults):
                 edge_faults.drop()
-                edge_link.request(fb.Alert(kind=1, level=3, duration_ms=100), timeout=10)
+                edge_link.request(fb.Alert(kind=1, level=3, duration_ms=500), timeout=10)
+                edge_dut.wait_for("status", lambda said: said["alert_level"] == 3)
                 assert edge_link.info.name == "something else"
         """,
     )
