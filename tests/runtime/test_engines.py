@@ -47,7 +47,8 @@ def test_an_engine_that_is_not_installed_is_named_with_its_package():
     missing = [name for name, reason in engines.available().items() if reason is not None]
     if not missing:
         pytest.skip("both engines are installed in this environment")
-    with pytest.raises(EngineError, match=r"not installed|cannot be imported"):
+    said = rf"not installed: pip install 'edgecore\[{missing[0]}\]'|cannot be imported"
+    with pytest.raises(EngineError, match=said):
         engines.choose(missing[0])
 
 
