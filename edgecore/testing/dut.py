@@ -207,7 +207,12 @@ class Dut:
     @property
     def faults(self) -> Faults:
         """What can be done to its line; the fixture `edge_faults`."""
-        return Faults(self._need_bridge())
+        return Faults(self._need_bridge(), self._need)
+
+    def _need(self, capability: str) -> None:
+        if capability not in self.capabilities:
+            has = ", ".join(sorted(self.capabilities))
+            raise RigError(f"{self.name}: expected a rig with {capability}, it has {has}")
 
     def _need_bridge(self) -> FaultBridge:
         if self._bridge is None:

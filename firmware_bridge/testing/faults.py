@@ -13,6 +13,8 @@ from firmware_bridge.pcapng import Direction
 from firmware_bridge.testing.bridge import FaultBridge
 from firmware_bridge.testing.profile import CLEAN, Profile, named
 
+_NEEDS = {"reboot": "reset", "reboot_in_frame": "reset", "brown_out": "power"}
+
 
 class Faults:
     """What a test does to the line through a fault bridge.
@@ -22,8 +24,10 @@ class Faults:
     where it is not.
     """
 
-    def __init__(self, bridge: FaultBridge) -> None:
+    def __init__(self, bridge: FaultBridge, need: Callable[[str], None]) -> None:
+        """`need` raises where the device lacks a capability, before anything is done."""
         self._bridge = bridge
+        self._need = need
         self._profile = CLEAN
         self._by_name: dict[str, Callable[..., None]] = {
             "unplug": self.unplug,
@@ -114,15 +118,18 @@ class Faults:
 
     def reboot(self) -> None:
         """The device is reset."""
+        self._need("reset")
         self._bridge.order(self._bridge.reboot)
 
     def reboot_in_frame(self) -> None:
         """The device is reset in the middle of the next frame that is sent to it; the rest of the
         frame meets the next boot."""
+        self._need("reset")
         self._bridge.order(self._bridge.arm_cut)
 
     def brown_out(self, for_s: float = 0.1) -> None:
         """The device's supply fails for so long; the line spikes when it goes and comes."""
+        self._need("power")
         _check_seconds("for_s", for_s)
         self._bridge.order(lambda: self._bridge.dip(for_s))
 
@@ -151,6 +158,8 @@ class Faults:
                 f"expected a fault of {', '.join(self._by_name)} or a profile, got {fault!r}"
             )
         inspect.signature(act).bind(**arguments)
+        if fault in _NEEDS:
+            self._need(_NEEDS[fault])
         if arguments.get("for_s") is not None:
             _check_seconds("for_s", arguments["for_s"])
         chosen = act

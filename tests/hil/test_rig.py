@@ -83,6 +83,22 @@ def test_bridge_stands_in_the_line_where_the_file_says_so(tmp_path: Path, port: 
         dut.close()
 
 
+def test_faults_that_the_rig_cannot_do_are_refused_when_they_are_asked_for(
+    tmp_path: Path, port: str
+) -> None:
+    with contextlib.closing(Dut(rig(tmp_path, port, bridge="true"))) as dut:
+        for fault, needed in (
+            ("reboot", "reset"),
+            ("reboot_in_frame", "reset"),
+            ("brown_out", "power"),
+        ):
+            for ask in (getattr(dut.faults, fault), lambda name=fault: dut.faults.at(0.0, name)):
+                with pytest.raises(RigError, match=rf"expected a rig with {needed}, it has faults"):
+                    ask()
+        assert dut.faults.journal == []
+        dut.end(failed=False)
+
+
 def test_messages_of_its_own_are_known_in_every_test(tmp_path: Path) -> None:
     """A host fetches a table once: in the tests after the first it does not pass."""
     with (
