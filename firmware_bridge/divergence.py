@@ -12,20 +12,12 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any, Generic, Literal, TypeVar
 
-from firmware_bridge.decoding import HELLO, REQUEST, RESULT, Reading
-from firmware_bridge.download import CONTROL_CHANNEL
-from firmware_bridge.pcapng import Direction
+from firmware_bridge.conversation import exchanges, meaning
+from firmware_bridge.decoding import Reading
 
 Mode = Literal["strict", "lax"]
 CONTEXT = 3
 """Pairs before the divergence that are kept."""
-_UNDER_WAY = 1024
-"""More than wait for an answer at a time, and by far fewer than ids go round in."""
-_OTHER_WAY: dict[Direction | None, Direction | None] = {
-    "to_device": "from_device",
-    "from_device": "to_device",
-    None: None,
-}
 
 T = TypeVar("T")
 
@@ -66,7 +58,7 @@ def first_divergence(
     if mode not in ("strict", "lax"):
         raise ValueError(f"expected mode strict or lax, got {mode!r}")
     if mode == "lax":
-        left, right = _conversation(left), _conversation(right)
+        left, right = _told(left), _told(right)
     before: deque[tuple[Reading, Reading]] = deque(maxlen=CONTEXT)
     for number, (a, b) in enumerate(zip_longest(left, right)):
         if a is None or b is None or not _alike(a, b, mode):
@@ -75,74 +67,16 @@ def first_divergence(
     return None
 
 
-@dataclass
-class _Exchange:
-    """A command and what came of it; None: not in the recording."""
-
-    command: Reading | None = None
-    result: Reading | None = None
-
-    def told(self) -> Iterator[Reading]:
-        return (each for each in (self.command, self.result) if each is not None)
-
-
-def _conversation(readings: Iterable[Reading]) -> Iterator[Reading]:
-    """Each command, once, in the order of asking, and its result behind it.
-
-    On the wire the results of commands that wait together come whenever they do; and what a side
-    has not heard is said again, in a new session, too, if there is one with the same two ends.
-    """
-    waiting: deque[_Exchange] = deque()
-    by_id: dict[tuple[Direction | None, int], _Exchange] = {}
-    boots: dict[Direction | None, int] = {}
-    for reading in readings:
-        frame = reading.frame
-        if frame is None or reading.error is not None:
-            continue
-        if frame.kind == HELLO:
-            boot_id = reading.head["boot_id"]
-            if boots.setdefault(reading.direction, boot_id) != boot_id:
-                yield from _all(waiting)
-                by_id.clear()
-                boots = {reading.direction: boot_id}
-        if frame.kind not in (REQUEST, RESULT) or frame.channel == CONTROL_CHANNEL:
-            continue
-        asked = frame.kind == REQUEST
-        key = (reading.direction if asked else _OTHER_WAY[reading.direction], reading.head["id"])
-        known = by_id.get(key)
-        if known is None or (asked and not _repeats(reading, known.command)):
-            by_id.pop(key, None)  # so that the latest are last
-            known = by_id[key] = _Exchange()
-            waiting.append(known)
-        if asked:
-            known.command = known.command or reading
-        else:
-            known.result = known.result or reading
-        while waiting and (waiting[0].result is not None or len(waiting) > _UNDER_WAY):
-            yield from waiting.popleft().told()
-        while len(by_id) > _UNDER_WAY:
-            del by_id[next(iter(by_id))]
-    yield from _all(waiting)
-
-
-def _repeats(reading: Reading, before: Reading | None) -> bool:
-    return before is not None and _meaning(reading) == _meaning(before)
-
-
-def _all(waiting: deque[_Exchange]) -> Iterator[Reading]:
-    while waiting:
-        yield from waiting.popleft().told()
+def _told(readings: Iterable[Reading]) -> Iterator[Reading]:
+    """Each command, once, in the order of asking, and its result behind it."""
+    for exchange in exchanges(readings):
+        yield from (each for each in exchange if each is not None)
 
 
 def _alike(left: Reading, right: Reading, mode: Mode) -> bool:
     if mode == "strict":
         return (left.direction, left.data) == (right.direction, right.data)
-    return _meaning(left) == _meaning(right)
-
-
-def _meaning(reading: Reading) -> tuple[object, ...]:
-    status = reading.head.get("status")
-    return (reading.direction, reading.kind, reading.message, status, reading.records)
+    return meaning(left) == meaning(right)
 
 
 def _differing(left: Reading | None, right: Reading | None) -> dict[str, tuple[Any, Any]]:

@@ -19,9 +19,9 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from firmware_bridge._link import KEY_BYTES, Session
-from firmware_bridge.decoding import DATA, RESULT, Reading, readings
+from firmware_bridge.conversation import exchanges
+from firmware_bridge.decoding import DATA, Reading, readings
 from firmware_bridge.doors import Door
-from firmware_bridge.download import CONTROL_CHANNEL
 from firmware_bridge.errors import RecordingError
 from firmware_bridge.events import Opened, Requested, Status
 from firmware_bridge.recording import Recording
@@ -32,6 +32,8 @@ _GRACE_US = 500_000
 _CLOCK_FRAMES = 5000
 """So many frames say how the device's clock stood to the recorder's."""
 
+_HEAD_BYTES = 6
+"""Of a command's body and of a result's: docs/protocol.md, "A frame"."""
 _TURN_US = 20_000
 _LAST_US = 200_000
 """From the last record to the end: time for what is under way."""
@@ -48,8 +50,8 @@ class Player:
     """The device's side of a recording, sans I/O: bytes and a clock in, bytes out.
 
     Its clock is the recorded device's, so records mean the same instants to a host as then. A
-    command is answered as the recorded device answered the next one of its type; where the
-    recording has no more of them, with BUSY.
+    command is answered as the recorded device answered the next one like it, or, where there is
+    none, the next of its type; where the recording has no more of them, with BUSY.
 
     Attributes:
         session: the device's end of the link.
@@ -69,7 +71,7 @@ class Player:
         self._next = next(self._said, None)
         first_us = self._next.t_us if self._next else _GRACE_US
         self.start_us = max(0, first_us - _GRACE_US)
-        self._answers = _answers(recording, key)
+        self._answers = _Answers(_good(recording, key))
         self._shift_us: int | None = None
         self.played = 0
         self.refused = 0
@@ -117,11 +119,10 @@ class Player:
         return math.inf if self._shift_us is None else said.t_us + self._shift_us
 
     def _answer(self, request: Requested) -> None:
-        answers = self._answers[request.type]
-        if not answers:
+        answer = self._answers.take(request.type, request.payload)
+        if answer is None:
             self.refused += 1
-        status, payload = answers.popleft() if answers else (int(Status.BUSY), b"")
-        self.session.result(request.handle, status, payload)
+        self.session.result(request.handle, *(answer or (int(Status.BUSY), b"")))
 
     def output(self, now_us: int) -> bytes:
         """Bytes for the host."""
@@ -208,16 +209,29 @@ def _latest(reading: Reading) -> int | None:
     return max((each.get(DEVICE_TIME, 0) for each in reading.records), default=0) or None
 
 
-def _answers(recording: Recording, key: bytes | None) -> dict[int, deque[tuple[int, bytes]]]:
-    """Status and payload of the recorded results, by type of request, each once."""
-    answers: dict[int, deque[tuple[int, bytes]]] = defaultdict(deque)
-    seen: set[tuple[int, int]] = set()
-    for reading in _good(recording, key):
-        frame = reading.frame
-        if frame is None or frame.kind != RESULT or frame.channel == CONTROL_CHANNEL:
-            continue
-        number = (reading.head["session"], reading.head["id"])
-        if reading.direction == "from_device" and number not in seen:
-            seen.add(number)
-            answers[frame.type].append((reading.body[4], reading.body[6:]))
-    return answers
+class _Answers:
+    """Status and payload of the recorded results, each once."""
+
+    def __init__(self, readings: Iterator[Reading]) -> None:
+        self._answers: list[tuple[int, bytes] | None] = []
+        self._by_type: dict[int, deque[int]] = defaultdict(deque)
+        self._by_command: dict[tuple[int, bytes], deque[int]] = defaultdict(deque)
+        for command, result in exchanges(readings):
+            if result is None or result.frame is None or result.direction != "from_device":
+                continue
+            number = len(self._answers)
+            self._answers.append((result.body[4], result.body[_HEAD_BYTES:]))
+            self._by_type[result.frame.type].append(number)
+            if command is not None:
+                asked = result.frame.type, command.body[_HEAD_BYTES:]
+                self._by_command[asked].append(number)
+
+    def take(self, type: int, payload: bytes) -> tuple[int, bytes] | None:
+        """The next for a command like this, or else for one of its type; None: there is none."""
+        for numbers in (self._by_command[type, payload], self._by_type[type]):
+            while numbers:
+                number = numbers.popleft()
+                answer, self._answers[number] = self._answers[number], None
+                if answer is not None:
+                    return answer
+        return None

@@ -1,5 +1,6 @@
 """A recorded device, played in virtual time to a host that was not there."""
 
+import contextlib
 import struct
 
 import pytest
@@ -45,8 +46,8 @@ class Stage:
     def seen(self, kind):
         return [event for event in self.events if isinstance(event, kind)]
 
-    def alert(self, token):
-        payload = struct.pack("<BBH", 1, 2, 1000)
+    def alert(self, token, kind=1):
+        payload = struct.pack("<BBH", kind, 2, 1000)
         assert self.host.request(self.host_us, 1, 0x01, payload, 1000, token)
         self.run(0.1)
         return next(e for e in self.seen(Resolved) if e.token == token)
@@ -111,6 +112,19 @@ def test_commands_are_answered_as_then_and_refused_when_there_is_no_answer_left(
     assert stage.player.refused == 0
     assert stage.alert(3).status == fb.Status.BUSY
     assert stage.player.refused == 1
+
+
+def test_a_command_is_answered_as_one_like_it_was_in_whichever_order(tmp_path):
+    with fb.connect("sim:", trace_bytes=1 << 20) as link:
+        for kind in (1, 99, 2):
+            with contextlib.suppress(fb.RefusedError):
+                link.request(fb.Alert(kind=kind, level=2, duration_ms=1000), timeout=10)
+        (tmp_path / "three.pcapng").write_bytes(b"".join(link.recorded()))
+    stage = Stage(tmp_path / "three.pcapng").run(0.5)
+    assert stage.alert(1, kind=99).status == fb.Status.BAD_ARGUMENT
+    assert stage.alert(2, kind=1).status == fb.Status.DONE
+    assert stage.alert(3, kind=99).status == fb.Status.DONE  # of its type what is left
+    assert stage.alert(4, kind=2).status == fb.Status.BUSY
 
 
 def test_playing_waits_for_a_host(path):
