@@ -27,29 +27,21 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Notes requirements: also those of tests that are skipped.
-
-    Raises:
-        pytest.UsageError: a marker names something else than texts.
-    """
-    names = [name for mark in item.iter_markers("edge_req") for name in _names(item, mark)]
-    item.user_properties.extend((REQUIREMENT, name) for name in dict.fromkeys(names))
-    for mark in item.iter_markers("edge_needs"):
-        _names(item, mark)
-
-
-def _names(item: pytest.Item, mark: pytest.Mark) -> tuple[str, ...]:
-    if not mark.args or mark.kwargs or not all(isinstance(name, str) for name in mark.args):
-        given = [repr(value) for value in mark.args]
-        given += [f"{key}={value!r}" for key, value in mark.kwargs.items()]
-        raise pytest.UsageError(
-            f"{item.nodeid}: {mark.name}: expected one text or several, got ({', '.join(given)})"
-        )
-    return mark.args
+    """Notes requirements: also those of tests that are skipped."""
+    named = dict.fromkeys(
+        name
+        for mark in item.iter_markers("edge_req")
+        for name in mark.args
+        if isinstance(name, str)
+    )
+    item.user_properties.extend((REQUIREMENT, name) for name in named)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Skips what this run or this target is not for."""
+    """Skips what this run or this target is not for; a marker that makes no sense is an error."""
+    for kind in ("edge_req", "edge_needs"):
+        for mark in item.iter_markers(kind):
+            _check_names(mark)
     if item.get_closest_marker("edge_slow") and not item.config.getoption("--edge-slow"):
         pytest.skip("edge_slow: runs with --edge-slow only")
     if item.get_closest_marker("edge_soak") and item.config.getoption("--edge-soak") is None:
@@ -61,3 +53,11 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         if missing:
             has = ", ".join(sorted(dut.capabilities)) or "none"
             pytest.skip(f"{dut.name} lacks {', '.join(missing)}; it has {has}")
+
+
+def _check_names(mark: pytest.Mark) -> None:
+    if not mark.args or mark.kwargs or not all(isinstance(name, str) for name in mark.args):
+        given = [repr(value) for value in mark.args]
+        given += [f"{key}={value!r}" for key, value in mark.kwargs.items()]
+        text = f"{mark.name}: expected one text or several, got ({', '.join(given)})"
+        pytest.fail(text, pytrace=False)

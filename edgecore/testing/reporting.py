@@ -61,7 +61,10 @@ def _in_brief(
     if item.config.getoption("fulltrace") or style == "native":
         return item.repr_failure(excinfo)
     told = excinfo.getrepr(
-        style="long" if style == "auto" else style, tbfilter=_theirs, chain=False
+        showlocals=item.config.getoption("showlocals"),
+        style="long" if style == "auto" else style,
+        tbfilter=_theirs,
+        chain=False,
     )
     if told.reprcrash is not None:
         told.reprcrash.message = str(excinfo.value)  # without its class: the line is short

@@ -438,11 +438,26 @@ def test_a_test_that_passed_at_its_second_try_says_so(tmp_path: Path) -> None:
         ('edge_needs({"reset"})', "edge_needs: expected one text or several, got ({'reset'})"),
     ],
 )
-def test_markers_without_names_are_refused(tmp_path: Path, marker: str, given: str) -> None:
-    write(tmp_path, test_marked=f"import pytest\n@pytest.mark.{marker}\ndef test_it(): pass")
-    done = run(tmp_path, *BESIDE)
-    assert f"ERROR: test_marked.py::test_it: {given}" in done.stdout
-    assert done.returncode == 4
+@pytest.mark.parametrize("workers", EACH_WAY)
+def test_markers_without_names_are_errors(
+    tmp_path: Path, workers: tuple[str, ...], marker: str, given: str
+) -> None:
+    write(
+        tmp_path,
+        test_marked=f"""
+            import pytest
+
+            @pytest.mark.{marker}
+            def test_it():
+                pass
+
+            def test_other():
+                pass
+        """,
+    )
+    done = run(tmp_path, *BESIDE, "-p", "no:pytest_embedded", *workers)
+    assert re.search(rf"^ERROR test_marked.py::test_it - .*{re.escape(given)}", done.stdout, re.M)
+    assert re.search(r"\b1 passed, 1 error\b", done.stdout)
 
 
 def one(name: str, outcome: Any, *requirements: str) -> TestRun:
