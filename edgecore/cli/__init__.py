@@ -16,6 +16,7 @@ from . import link as linking
 from . import replay as replaying
 from . import run as running
 from .doctor import doctor
+from .printable import printable
 
 app = typer.Typer(
     name="edgecore",
@@ -70,13 +71,6 @@ def main() -> None:
 
 
 def fail(error: Exception) -> None:
-    """Print the error and end the process.
-
-    Names of files and words of devices are in it; none of them is to command the terminal.
-    """
-    told = (
-        each if each.isprintable() or each in "\n\t\xa0" else repr(each)[1:-1]
-        for each in str(error)
-    )
-    print(f"edgecore: {''.join(told)}", file=sys.stderr)
+    """Print the error and end the process."""
+    print(f"edgecore: {printable(str(error))}", file=sys.stderr)
     raise SystemExit(1)

@@ -20,6 +20,7 @@ from edgecore.errors import AcceleratorError, ConfigError, EngineError
 from .comparing import compare_kept, write_page
 from .keeping import check_place, writing
 from .mlperf_tiny import measure_device
+from .printable import printable
 from .progress import progress_bar
 
 if TYPE_CHECKING:
@@ -292,5 +293,5 @@ def _print(results: list[Result]) -> None:
             for variant in variants:
                 row = cells.get(variant)
                 texts.append(Text("-", "dim") if row is None else Text(time_text(row.median_us)))
-            table.add_row(Text(job), *texts)
+            table.add_row(Text(printable(job)), *texts)
         console.print(table)

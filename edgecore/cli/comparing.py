@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from edgecore.errors import ConfigError
 
 from .keeping import writing
+from .printable import printable
 
 if TYPE_CHECKING:
     from edgecore.benchmark.comparison import Accuracy, Comparison, Run
@@ -69,16 +70,16 @@ def _print(before: Run, after: Run, comparison: Comparison) -> None:
     console = Console()
     for run in (before, after):
         about = f"{run.name}: {run.machine}, edgecore {run.edgecore}, {run.date}"
-        console.print(about, highlight=False, markup=False)
+        console.print(printable(about), highlight=False, markup=False)
     moved = [one for one in comparison.changes if one.verdict != "same"]
     table = Table(box=box.SIMPLE_HEAD)
     table.add_column("", overflow="fold", min_width=36)
     for column in (before.name, after.name, "ratio"):
-        table.add_column(Text(column), justify="right")
+        table.add_column(Text(printable(column)), justify="right")
     table.add_column("", no_wrap=True)
     for one in sorted(moved, key=lambda one: one.ratio):
         table.add_row(
-            Text(f"{one.before.group}: {one.before.job}, {one.before.variant}"),
+            Text(printable(f"{one.before.group}: {one.before.job}, {one.before.variant}")),
             time_text(one.before.median_us),
             time_text(one.after.median_us),
             f"{one.ratio:.2f}",
@@ -94,4 +95,4 @@ def _print(before: Run, after: Run, comparison: Comparison) -> None:
     for title, keys in (("gone", comparison.gone), ("new", comparison.come)):
         if keys:
             groups = ", ".join(sorted({k[0] for k in keys}))
-            console.print(f"{title}: {len(keys)} rows, {groups}", markup=False)
+            console.print(printable(f"{title}: {len(keys)} rows, {groups}"), markup=False)

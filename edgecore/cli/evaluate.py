@@ -13,6 +13,7 @@ import typer
 from edgecore.cli.accelerator import AcceleratorOption
 
 from .keeping import check_place, writing
+from .printable import printable
 from .progress import progress_bar
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ def _print(found: list[tuple[Path, Evaluation]]) -> None:
     for path, one in found:
         spent = one.timings
         table.add_row(
-            Text(path.name),
+            Text(printable(path.name)),
             *(f"{value:.4f}" for value in one.precision),
             *(f"{ms:.2f}" for ms in (spent.preprocess_ms, spent.invoke_ms, spent.postprocess_ms)),
             f"{_megabytes(path):.2f}",
@@ -119,7 +120,7 @@ def _print(found: list[tuple[Path, Evaluation]]) -> None:
             said += f"; not judged, for the model does not name them: {', '.join(one.unknown)}"
         if one.unlisted:
             said += f"; not judged, for their pictures are not listed: {one.unlisted} boxes"
-        console.print(said, highlight=False, markup=False)
+        console.print(printable(said), highlight=False, markup=False)
 
 
 def _document(path: Path, one: Evaluation) -> dict[str, Any]:

@@ -351,6 +351,16 @@ def test_names_in_brackets_are_printed_as_they_are(tmp_path: Path) -> None:
         assert name in table
 
 
+def test_names_that_are_no_text_are_printed_as_they_are_written(tmp_path: Path) -> None:
+    code = "\x1b[31m \udcff"
+    kept(tmp_path, f"before {code}", machine=code, **{code: 10.0})
+    kept(tmp_path, "after", machine=code, **{code: 20.0})
+    done = edgecore(tmp_path, "bench", "--compare", f"before {code}.json", "after.json")
+    assert done.returncode == 0, done.stderr
+    assert "\x1b" not in done.stdout
+    assert done.stdout.count(r"\x1b[31m \udcff") == 5
+
+
 def test_files_of_one_name_are_told_apart_by_their_folders(tmp_path: Path) -> None:
     for folder, us in (("monday", 10.0), ("friday", 20.0)):
         (tmp_path / folder).mkdir()

@@ -307,6 +307,15 @@ def test_the_command_names_what_is_missing(tmp_path):
     assert "no.tflite: no such model file" in complaints(done)[0]
 
 
+def test_names_of_classes_do_not_command_the_terminal(tmp_path):
+    truth = dataset((3, BOX), names=("car", "\x1b[31m\ud800"))
+    (tmp_path / "truth.json").write_text(json.dumps(truth))
+    Image.new("RGB", (160, 120)).save(tmp_path / "7.png")
+    done = command(tmp_path, "eval", "-m", ROAD, "--coco", "truth.json", "--images", ".")
+    assert done.returncode == 0, done.stderr
+    assert r"does not name them: \x1b[31m\ud800" in done.stdout
+
+
 def test_the_command_looks_at_every_model_before_it_judges_one(tmp_path):
     done = command(
         tmp_path, "eval", "-m", ROAD, "-m", "no.tflite", "--coco", "no.json", "--images", "."
