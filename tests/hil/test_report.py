@@ -405,7 +405,9 @@ def test_latencies_are_those_of_the_last_try(tmp_path: Path) -> None:
     assert [test["outcome"] for test in told["tests"]] == ["passed", "passed"]
     assert len(told["tests"][0]["latency"][0]["passages"]) == 2
     root = ElementTree.parse(tmp_path / "junit.xml")
-    for case in root.iterfind(".//testcase[@name='test_again']"):
+    cases = root.findall(".//testcase[@name='test_again']")
+    assert cases
+    for case in cases:
         names = [each.get("name") for each in case.iter("property")]
         assert len(names) == len(set(names)) > 0
 
