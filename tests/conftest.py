@@ -7,20 +7,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
 
-from bench import harness
-from edgecore import engines
+from edgecore.benchmark.machine import machine
 
 # Where the package is installed pytest has found the plugin by itself.
 pytest_plugins = ["edgecore.testing"]
 
-# No test asserts a time, on a loaded machine least of all.
-settings.register_profile(
-    "timeless", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
-settings.register_profile("few", settings.get_profile("timeless"), max_examples=10)
-settings.load_profile("timeless")
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Hypothesis looks for the profile that it was asked for next."""
+    if config.getoption("--hypothesis-profile", None):
+        import tests.properties  # noqa: F401
 
 
 @pytest.fixture(scope="session")
@@ -34,21 +31,25 @@ def test_data() -> Path:
     return Path(folder)
 
 
-def _installed_engines() -> list[str]:
-    return [name for name, reason in engines.available().items() if reason is None]
+def _engines() -> dict[str, str | None]:
+    """Each engine, and why it is not there; asked for late, most rooms run without."""
+    from edgecore import engines
+
+    return engines.available()
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Tests that take `engine_name` run once for each engine this interpreter has."""
     if "engine_name" in metafunc.fixturenames:
-        metafunc.parametrize("engine_name", _installed_engines() or ["none"], indirect=True)
+        installed = [name for name, reason in _engines().items() if reason is None]
+        metafunc.parametrize("engine_name", installed or ["none"], indirect=True)
 
 
 @pytest.fixture
 def engine_name(request: pytest.FixtureRequest) -> str:
     """An inference engine that is installed here."""
     if request.param == "none":
-        pytest.fail(f"no inference engine is installed: {engines.available()}")
+        pytest.fail(f"no inference engine is installed: {_engines()}")
     return str(request.param)
 
 
@@ -75,7 +76,7 @@ def proof(
         columns = proven.setdefault(name, {})
         columns[parameters] = figures
         page = Path(__file__).parent.parent / "docs/proof" / f"{name}.md"
-        machine = f"{harness.machine()}, Python {platform.python_version()}"
+        ran_on = f"{machine()}, Python {platform.python_version()}"
         where = request.node.nodeid.partition("[")[0]
         rows = [
             ["figure", *(parameters or "value" for parameters in columns)],
@@ -88,7 +89,7 @@ def proof(
         table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
         page.parent.mkdir(parents=True, exist_ok=True)
         page.write_text(
-            f"# {promise}\n\n`{by}`, {where}; {machine}; {datetime.date.today()}.\n\n{table}\n"
+            f"# {promise}\n\n`{by}`, {where}; {ran_on}; {datetime.date.today()}.\n\n{table}\n"
         )
 
     return write

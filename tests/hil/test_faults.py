@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import firmware_bridge as fb
+import tests.properties  # noqa: F401
 from edgecore.testing.dut import Dut
 from edgecore.testing.errors import RigError
 from firmware_bridge.testing.bad_line import LATE_US, BadLine

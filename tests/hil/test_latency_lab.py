@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import firmware_bridge as fb
+import tests.properties  # noqa: F401
 from edgecore.detections import Detections, Timings
 from edgecore.testing.latency import LEGS, LatencyLab, Passage, distribution
 from firmware_bridge.messages import message_class

@@ -3,6 +3,7 @@ import contextlib
 import pytest
 
 import firmware_bridge as fb
+import tests.properties  # noqa: F401
 from tests.link.device import Device
 
 

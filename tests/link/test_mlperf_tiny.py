@@ -13,7 +13,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from firmware_bridge._sim import TinyDevice
-from tests.link.test_sim import PATIENCE_S, running
+from tests.link.process import PATIENCE_S, running
 from tests.reference.mlperf_tiny import COMMAND_MAX, GREETING, INPUT_MAX, Device, scores
 
 pytestmark = pytest.mark.once

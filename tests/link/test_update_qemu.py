@@ -18,7 +18,8 @@ from firmware_bridge.testing.image import build_loaded, flash_content
 from firmware_bridge.testing.ports import machines
 from firmware_bridge.testing.qemu import Machine
 from firmware_bridge.update import BootState
-from tests.link.author import Author, Powered, wait_for_boot_other_than
+from tests.link.author import Author
+from tests.link.powered import Powered, wait_for_boot_other_than
 from tests.link.targets import PATIENCE_S, need_qemu
 
 pytestmark = pytest.mark.once

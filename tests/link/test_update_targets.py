@@ -15,8 +15,9 @@ import pytest
 
 import firmware_bridge as fb
 from firmware_bridge.update import BootState
-from tests.link.author import Author, Powered, wait_for_boot_other_than
+from tests.link.author import Author
 from tests.link.compiling import ROOT
+from tests.link.powered import Powered, wait_for_boot_other_than
 from tests.link.targets import PATIENCE_S, TARGETS, capabilities
 
 pytestmark = pytest.mark.once

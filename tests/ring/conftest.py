@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+import tests.properties  # noqa: F401
+
 
 @pytest.fixture
 def place() -> Iterator[Path]:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+import tests.properties  # noqa: F401
 from edgecore import isa
 
 

@@ -13,7 +13,6 @@ import pytest
 import firmware_bridge as fb
 from edgecore.testing.dut import Dut
 from firmware_bridge.testing.faults import Faults
-from firmware_bridge.testing.qemu import Machine
 from firmware_bridge.update import BootState
 from tests.link.author import Author
 
@@ -33,6 +32,8 @@ def device_of(author: Author, like: Dut) -> Iterator[tuple[str, Callable[[], Non
     """Another device of the kind under test, which trusts the author: url, reset, faults."""
     kind, _, machine = like.name.partition("?")[0].partition(":")
     if kind == "qemu":
+        from firmware_bridge.testing.qemu import Machine
+
         with Machine(
             machine or "mps2-an386", flash=author.flash, verify=fb.verifier(author.public)
         ) as made:

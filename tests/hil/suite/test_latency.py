@@ -6,10 +6,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+import edgecore
 import firmware_bridge as fb
-from edgecore import Detector
-from edgecore.model import embedded
-from edgecore.synthetic import Road
 from edgecore.testing.latency import MODES, Distribution, LatencyLab, Mode
 
 ALERT = fb.Alert(kind=1, level=1, duration_ms=10)
@@ -34,6 +32,8 @@ WHOLE = ["sent to acknowledged", "due to actuated", "due to acknowledged"]
 @pytest.fixture(scope="module")
 def frames() -> list[npt.NDArray[np.uint8]]:
     """Few and small: what is in them does not matter here, and rendering takes its time."""
+    from edgecore.synthetic import Road  # of the workers, one renders
+
     return [Road(256, 160).render(t_s)[0] for t_s in (0.0, 5.0)]
 
 
@@ -54,7 +54,7 @@ def test_of_frames(
     frames: list[npt.NDArray[np.uint8]],
     mode: Mode,
 ) -> None:
-    detector = Detector.from_file(embedded())
+    detector = edgecore.Detector.from_file()
     told = edge_latency.frames(
         edge_link, mode, detector.detect, frames, ALERT, COUNT, rate_hz=40, timeout=PATIENCE_S
     )

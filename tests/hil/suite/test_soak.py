@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import psutil
 import pytest
 
 import firmware_bridge as fb
@@ -24,6 +23,8 @@ class Process:
     """This process, host's end of the link and fault bridge both, and its children, the devices."""
 
     def __init__(self) -> None:
+        import psutil  # seldom: without --edge-soak nobody looks
+
         self._itself = psutil.Process()
         self._devices = self._itself.children()
         self.look()

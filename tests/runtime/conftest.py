@@ -1,0 +1,3 @@
+"""This room has properties."""
+
+import tests.properties  # noqa: F401
