@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgecore.synthetic.camera import floats
-from edgecore.synthetic.texture import HEADROOM, Color, Light, packed
+from edgecore.synthetic.texture import HEADROOM, Color, Light, packed, planar
 
 
 class Weather(NamedTuple):
@@ -61,16 +61,15 @@ def make_sky(
     rng: np.random.Generator, weather: Weather, width: int, height: int
 ) -> npt.NDArray[np.uint32]:
     """Uint32 (height, width) whose last row lies on the horizon; its ends join."""
-    up = np.linspace(1, 0, height, dtype=np.float32)[:, None, None]
+    up = np.linspace(1, 0, height, dtype=np.float32)[:, None]
     share = np.clip(up * 1.6, 0, 1) ** 0.7
-    sky = floats(weather.horizon) * (1 - share) + floats(weather.zenith) * share
-    sky = np.repeat(sky, width, axis=1)
+    sky = planar(weather.horizon) * (1 - share) + planar(weather.zenith) * share
 
     clouds = np.zeros((height, width), np.float32)
     for cells in (4, 8, 16, 32):
         clouds += _smooth(rng, cells * 2, cells, height, width) / np.sqrt(cells)
-    cover = np.clip((clouds - 0.15) * 1.5, 0, 1)[..., None] * weather.cloud * np.clip(up * 5, 0, 1)
-    brightest = floats(weather.horizon) * 0.6 + 0.38 * max(weather.light.color)
+    cover = np.clip((clouds - 0.15) * 1.5, 0, 1) * weather.cloud * np.clip(up * 5, 0, 1)
+    brightest = planar(weather.horizon) * 0.6 + 0.38 * max(weather.light.color)
     sky = sky * (1 - cover) + brightest * cover
 
     x = np.arange(width) / width * 2 * np.pi
@@ -85,8 +84,7 @@ def make_sky(
             )
         green = floats([0.25, 0.32, 0.2]) * rng.uniform(0.7, 1.2)
         color = green * floats(weather.light.color) * (1 - far) + floats(weather.horizon) * far
-        below = up[..., 0] < np.maximum(crest, 0)[None, :]
-        sky[below] = color
+        np.copyto(sky, planar(color), where=up < np.maximum(crest, 0))
     return packed(sky * 255)
 
 
@@ -98,8 +96,6 @@ def _smooth(
     y = np.linspace(0, rows, height, endpoint=False, dtype=np.float32)
     x = np.linspace(0, columns, width, endpoint=False, dtype=np.float32)
     y0, x0 = y.astype(int), x.astype(int)
-    fy, fx = (y - y0)[:, None], (x - x0)[None, :]
-    x1 = (x0 + 1) % columns
-    top = grid[np.ix_(y0, x0)] * (1 - fx) + grid[np.ix_(y0, x1)] * fx
-    bottom = grid[np.ix_(y0 + 1, x0)] * (1 - fx) + grid[np.ix_(y0 + 1, x1)] * fx
-    return floats(top * (1 - fy) + bottom * fy)
+    fy, fx = (y - y0)[:, None], x - x0
+    across = grid[:, x0] * (1 - fx) + grid[:, (x0 + 1) % columns] * fx
+    return floats(across[y0] * (1 - fy) + across[y0 + 1] * fy)

@@ -5,8 +5,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from edgecore.synthetic.camera import Camera, floats
-from edgecore.synthetic.texture import Color, packed
+from edgecore.synthetic.camera import Camera, FloatArray, floats
+from edgecore.synthetic.texture import Color, packed, planar, reach
 
 LENGTH_M = 48.0
 HALF_WIDTH_M = 40.96
@@ -60,13 +60,13 @@ class Ground:
     """A repeating strip of road, painted once, with coarser copies for the distance."""
 
     def __init__(self, rng: np.random.Generator, layout: Layout, light: Color) -> None:
-        strip = _paint(rng, layout) * floats(light)
+        strip = _paint(rng, layout) * planar(light)
         levels, starts, start = [], [], 0
         for level in range(LEVELS):
             if level:
-                strip = (strip[::2] + strip[1::2]) / 2
-            if level > 3:
                 strip = (strip[:, ::2] + strip[:, 1::2]) / 2
+            if level > 3:
+                strip = (strip[..., ::2] + strip[..., 1::2]) / 2
             levels.append(packed(strip * 255).ravel())
             starts.append(start)
             start += levels[-1].size
@@ -110,34 +110,33 @@ class Ground:
         pixels[first:] = self._cells.take(index)
 
 
-def _paint(rng: np.random.Generator, layout: Layout) -> npt.NDArray[np.float32]:
+def _paint(rng: np.random.Generator, layout: Layout) -> FloatArray:
+    """The strip as float32 (3, rows, columns) of 0..1."""
     x = np.arange(_COLUMNS, dtype=np.float32) * CELL_X_M - HALF_WIDTH_M
     z = np.arange(_ROWS, dtype=np.float32) * CELL_Z_M
-    strip = np.empty((_ROWS, _COLUMNS, 3), np.float32)
+    strip = np.empty((3, _ROWS, _COLUMNS), np.float32)
 
-    grass = floats([rng.uniform(0.25, 0.55), rng.uniform(0.35, 0.6), rng.uniform(0.12, 0.35)])
-    strip[:] = grass
-    strip *= 1 + 0.25 * _noise(rng, 4)[..., None] + 0.15 * _noise(rng, 1)[..., None]
+    grass = (rng.uniform(0.25, 0.55), rng.uniform(0.35, 0.6), rng.uniform(0.12, 0.35))
+    blades = 1 + 0.25 * _noise(rng, 4) + 0.15 * _noise(rng, 1)
+    np.multiply(planar(grass), blades, out=strip)
 
     tarmac = floats([1, 1, rng.uniform(0.98, 1.08)]) * rng.uniform(0.25, 0.5)
-    road = (x > layout.far_left_m) & (x < layout.far_right_m)
-    strip[:, road] = tarmac
-    wear = 1 + 0.06 * np.cos((x / layout.lane_m + 0.5) * 4 * np.pi)
-    grains = 1 + 0.1 * _noise(rng, 1) + 0.08 * _noise(rng, 16)
-    strip[:, road] *= (grains * wear)[:, road, None].astype(np.float32)
+    road = reach((x > layout.far_left_m) & (x < layout.far_right_m))
+    wear = 1 + 0.06 * np.cos((x[road] / layout.lane_m + 0.5) * 4 * np.pi)
+    grains = 1 + 0.1 * _noise(rng, 1, road) + 0.08 * _noise(rng, 16, road)
+    np.multiply(planar(tarmac), grains * wear, out=strip[..., road])
     for _ in range(int(rng.integers(0, 5))):
         x0, z0 = rng.uniform(layout.far_left_m, layout.far_right_m), rng.uniform(0, 40)
         patch = (x > x0) & (x < min(x0 + rng.uniform(0.4, 3), layout.far_right_m))
         rows = (z > z0) & (z < z0 + rng.uniform(0.5, 7))
-        strip[np.ix_(rows, patch)] *= rng.uniform(0.7, 1.2)
+        strip[:, reach(rows), reach(patch)] *= rng.uniform(0.7, 1.2)
 
     if layout.pavement_m:
         start = layout.far_right_m
-        slab = (x > start) & (x < start + layout.pavement_m)
-        strip[:, slab] = floats([0.55, 0.53, 0.5]) * rng.uniform(0.8, 1.2)
-        strip[:, slab] *= (1 + 0.08 * _noise(rng, 8))[:, slab, None].astype(np.float32)
-        strip[(z % 1.0) < CELL_Z_M][:, slab] *= 0.85
-        strip[:, (x > start - 0.05) & (x < start + 0.18)] = 0.66
+        slab = reach((x > start) & (x < start + layout.pavement_m))
+        stone = floats([0.55, 0.53, 0.5]) * rng.uniform(0.8, 1.2)
+        np.multiply(planar(stone), 1 + 0.08 * _noise(rng, 8, slab), out=strip[..., slab])
+        strip[..., reach((x > start - 0.05) & (x < start + 0.18))] = 0.66
 
     paint = floats([0.93, 0.93, 0.9]) * rng.uniform(0.75, 1.0)
     yellow = floats([0.9, 0.72, 0.2])
@@ -150,21 +149,26 @@ def _paint(rng: np.random.Generator, layout: Layout) -> npt.NDArray[np.float32]:
         lines += [(near, layout.median_m == 0 and layout.lanes_oncoming == 1), (far, False)]
         lines += [(near - layout.lane_m * k, True) for k in range(1, layout.lanes_oncoming)]
         if layout.median_m > 1:
-            median = (x > near + 0.5) & (x < layout.left_edge_m - 0.5)
-            strip[:, median] = grass * rng.uniform(0.8, 1.2)
-            strip[:, median] *= (1 + 0.3 * _noise(rng, 2))[:, median, None].astype(np.float32)
+            median = reach((x > near + 0.5) & (x < layout.left_edge_m - 0.5))
+            lawn = floats(grass) * rng.uniform(0.8, 1.2)
+            np.multiply(planar(lawn), 1 + 0.3 * _noise(rng, 2, median), out=strip[..., median])
     dash_m = rng.choice([3.0, 4.0, 6.0])
     edge = yellow if rng.random() < 0.25 else paint
     for middle, dashed in lines:
-        line = np.abs(x - middle) < 0.07
+        line = reach(np.abs(x - middle) < 0.07)
         rows = (z % 12 < dash_m) if dashed else np.ones(_ROWS, bool)
-        worn = 1 + 0.12 * _noise(rng, 1)[np.ix_(rows, line)][..., None]
-        strip[np.ix_(rows, line)] = (paint if dashed else edge) * worn.astype(np.float32)
+        worn = 1 + 0.12 * _noise(rng, 1, line)
+        color = planar(paint if dashed else edge)
+        np.multiply(color, worn, out=strip[..., line], where=rows[:, None])
     return strip
 
 
-def _noise(rng: np.random.Generator, cell: int) -> npt.NDArray[np.float32]:
-    """Random -1..1 per cell of the strip; cells are `cell` rows deep and thrice as wide."""
+def _noise(rng: np.random.Generator, cell: int, columns: slice = slice(None)) -> FloatArray:
+    """Random -1..1 per cell of the strip; cells are `cell` rows deep and thrice as wide.
+
+    All of them are drawn, whichever columns are asked for.
+    """
     wide = 3 * cell
-    values = rng.uniform(-1, 1, (_ROWS // cell, -(-_COLUMNS // wide))).astype(np.float32)
-    return np.repeat(np.repeat(values, cell, axis=0), wide, axis=1)[:, :_COLUMNS]
+    values = floats(rng.uniform(-1, 1, (_ROWS // cell, -(-_COLUMNS // wide))))
+    across = values[:, np.arange(_COLUMNS)[columns] // wide]
+    return np.repeat(across, cell, axis=0)

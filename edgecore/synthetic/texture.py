@@ -1,12 +1,16 @@
-"""Painting of small RGBA pictures, and their half-sized copies for distant drawing."""
+"""Painting of small RGBA pictures, and their half-sized copies for distant drawing.
+
+Pictures are float32 planes, (channels, height, width), until they are packed: a road has hundreds
+of them, all before its first frame.
+"""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from edgecore.synthetic.camera import floats
+from edgecore.synthetic.camera import FloatArray, floats
 
 Color = tuple[float, float, float]
 Point = tuple[float, float]
@@ -15,6 +19,8 @@ _Hazed = tuple[tuple[int, int, int], dict[tuple[int, int], npt.NDArray[np.uint32
 # Sensor noise of up to this many levels is added without saturation, so all colours leave room.
 HEADROOM = 10
 _HAZE_STEPS = 32
+_COLOR = np.uint32(0x00FFFFFF)
+"""The bits of a texel that are not its alpha."""
 
 
 class Texture:
@@ -46,10 +52,9 @@ class Texture:
             self._hazed = haze_color, copies
         hazed = copies.get((level, step))
         if hazed is None:
-            texels = np.ascontiguousarray(self.levels[level]).view(np.uint8)
-            rgba = texels.reshape(*self.levels[level].shape, 4).astype(np.float32)
-            rgba[..., :3] += (floats(haze_color) - rgba[..., :3]) * (step / _HAZE_STEPS)
-            hazed = copies[level, step] = packed(rgba)
+            planes = floats([self.levels[level] >> shift & 0xFF for shift in (0, 8, 16, 24)])
+            planes[:3] += (planar(haze_color) - planes[:3]) * (step / _HAZE_STEPS)
+            hazed = copies[level, step] = packed(planes)
         return hazed
 
     def mirrored(self) -> "Texture":
@@ -68,20 +73,39 @@ class Light(NamedTuple):
     lamps: bool
 
 
+def planar(color: npt.ArrayLike) -> FloatArray:
+    """A colour as float32 (3, 1, 1), to stand beside planes."""
+    return floats(color).reshape(3, 1, 1)
+
+
+def reach(row: npt.NDArray[np.bool_]) -> slice:
+    """From the first to the last place where it is true."""
+    places = np.flatnonzero(row)
+    return slice(int(places[0]), int(places[-1]) + 1) if places.size else slice(0, 0)
+
+
 class Brush:
     """A picture being painted; coordinates run 0..1 from the top left, colours 0..1."""
 
     def __init__(self, height: int, width: int) -> None:
-        self._rgb = np.zeros((height, width, 3), np.float32)
-        self._alpha = np.zeros((height, width), np.float32)
-        self._emits = np.zeros((height, width), bool)
-        self._y = ((np.arange(height, dtype=np.float32) + 0.5) / height)[:, None]
-        self._x = ((np.arange(width, dtype=np.float32) + 0.5) / width)[None, :]
+        # Red, green, blue, alpha, and whether it is a lamp.
+        self._planes = np.zeros((5, height, width), np.float32)
+        self._y = (np.arange(height, dtype=np.float32) + 0.5) / height
+        self._x = (np.arange(width, dtype=np.float32) + 0.5) / width
 
-    def _fill(self, where: npt.NDArray[np.bool_], color: Color, alpha: float, emits: bool) -> None:
-        self._rgb[where] = color
-        self._alpha[where] = alpha
-        self._emits[where] = emits
+    def _fill(
+        self,
+        rows: slice,
+        columns: slice,
+        color: Color,
+        alpha: float,
+        *,
+        where: npt.NDArray[np.bool_] | Literal[True] = True,
+        emits: bool = False,
+    ) -> None:
+        """Paints those texels of a window; nothing outside it is looked at."""
+        window = self._planes[:, rows, columns]
+        np.copyto(window, floats((*color, alpha, emits))[:, None, None], where=where)
 
     def rectangle(
         self,
@@ -95,8 +119,7 @@ class Brush:
         emits: bool = False,
     ) -> None:
         """Fill the rectangle; `emits` is a lamp, which the light of the scene does not change."""
-        where = (self._x >= x0) & (self._x < x1) & (self._y >= y0) & (self._y < y1)
-        self._fill(where, color, alpha, emits)
+        self._fill(_span(self._y, y0, y1), _span(self._x, x0, x1), color, alpha, emits=emits)
 
     def ellipse(
         self,
@@ -110,96 +133,111 @@ class Brush:
         emits: bool = False,
     ) -> None:
         """Fill the ellipse of centre (x, y)."""
-        where = ((self._x - x) / rx) ** 2 + ((self._y - y) / ry) ** 2 < 1
-        self._fill(where, color, alpha, emits)
+        across, down = ((self._x - x) / rx) ** 2, ((self._y - y) / ry) ** 2
+        rows, columns = reach(down < 1), reach(across < 1)
+        where = across[columns] + down[rows, None] < 1
+        self._fill(rows, columns, color, alpha, where=where, emits=emits)
 
     def polygon(self, points: Sequence[Point], color: Color, *, alpha: float = 1.0) -> None:
         """Fill the polygon (even-odd rule)."""
-        inside = np.zeros(self._alpha.shape, bool)
+        inside = np.zeros(self._planes.shape[1:], bool)
         for (xa, ya), (xb, yb) in zip(points, [*points[1:], points[0]], strict=True):
             if ya == yb:
                 continue
-            crosses = (self._y > min(ya, yb)) & (self._y <= max(ya, yb))
-            inside ^= crosses & (self._x < xa + (self._y - ya) * ((xb - xa) / (yb - ya)))
-        self._fill(inside, color, alpha, False)
+            rows = reach((self._y > min(ya, yb)) & (self._y <= max(ya, yb)))
+            inside[rows] ^= self._x < xa + (self._y[rows, None] - ya) * ((xb - xa) / (yb - ya))
+        self._fill(slice(None), slice(None), color, alpha, where=inside)
 
     def limb(self, a: Point, b: Point, thickness: float, color: Color) -> None:
         """Fill a round-ended stroke from a to b; thickness as a share of the width."""
-        aspect = self._alpha.shape[0] / self._alpha.shape[1]
+        height, width = self._planes.shape[1:]
+        aspect = height / width
         ax, ay, bx, by = a[0], a[1] * aspect, b[0], b[1] * aspect
         dx, dy = bx - ax, by - ay
+        beyond = thickness / 2 + 2 / width  # a texel more than it can touch
         y = self._y * aspect
-        along = ((self._x - ax) * dx + (y - ay) * dy) / max(dx * dx + dy * dy, 1e-6)
-        along = np.clip(along, 0, 1)
-        distance2 = (self._x - ax - along * dx) ** 2 + (y - ay - along * dy) ** 2
-        self._fill(distance2 < (thickness / 2) ** 2, color, 1.0, False)
+        rows = _span(y, min(ay, by) - beyond, max(ay, by) + beyond)
+        columns = _span(self._x, min(ax, bx) - beyond, max(ax, bx) + beyond)
+        x, y = self._x[columns], y[rows, None]
+        along = ((x - ax) * dx + (y - ay) * dy) / max(dx * dx + dy * dy, 1e-6)
+        along = np.minimum(np.maximum(along, 0), 1)
+        distance2 = (x - ax - along * dx) ** 2 + (y - ay - along * dy) ** 2
+        self._fill(rows, columns, color, 1.0, where=distance2 < (thickness / 2) ** 2)
 
     def grain(self, rng: np.random.Generator, amount: float, cell: int = 1) -> None:
         """Vary the brightness by a random share of up to `amount` per cell."""
-        height, width = self._alpha.shape
+        height, width = self._planes.shape[1:]
         noise = rng.uniform(1 - amount, 1 + amount, (-(-height // cell), -(-width // cell)))
-        spread = np.kron(noise, np.ones((cell, cell)))[:height, :width, None]
-        self._rgb *= spread.astype(np.float32)
+        spread = np.repeat(np.repeat(floats(noise), cell, axis=0), cell, axis=1)
+        self._planes[:3] *= spread[:height, :width]
 
     def shade(self, top: float, bottom: float) -> None:
         """Darken or lighten from `top` at the upper edge to `bottom` at the lower one."""
-        self._rgb *= (top + (bottom - top) * self._y)[..., None]
+        self._planes[:3] *= (top + (bottom - top) * self._y)[:, None]
 
     def soften(self, passes: int) -> None:
         """Blur the alpha: for shadows and glows."""
+        alpha = self._planes[3]
         for _ in range(passes):
             for axis in (0, 1):
-                around = np.roll(self._alpha, 1, axis) + np.roll(self._alpha, -1, axis)
-                self._alpha = floats(self._alpha / 2 + around / 4)
+                around = np.roll(alpha, 1, axis) + np.roll(alpha, -1, axis)
+                alpha[:] = alpha / 2 + around / 4
 
     def crop(self) -> tuple[float, float, float, float]:
         """Cut away the clear margins; what is left, as x0, y0, x1, y1 of the former picture."""
-        rows = np.flatnonzero(self._alpha.any(axis=1))
-        columns = np.flatnonzero(self._alpha.any(axis=0))
-        height, width = self._alpha.shape
-        y0, y1, x0, x1 = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
-        self._rgb = self._rgb[y0:y1, x0:x1]
-        self._alpha = self._alpha[y0:y1, x0:x1]
-        self._emits = self._emits[y0:y1, x0:x1]
-        return x0 / width, y0 / height, x1 / width, y1 / height
+        _, height, width = self._planes.shape
+        rows = reach(self._planes[3].any(axis=1))
+        columns = reach(self._planes[3].any(axis=0))
+        self._planes = self._planes[:, rows, columns]
+        return columns.start / width, rows.start / height, columns.stop / width, rows.stop / height
 
     def finish(self, light: Color, shade: float = 1.0) -> Texture:
         """The picture under this light, with its smaller copies."""
-        lit = np.where(self._emits[..., None], self._rgb, self._rgb * (floats(light) * shade))
-        rgba = np.concatenate([lit * 255, self._alpha[..., None] * 255], axis=2)
-        levels = [packed(bordered(rgba))]
-        while min(rgba.shape[:2]) >= 4:
-            rgba = halved(rgba)
-            levels.append(packed(bordered(rgba)))
+        planes = self._planes[:4].copy()
+        np.multiply(planes[:3], planar(light) * shade, out=planes[:3], where=self._planes[4] == 0)
+        planes *= 255
+        levels = [bordered(packed(planes))]
+        while min(planes.shape[1:]) >= 4:
+            planes = halved(planes)
+            levels.append(bordered(packed(planes)))
         return Texture(levels)
 
 
-def halved(rgba: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Means of 2x2 texels, colours weighted by alpha."""
-    rgba = rgba[: rgba.shape[0] // 2 * 2, : rgba.shape[1] // 2 * 2]
-    parts = (rgba[::2, ::2], rgba[1::2, ::2], rgba[::2, 1::2], rgba[1::2, 1::2])
-    alpha = sum(part[..., 3:] for part in parts)
-    color = sum(part[..., :3] * part[..., 3:] for part in parts)
-    return np.concatenate([color / np.maximum(alpha, 1e-3), alpha / 4], axis=2)
+def _span(places: npt.NDArray[np.floating], first: float, end: float) -> slice:
+    """Of rising places, those from `first` on and before `end`."""
+    return slice(int(np.count_nonzero(places < first)), int(np.count_nonzero(places < end)))
 
 
-def bordered(rgba: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+def halved(planes: FloatArray) -> FloatArray:
+    """Means of 2x2 texels of float (4, h, w), colours weighted by alpha."""
+    height, width = planes.shape[1] // 2, planes.shape[2] // 2
+    planes = planes[:, : height * 2, : width * 2]
+    made = np.zeros((4, height, width), np.float32)
+    for part in (planes[:, y::2, x::2] for x in (0, 1) for y in (0, 1)):
+        made[:3] += part[:3] * part[3]
+        made[3] += part[3]
+    made[:3] /= np.maximum(made[3], 1e-3)
+    made[3] /= 4
+    return made
+
+
+def bordered(texels: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint32]:
     """The same with a ring of clear texels in the colour of the edge."""
-    height, width, channels = rgba.shape
-    grown = np.empty((height + 2, width + 2, channels), rgba.dtype)  # np.pad takes 20 times as long
-    grown[1:-1, 1:-1] = rgba
-    grown[0], grown[-1] = grown[1], grown[-2]
+    height, width = texels.shape
+    grown = np.empty((height + 2, width + 2), np.uint32)
+    grown[1:-1, 1:-1] = texels
+    grown[0, 1:-1], grown[-1, 1:-1] = texels[0], texels[-1]
     grown[:, 0], grown[:, -1] = grown[:, 1], grown[:, -2]
-    alpha = grown[..., 3]
-    alpha[0] = alpha[-1] = 0
-    alpha[:, 0] = alpha[:, -1] = 0
+    for edge in (grown[0], grown[-1], grown[:, 0], grown[:, -1]):
+        edge &= _COLOR
     return grown
 
 
-def packed(rgba: npt.NDArray[np.float32]) -> npt.NDArray[np.uint32]:
-    """Float (h, w, 3 or 4) of 0..255 as uint32 (h, w), colours kept clear of both ends."""
-    texels = np.full((*rgba.shape[:2], 4), 255, np.uint8)
-    texels[..., :3] = np.clip(rgba[..., :3], HEADROOM, 255 - HEADROOM)
-    if rgba.shape[2] == 4:
-        texels[..., 3] = np.clip(rgba[..., 3], 0, 255)
+def packed(planes: FloatArray) -> npt.NDArray[np.uint32]:
+    """Float (3 or 4, h, w) of 0..255 as uint32 (h, w), colours kept clear of both ends."""
+    texels = np.full((*planes.shape[1:], 4), 255, np.uint8)
+    for channel, plane in enumerate(np.minimum(np.maximum(planes[:3], HEADROOM), 255 - HEADROOM)):
+        texels[..., channel] = plane
+    if len(planes) == 4:
+        texels[..., 3] = np.minimum(np.maximum(planes[3], 0), 255)
     return texels.view(np.uint32)[..., 0]
