@@ -129,7 +129,7 @@ def test_lease_that_the_jump_has_used_up_is_over(
     edge_link: fb.Link, edge_clock: DeviceClock
 ) -> None:
     """Though it is renewed all the time: the device cannot tell a jump from silence."""
-    wait_for_state(edge_link, ACTIVE, alive=True)
+    wait_for_state(edge_link, ACTIVE, 1.0)
     logs = edge_link.logs()
     while logs.read(0.0) is not None:
         edge_link.keep_alive()

@@ -56,7 +56,7 @@ def test_of_frames(
 ) -> None:
     detector = edgecore.Detector.from_file()
     told = edge_latency.frames(
-        edge_link, mode, detector.detect, frames, ALERT, COUNT, rate_hz=40, timeout=PATIENCE_S
+        edge_link, mode, detector.detect, frames, ALERT, COUNT, rate_hz=80, timeout=PATIENCE_S
     )
     inference = ["wait for inference", "inference", "inference to sending"]
     check(told, edge_latency, [*inference, *DEVICE, *WHOLE])

@@ -24,11 +24,11 @@ def test_car_in_the_ring_becomes_an_alert_whose_whole_way_is_known(
     shot = edge_camera.ring(edge_camera.road(start_s=BRAKING_S))
     edge_agent.start(shot, settings=PATIENT)
     alert = edge_agent.wait_for("alert", timeout=AGENT_S)
+    edge_agent.wait_for("alert_result", timeout=AGENT_S)
+    edge_agent.stop()
     assert alert["label"].startswith(shot.source.partition(":")[2].partition("?")[0])
     assert [seen.class_name for seen in shot.truth(alert["label"]) if seen.is_lead] == ["car"]
-    edge_agent.wait_for("alert_result", timeout=AGENT_S)
     assert edge_dut.heard("Alert")[-1]["kind"] == 1
-    edge_agent.stop()
     told = {one.leg: one for one in edge_latency.agent(edge_agent.events)}
     assert told["due to actuated"].count >= 1
     error_ms = told["due to actuated"].error_ms
