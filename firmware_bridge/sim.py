@@ -5,19 +5,23 @@ alert, alert_end, output, refused, connected, disconnected, offered, stored, act
 each with its time since boot.
 """
 
+from __future__ import annotations
+
 import argparse
 import contextlib
 import json
 import mmap
 import os
-import secrets
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from firmware_bridge import _sim
 from firmware_bridge.doors import listener, pty
-from firmware_bridge.manifest import Verify, verifier
+
+if TYPE_CHECKING:
+    from firmware_bridge.manifest import Verify
 
 _EXAMPLES = """examples:
   python -m firmware_bridge.sim                              a pty; its name is printed
@@ -65,6 +69,14 @@ def _clock(path: Path | None) -> Iterator[memoryview | None]:
                 yield number
             finally:
                 number.release()
+
+
+def _verify(path: Path | None) -> Verify | None:
+    if path is None:
+        return None
+    from firmware_bridge.manifest import verifier  # which nothing else of a boot needs
+
+    return verifier(path)
 
 
 def _key(path: Path | None) -> bytes | None:
@@ -158,7 +170,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             kind, line = _sim.LISTENER, listener(options.listen)
         else:
             kind, line = _sim.PTY, pty(options.pty_link)
-        verify = None if options.public_key is None else verifier(options.public_key)
+        verify = _verify(options.public_key)
         key = _key(options.key_file)
         with (
             line as (fd, address),
@@ -173,7 +185,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 kind,
                 report_fd=1,
                 dies_with_parent=options.fd is not None,
-                boot_id=options.boot_id or secrets.randbelow(2**32 - 1) + 1,
+                boot_id=options.boot_id or int.from_bytes(os.urandom(8), "big") % (2**32 - 1) + 1,
                 seed=options.seed,
                 epoch_ns=options.epoch_ns,
                 flash=flash,

@@ -18,7 +18,6 @@ from edgecore.rules import CollisionRule, RuleSet
 from .config import TrackerSettings
 from .events import EventLog
 from .judging import Judging
-from .recording import Recorder
 from .summary import Tally
 
 if TYPE_CHECKING:
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     from edgecore.pipeline.engine_model import Detects
     from edgecore.sources import Source
 
+    from .recording import Recorder
     from .uplink import Uplink
 
 STALL_S = 2.0

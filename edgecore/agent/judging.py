@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from edgecore.rules import Assessment, CollisionRule, Danger, Event, Moment, RuleSet
 
-from .recording import Annotated, Recorder
 from .summary import Tally
 
 if TYPE_CHECKING:
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from edgecore.tracking import Tracker
 
     from .events import EventLog
+    from .recording import Annotated, Recorder
     from .uplink import Uplink
 
 ALARM_SHOWN_S = 1.5
@@ -138,6 +138,8 @@ class Judging:
             )
 
     def _annotated(self, frame: Frame, moment: Moment, label: str, view: Assessment) -> Annotated:
+        from .recording import Annotated  # brings Pillow, which only those who record need
+
         speed_mps = moment.speed_mps
         speed = "speed unknown" if speed_mps is None else f"{speed_mps * 3.6:.0f} km/h"
         closing = "" if view.ttc_s is None or view.ttc_s > 9.9 else f"  TTC {view.ttc_s:.1f} s"

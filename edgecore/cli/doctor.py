@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
 import platform
 from pathlib import Path
@@ -41,6 +40,8 @@ def findings() -> list[tuple[str, bool, str]]:
 
 def engines() -> list[tuple[str, bool, str]]:
     """Whether each engine can be imported, and its version."""
+    import importlib.metadata
+
     rows = []
     for name, package, module in (
         ("litert", "ai-edge-litert", "ai_edge_litert.interpreter"),

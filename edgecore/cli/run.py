@@ -325,11 +325,11 @@ def open_uplink(config: AgentConfig, epoch_ns: int, events: EventLog) -> Uplink 
 
 def open_recorder(config: AgentConfig, source: Source, folder: Path) -> Recorder | None:
     """What keeps the annotated frames, None for `none`."""
-    from edgecore.agent.recording import PictureRecording, Recorder, VideoRecording
-
     kind = config.output.annotate
     if kind == "none":
         return None
+    from edgecore.agent.recording import PictureRecording, Recorder, VideoRecording
+
     if kind == "auto":
         kind = "pictures" if source.resumable else "video"
     recording = (

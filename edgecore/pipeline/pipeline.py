@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
@@ -189,6 +188,8 @@ class Pipeline:
 
     async def __aiter__(self) -> AsyncIterator[Result]:
         """The same, for asyncio."""
+        import asyncio  # only those who use it pay for its import
+
         loop, ready = asyncio.get_running_loop(), asyncio.Event()
 
         def wake() -> None:
@@ -314,6 +315,8 @@ class Pipeline:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        import asyncio
+
         await asyncio.to_thread(self.close)
 
     def _stop(self) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import time
 from collections.abc import Callable
@@ -163,6 +162,8 @@ class Consumer(Source):
             raise self._failure(error) from None
 
     async def _readable(self, fd: int) -> None:
+        import asyncio  # only those who use it pay for its import
+
         loop, woken = asyncio.get_running_loop(), asyncio.Event()
         self._stop_waiting = lambda: loop.call_soon_threadsafe(woken.set)
         loop.add_reader(fd, woken.set)

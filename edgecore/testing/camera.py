@@ -161,7 +161,7 @@ class Camera:
             process = self._ends.enter_context(
                 subprocess.Popen(
                     [
-                        *(sys.executable, "-m", "edgecore.testing.ring_camera"),
+                        *(sys.executable, "-m", "edgecore.ring.camera"),
                         *(str(socket), shot.source, str(journal), str(fps)),
                     ],
                     stdin=subprocess.PIPE,

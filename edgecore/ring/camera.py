@@ -1,6 +1,7 @@
 """A camera process for tests: shows a source's frames in a ring, and notes which was which.
 
-``python -m edgecore.testing.ring_camera SOCKET SOURCE JOURNAL FPS``, ended by the end of its input.
+``python -m edgecore.ring.camera SOCKET SOURCE JOURNAL FPS``, ended by the end of its input. It
+stands here because whatever is run from `edgecore.testing` brings pytest.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from pathlib import Path
 
 from edgecore import sources
 from edgecore.errors import EdgecoreError
-from edgecore.ring import Producer
+from edgecore.ring.producer import Producer
 
 LOOK_S = 0.005
 
