@@ -11,7 +11,7 @@ from edgecore.testing.agent import AgentProcess
 from edgecore.testing.camera import Camera
 from edgecore.testing.dut import Dut
 from firmware_bridge.testing.faults import Faults
-from tests.hil.suite.test_agent import AGENT_S
+from tests.hil.suite.test_agent import AGENT_S, SMALL
 from tests.hil.suite.test_commands import alerts
 
 PATIENCE_S = 30.0
@@ -139,7 +139,7 @@ def test_unplugged_device_goes_to_its_safe_state_by_itself(
 def test_agent_that_hangs_or_dies_leaves_a_safe_device(
     edge_dut: Dut, edge_agent: AgentProcess, edge_camera: Camera
 ) -> None:
-    edge_agent.start(edge_camera.road(fps=5.0))
+    edge_agent.start(edge_camera.road(fps=5.0, **SMALL))
     edge_agent.wait_for("run_started", timeout=AGENT_S)
     edge_dut.wait_for("status", lambda status: status["state"] == ACTIVE, timeout=AGENT_S)
     edge_agent.freeze()

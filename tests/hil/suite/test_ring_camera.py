@@ -11,7 +11,7 @@ from edgecore.testing.agent import AgentProcess
 from edgecore.testing.camera import Camera
 from edgecore.testing.dut import Dut
 from edgecore.testing.latency import LatencyLab
-from tests.hil.suite.test_agent import AGENT_S, BRAKING_S, PATIENT
+from tests.hil.suite.test_agent import AGENT_S, BRAKING_S, PATIENT, SMALL
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.timeout(300)
 def test_car_in_the_ring_becomes_an_alert_whose_whole_way_is_known(
     edge_dut: Dut, edge_agent: AgentProcess, edge_camera: Camera, edge_latency: LatencyLab
 ) -> None:
-    shot = edge_camera.ring(edge_camera.road(start_s=BRAKING_S))
+    shot = edge_camera.ring(edge_camera.road(start_s=BRAKING_S, **SMALL))
     edge_agent.start(shot, settings=PATIENT)
     alert = edge_agent.wait_for("alert", timeout=AGENT_S)
     edge_agent.wait_for("alert_result", timeout=AGENT_S)
