@@ -32,6 +32,9 @@ NATIVE := $(shell find csrc firmware_bridge edgecore -name '*.c' -o -name '*.h' 
 C_FILES := $(shell find csrc tests examples -name '*.c' -o -name '*.h' -o -name '*.cpp' -o -name '*.inc')
 .NOTPARALLEL:
 
+# Tests start Python hundreds of times, which would compile the package as often.
+unexport PYTHONDONTWRITEBYTECODE
+
 # Compilers other than the system's own, that the native code is also held against, the emulators
 # for what they make, what unpacks Debian for them, the fuzzer's runtime, and Wireshark, which reads
 # recordings.

@@ -31,10 +31,9 @@ WHOLE = ["sent to acknowledged", "due to actuated", "due to acknowledged"]
 
 @pytest.fixture(scope="module")
 def frames() -> list[npt.NDArray[np.uint8]]:
-    """Few and small: what is in them does not matter here, and rendering takes its time."""
-    from edgecore.synthetic import Road  # of the workers, one renders
-
-    return [Road(256, 160).render(t_s)[0] for t_s in (0.0, 5.0)]
+    """Few and small, with nothing in them, which does not matter here."""
+    rng = np.random.default_rng(0)
+    return [rng.integers(0, 256, (160, 256, 3), np.uint8) for _ in range(2)]
 
 
 @pytest.mark.edge_req("LATENCY-1")
