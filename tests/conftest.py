@@ -1,9 +1,10 @@
 """Fixtures every room shares."""
 
 import datetime
+import gc
 import os
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,17 @@ def pytest_configure(config: pytest.Config) -> None:
     """Hypothesis looks for the profile that it was asked for next."""
     if config.getoption("--hypothesis-profile", None):
         import tests.properties  # noqa: F401
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """What is imported stays: Python's collector is kept from looking at it, now and later."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.fixture(scope="session")

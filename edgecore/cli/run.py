@@ -18,6 +18,7 @@ import typer
 
 from edgecore.cli.flight import open_flight
 from edgecore.cli.key import KeyFile, key_in
+from edgecore.cli.starting import started, starting
 from edgecore.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -121,8 +122,6 @@ def run(
     events.jsonl, an annotated video, and the seconds around each alert in flights. Ctrl-C or
     SIGTERM end it cleanly; SIGHUP has it read --config again for a new model.
     """
-    from edgecore.agent import load_config
-
     flags = {
         "source": source,
         "model": model,
@@ -137,8 +136,11 @@ def run(
         "output.annotate": annotate,
         "flight.enabled": flight,
     }
-    again = None if config is None else lambda: load_config(config, flags)
-    raise typer.Exit(run_agent(load_config(config, flags), again))
+    with starting():
+        from edgecore.agent import load_config
+
+        again = None if config is None else lambda: load_config(config, flags)
+        raise typer.Exit(run_agent(load_config(config, flags), again))
 
 
 def run_agent(config: AgentConfig, again: Callable[[], AgentConfig] | None = None) -> int:
@@ -217,6 +219,7 @@ def run_agent(config: AgentConfig, again: Callable[[], AgentConfig] | None = Non
                 asked.clear()
                 swap_model(agent, events, again)
 
+        started()
         with stopped_by_signals(agent):
             summary = agent.run(config.duration_s, tick)
             manager.stopping()
