@@ -1,0 +1,24 @@
+"""The order of the suite: what takes longest is begun first, so that workers end together."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+LONG = ("edge_agent", "author")
+"""Fixtures of tests that begin processes: the agent, then devices which are updated."""
+
+
+def rank(item: pytest.Function) -> int:
+    """Of the first of these fixtures that it has."""
+    return next((n for n, name in enumerate(LONG) if name in item.fixturenames), len(LONG))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
+    """Among each other: tests from elsewhere, if there are any, keep their places."""
+    places = [n for n, item in enumerate(items) if item.path.is_relative_to(HERE)]
+    ordered = sorted((items[n] for n in places), key=rank)
+    for place, item in zip(places, ordered, strict=True):
+        items[place] = item
