@@ -48,6 +48,24 @@ def test_what_runs_in_one_environment_knows_neither_numpy_nor_an_engine() -> Non
         assert not re.search(known, text, re.M), path
 
 
+def test_only_rooms_with_properties_import_hypothesis() -> None:
+    """They do it by way of its settings here; tests that have no properties go without."""
+    loading, using = (
+        re.compile(rf"^(from|import) {name}\b", re.M) for name in ("tests.properties", "hypothesis")
+    )
+    assert not using.search((ROOT / "tests/conftest.py").read_text())
+    for path in (ROOT / "tests").rglob("test_*.py"):
+        room = path.parent / "conftest.py"
+        text = path.read_text() + (room.read_text() if room.exists() else "")
+        if using.search(path.read_text()):
+            assert loading.search(text), path
+    assert not any(
+        using.search(path.read_text())
+        for path in (ROOT / "tests/hil/suite").iterdir()
+        if path.suffix == ".py"
+    )
+
+
 @pytest.mark.parametrize("path", FIRMWARE_C, ids=lambda p: p.name)
 def test_firmware_c_is_freestanding(path: Path) -> None:
     allowed = {"stdbool.h", "stddef.h", "stdint.h", "string.h", "limits.h", "float.h"}
@@ -97,10 +115,24 @@ def test_firmware_c_has_no_recursion(tmp_path: Path) -> None:
         visit(name, ())
 
 
-@pytest.mark.parametrize("package", ["edgecore", "firmware_bridge"])
-def test_import_is_light(package: str) -> None:
-    heavy = ["av", "PIL", "rich", "typer", "ai_edge_litert", "tflite_runtime", "flatbuffers", "cv2"]
-    script = f"import {package}, sys; print([m for m in {heavy} if m in sys.modules])"
+HEAVY = ["av", "PIL", "asyncio", "ai_edge_litert", "tflite_runtime", "flatbuffers", "cv2", "pytest"]
+
+
+@pytest.mark.parametrize(
+    ("modules", "other"),
+    [
+        ("edgecore", ["numpy", "rich", "typer"]),
+        ("firmware_bridge", ["numpy", "rich", "typer"]),
+        ("firmware_bridge.sim", ["numpy", "firmware_bridge.manifest", "secrets"]),
+        ("edgecore.cli", ["numpy", "rich.console", "pydantic", "importlib.metadata"]),
+        ("edgecore.agent, edgecore.agent.uplink", ["rich", "typer", "edgecore.synthetic"]),
+        ("edgecore.ring.camera", ["rich", "typer", "firmware_bridge", "edgecore.synthetic"]),
+    ],
+)
+def test_import_is_light(modules: str, other: list[str]) -> None:
+    """Whoever begins a process with it waits for no more than that process needs."""
+    heavy = [*HEAVY, *other]
+    script = f"import {modules}, sys; print([m for m in {heavy} if m in sys.modules])"
     out = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT
     )
