@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.link.author import Author, Powered
+from tests.link.author import Author
 from tests.link.device import Device
+from tests.link.powered import Powered
 from tests.link.targets import PATIENCE_S, Target
 
 pytestmark = pytest.mark.once
