@@ -41,19 +41,18 @@ def agent(
     request: pytest.FixtureRequest, tmp_path: Path, test_data: Path
 ) -> Iterator[subprocess.Popen[str]]:
     write_config(tmp_path, str(EMBEDDED), test_data)
-    running = subprocess.Popen(
+    with subprocess.Popen(
         command("run", "--config", "agent.toml", *getattr(request, "param", [])),
         cwd=tmp_path,
         env=environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-    )
-    try:
-        yield running
-    finally:
-        running.kill()
-        running.communicate()
+    ) as running:
+        try:
+            yield running
+        finally:
+            running.kill()
 
 
 def write_config(folder: Path, path: str, test_data: Path, frames: int = 10) -> None:
