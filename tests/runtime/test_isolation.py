@@ -300,9 +300,13 @@ def test_a_parent_that_is_killed_leaves_no_child(tmp_path):
 
 def test_the_agent_goes_on_when_its_engine_is_killed(tmp_path):
     arguments = ("run", "--isolated", "--link", "none", "--annotate", "none")
-    with subprocess.Popen(
-        command(*arguments, "--out", tmp_path / "out"), env=environment(), cwd=tmp_path
-    ) as agent:
+    with (
+        subprocess.Popen(
+            command(*arguments, "--out", tmp_path / "out"), env=environment(), cwd=tmp_path
+        ) as agent,
+        contextlib.ExitStack() as cleanup,
+    ):
+        cleanup.callback(agent.kill)
         events = tmp_path / "out" / "events.jsonl"
 
         def count(event):
