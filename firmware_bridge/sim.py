@@ -185,7 +185,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 kind,
                 report_fd=1,
                 dies_with_parent=options.fd is not None,
-                boot_id=options.boot_id or int.from_bytes(os.urandom(8), "big") % (2**32 - 1) + 1,
+                boot_id=options.boot_id or int.from_bytes(os.urandom(4), "big") or 1,
                 seed=options.seed,
                 epoch_ns=options.epoch_ns,
                 flash=flash,

@@ -43,13 +43,10 @@ def test_auto_prefers_litert_where_it_is_installed(engine_name):
     assert engines.choose(engine_name) == engine_name
 
 
-def test_an_engine_that_is_not_installed_is_named_with_its_package():
-    missing = [name for name, reason in engines.available().items() if reason is not None]
-    if not missing:
-        pytest.skip("both engines are installed in this environment")
-    said = rf"not installed: pip install 'edgecore\[{missing[0]}\]'|cannot be imported"
+def test_an_engine_that_is_not_installed_is_named_with_its_package(missing_engine):
+    said = rf"not installed: pip install 'edgecore\[{missing_engine}\]'|cannot be imported"
     with pytest.raises(EngineError, match=said):
-        engines.choose(missing[0])
+        engines.choose(missing_engine)
 
 
 def test_ctrl_c_while_an_engine_is_imported_is_no_missing_engine(tmp_path, monkeypatch):
