@@ -336,7 +336,8 @@ bool ec_auth_admit(ec_session* s, ec_frame* frame) {
     }
     bool wanted = true;
     if (!s->open) {
-        wanted = frame->kind != EC_KIND_PING && frame->kind != EC_KIND_PONG;
+        wanted = frame->kind != EC_KIND_PING && frame->kind != EC_KIND_PONG &&
+                 frame->kind != EC_KIND_DATA;
     } else if (s->config.role == EC_DEVICE) {
         wanted = frame->kind != EC_KIND_HEARTBEAT &&
                  (frame->kind != EC_KIND_DATA || ec_auth_allows(s, frame->type));

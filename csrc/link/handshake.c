@@ -77,12 +77,14 @@ static void knock(ec_session* s, uint64_t now) {
         s->session = 1;
     }
     ec_auth_knock(s);
+    s->missed = false;
     s->hello_wait_us = EC_KNOCK_FIRST_US;
     s->hello_due_us = now;
 }
 
 static void opened(ec_session* s) {
     s->open = true;
+    s->missed = false;
     s->stats.opens++;
     s->data_known = 0;
     s->pending |= EC_PENDING_OPEN;

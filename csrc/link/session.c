@@ -103,7 +103,7 @@ static void take_pong(ec_session* s, const ec_frame* frame) {
 
 static void take_data(ec_session* s, const ec_frame* frame) {
     uint8_t c = frame->channel;
-    if (!s->open || c < EC_CHANNEL_TELEMETRY || c >= EC_CHANNELS) {
+    if (!(s->open || s->missed) || c < EC_CHANNEL_TELEMETRY || c >= EC_CHANNELS) {
         s->stats.ignored++;
         return;
     }
@@ -211,6 +211,7 @@ bool ec_session_event(ec_session* s, uint64_t now, ec_event* event) {
     memset(event, 0, sizeof *event);
     if (now >= silence_at(s)) {
         ec_handshake_restart(s, now);
+        s->missed = true;
     }
     lose_expired_lease(s, now);
     if (take_pending(s, EC_PENDING_SILENT)) {

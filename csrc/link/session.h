@@ -222,6 +222,7 @@ typedef struct {
     uint8_t data_gap, resolved, hello_flags;
     uint8_t doublings; /* of the time-out, since the last sample of it */
     bool open, idle, lease_held, frame_waits, incompatible;
+    bool missed; /* a device fell silent: its data is heard until anything says it is another */
     ec_frame frame;
     uint8_t body[EC_BODY_MAX];
     uint8_t receive[EC_FRAME_MAX];

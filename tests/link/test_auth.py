@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from firmware_bridge import codec
 from firmware_bridge._link import Session
 from firmware_bridge.events import LeaseHeld, Outcome, Silent, Status
 from tests.link.attacker import (
@@ -238,6 +239,17 @@ def test_a_lost_run_of_frames_does_not_end_the_session() -> None:
     pair.ask(b"after", 1)
     assert pair.outcome(1).outcome == Outcome.DONE
     assert len(pair.openings()) == 1
+
+
+def test_data_without_a_session_is_heard_from_nobody() -> None:
+    pair = Channel().open()
+    pair.device.publish(2, 9, b"sealed")
+    sealed = pair.device.output(pair.now_us)
+    pair.now_us += 2_000_000
+    assert [type(event) for event in pair.host.input(pair.now_us, b"")] == [Silent]
+    for wire in (sealed, codec.encode(2, 9, b"forged")):
+        assert pair.host.input(pair.now_us, wire) == []
+    assert pair.host.stats["ignored"] == 2
 
 
 @pytest.mark.parametrize(

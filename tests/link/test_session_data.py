@@ -5,9 +5,7 @@ import struct
 import pytest
 
 from firmware_bridge import codec
-from firmware_bridge.events import (
-    Received,
-)
+from firmware_bridge.events import Opened, Received, Silent
 from tests.link.pair import Pair, kinds, number
 
 
@@ -49,6 +47,35 @@ def test_data_is_not_kept_without_a_session():
     assert not pair.device.publish(2, 0x40, b"nobody listens")
     pair.open().run(1)
     assert Received not in kinds(pair.host_events)
+
+
+def stand_still(pair: Pair, seconds: float) -> None:
+    """The device does nothing; the host knocks into a line that nobody reads."""
+    pair.now_us += round(seconds * 1e6)
+    pair.host_events += pair.host.input(pair.now_us, b"")
+    pair.down.write(pair.now_us, pair.host.output(pair.now_us, 200))
+
+
+def test_what_a_device_says_as_it_comes_back_is_heard():
+    pair = Pair().open()
+    pair.device.publish(3, 0x40, b"before")
+    pair.run(0.1)
+    stand_still(pair, 1.5)
+    pair.device.publish(3, 0x40, b"stood still for 1.5 s")
+    pair.run(0.1)
+    said = [event.payload for event in pair.host_events if isinstance(event, Received)]
+    assert said == [b"before", b"stood still for 1.5 s"]
+    assert kinds(pair.host_events) == [Opened, Received, Silent, Received, Opened]
+    assert pair.host.stats["gaps"]["log"] == 0
+
+
+def test_what_a_line_says_that_was_opened_again_may_be_of_another_device():
+    pair = Pair().open()
+    stand_still(pair, 1.5)
+    pair.device.publish(3, 0x40, b"mine")
+    wire = pair.device.output(pair.now_us)
+    pair.host.reopen(pair.now_us)
+    assert Received not in kinds(pair.host.input(pair.now_us, wire))
 
 
 @pytest.mark.parametrize("channel", [0, 1])
