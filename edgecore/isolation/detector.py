@@ -47,7 +47,8 @@ class IsolatedDetector:
 
     A frame is copied once, into memory that the child may read only (`edgecore.ring`). When the
     child dies, hangs beyond the deadline or answers nonsense, `detect` raises for that frame, which
-    is not tried again, and the next one goes to a spare that has loaded the model already.
+    is not tried again, and the next one goes to a spare that has loaded the model already. No other
+    is begun beside a child that does not end when it is killed, such as one that a driver holds.
 
     A recurrent model's state is the child's: frames of one source only, and it begins anew with
     each child.
@@ -97,6 +98,7 @@ class IsolatedDetector:
         self._closed = threading.Event()
         self._process: Process | None = None
         self._spare: Process | None = None
+        self._held: Process | None = None
         try:
             self._process = Process(self._options)
             self._spare = Process(self._options) if spare else None
@@ -187,8 +189,10 @@ class IsolatedDetector:
 
     def _living(self) -> Process:
         """A child that is ready; the spare where the last one died."""
+        if self._held is not None and self._held.ended:
+            self._held = None
         if self._process is None:
-            self._process, self._spare = self._spare or Process(self._options), None
+            self._process, self._spare = self._spare or self._begun(), None
         process = self._process
         try:
             process.wait_until_ready(self._start_timeout_s)
@@ -197,13 +201,24 @@ class IsolatedDetector:
         except EdgecoreError:
             self._process = None
             raise
-        if self._spare is None and self._wants_spare:
-            self._spare = Process(self._options)
+        if self._spare is None and self._wants_spare and self._held is None:
+            self._spare = self._begun()
         return process
+
+    def _begun(self) -> Process:
+        """Another child; not where each would be held as the last is, and fill the memory."""
+        if self._held is not None:
+            raise EngineError(
+                f"the engine's process {self._held.pid} was killed and has not ended, as if a "
+                "driver held it; no other is begun until it has"
+            )
+        return Process(self._options)
 
     def _mourn(self, process: Process, reason: str) -> EngineError:
         """Note the death, and what to raise."""
         self._process = None
+        if not process.ended:
+            self._held = process
         death = Death(reason, time.monotonic_ns(), process.pid)
         self.deaths.append(death)
         self._on_death(death)

@@ -14,7 +14,7 @@ from functools import partial
 from edgecore.errors import EngineError, ModelError
 
 from .patience import Patience, delays_of
-from .starting import start
+from .starting import leave, start
 from .wire import (
     TICKET,
     Facts,
@@ -32,7 +32,7 @@ from .wire import (
 
 CHILD = "edgecore.isolation.child"
 DYING_S = 1.0
-"""A process that hung up is on its way out; it says how within so long."""
+"""A process that hung up, or was killed, is on its way out; its end is seen within so long."""
 
 
 class Died(Exception):
@@ -123,11 +123,22 @@ class Process:
             raise self._ended(f"said {kind.name} where an answer was due")
         return kind, body, patience.waited_s
 
+    @property
+    def ended(self) -> bool:
+        """Whether the child is no more."""
+        return self._child.poll() is not None
+
     def end(self) -> None:
-        """Kill it, if it lives, and let go of what it held; a second call does nothing."""
+        """Kill it, if it lives, and let go of what it held; a second call does nothing.
+
+        A child that waits in a driver ends when that lets go, which may be never.
+        """
         self._line.close()
         self._child.kill()
-        self._child.wait()
+        try:
+            self._child.wait(DYING_S)
+        except subprocess.TimeoutExpired:
+            leave(self._child)
 
     def _answer(self, timeout_s: float, doing: str) -> tuple[Kind, bytes]:
         try:
@@ -148,8 +159,9 @@ class Process:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 status = self._child.wait(DYING_S)
                 why = f"ended with status {status}" if status >= 0 else _signal_name(-status)
+        why = why or "hung up and lived on"
         self.end()
-        return Died(why or "hung up and lived on")
+        return Died(why if self.ended else f"{why}, and does not end when it is killed")
 
 
 def _pickled(options: Options) -> bytes:

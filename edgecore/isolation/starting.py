@@ -16,6 +16,7 @@ from typing import Any, TypeAlias
 Child: TypeAlias = "subprocess.Popen[bytes]"
 
 _orders: SimpleQueue[tuple[Callable[[], Child], Future[Child]]] = SimpleQueue()
+_left: list[Child] = []
 _lock = threading.Lock()
 _thread: threading.Thread | None = None
 
@@ -31,12 +32,19 @@ def start(command: Sequence[str], **options: Any) -> Child:
     """
     global _thread
     with _lock:
+        _left[:] = [child for child in _left if child.poll() is None]
         if _thread is None or not _thread.is_alive():  # a forked process has no threads but one
             _thread = threading.Thread(target=_run, name="edgecore-children", daemon=True)
             _thread.start()
     started: Future[Child] = Future()
     _orders.put((lambda: subprocess.Popen(command, **options), started))
     return started.result()
+
+
+def leave(child: Child) -> None:
+    """It was killed and has not ended; whether it has is looked at as others are started."""
+    with _lock:
+        _left.append(child)
 
 
 def _run() -> None:
