@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
+PATIENCE_S = 100.0
 
 
 def environment() -> dict[str, str]:
@@ -60,7 +61,8 @@ class Firmware:
             def found() -> bool:
                 return any(event["event"] == name for event in self.events[after:])
 
-            assert self._changed.wait_for(found, timeout=30), f"no {name!r} in {self.events}"
+            came = self._changed.wait_for(found, timeout=PATIENCE_S)
+            assert came, f"no {name!r} in {self.events}"
             names = [event["event"] for event in self.events]
             return names.index(name, after) + 1
 
