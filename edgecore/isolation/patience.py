@@ -44,11 +44,12 @@ class Patience(patience.Patience):
         """How long to wait next; 0: its time is over, and an answer that is there now counts."""
         self._look()
         starved_s = self._starved_s()
-        left_s = min(self._limit_s + starved_s, self._most_s) - self._waited_s
+        most_left_s = self._most_s - self._waited_s
+        left_s = min(self._limit_s + starved_s - self._waited_s, most_left_s)
         if left_s < FINEST_S:
             return 0.0
         # Its end moves on while it starves: who looked ever sooner would take processors from it.
-        return min(max(left_s, LEAST_S if starved_s else 0.0), SLICE_S)
+        return min(max(left_s, LEAST_S if starved_s else 0.0), most_left_s, SLICE_S)
 
     def _starved_s(self) -> float:
         """The longest that one of its threads waited for a processor since the first slice."""

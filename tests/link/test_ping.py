@@ -63,7 +63,7 @@ def test_exchange_of_the_clock_answers_no_larger_ping(narrow: Narrow) -> None:
         wait_until(lambda: narrow.pings.count(CLOCK_BYTES) >= 8)
         with pytest.raises(fb.BridgeTimeoutError):
             link.ping(512, timeout=1.5)
-        assert narrow.pings.count(512) >= 2, "it was not repeated"
+        assert 512 in narrow.pings
         assert link.ping() > 0
 
 

