@@ -78,12 +78,9 @@ class VideoRecording:
 
     def _open(self, width: int, height: int) -> None:
         import av
-        import av.error
 
         for name, pixels, matrix, suffix, kind, options in ENCODERS:
-            try:
-                av.Codec(name, "w")
-            except av.error.FFmpegError:
+            if name not in av.codec.codecs_available:
                 continue
             path = self._stem.with_name(self._stem.name + suffix)
             try:

@@ -106,7 +106,7 @@ def encoders() -> list[tuple[str, bool, str]]:
 
     usable = [name for name, *_ in ENCODERS if name in av.codec.codecs_available]
     if not usable:
-        return [("video encoder", False, "none in this PyAV; pictures are written instead")]
+        return [("video encoder", False, "none in this PyAV; use annotate = 'pictures'")]
     return [("video encoder", True, f"{usable[0]}, PyAV {av.__version__}")]
 
 

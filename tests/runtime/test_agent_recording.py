@@ -110,6 +110,22 @@ def test_video_keeps_pictures_colours_and_times(
     assert seconds == pytest.approx([(t - times_ns[0]) / 1e9 for t in times_ns], abs=0.002)
 
 
+def test_video_is_written_by_the_best_encoder_that_there_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PyAV's wheel for 32-bit ARM has no libx264."""
+    missing = ("no_such_encoder", *recording.ENCODERS[0][1:])
+    monkeypatch.setattr(recording, "ENCODERS", (missing, *recording.ENCODERS[1:]))
+    video = VideoRecording(tmp_path / "clip")
+    video.add(flat(160, 120), 0, "a")
+    video.close()
+    assert video.path is not None
+    assert [frame.shape for frame in played(video.path)[0]] == [(120, 160, 3)]
+    monkeypatch.setattr(recording, "ENCODERS", (missing,))
+    with pytest.raises(SourceError, match="no video encoder in this PyAV"):
+        VideoRecording(tmp_path / "other").add(flat(160, 120), 0, "a")
+
+
 def test_frames_of_another_size_are_scaled_into_the_video(tmp_path: Path) -> None:
     video = VideoRecording(tmp_path / "clip")
     video.add(flat(160, 120), 0, "a")
