@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 import firmware_bridge as fb
 from firmware_bridge import scenario
 from firmware_bridge.schema import COMPILED
+from tests.link.patience import wait_until
 from tests.link.targets import PATIENCE_S, TARGETS, Target
 
 pytestmark = pytest.mark.once
@@ -89,8 +91,13 @@ def test_frame_of_any_size_comes_back(link: fb.Link, size: int) -> None:
 
 @pytest.mark.parametrize("level", [1, 3])
 def test_alert_shows_and_ends_by_itself(link: fb.Link, level: int) -> None:
-    link.request(alert(level, 400), PATIENCE_S)
-    wait_for_status(link, lambda status: status["alert_level"] == level)
+    before = wait_for_status(link, lambda status: True)["alerts"]
+    for asked, duration_ms in enumerate((400, 4000, 30_000), 1):
+        link.request(alert(level, duration_ms), PATIENCE_S)
+        told = wait_for_status(link, lambda status: status["alerts"] == before + asked)  # noqa: B023
+        if told["alert_level"] == level:
+            break  # the longer ones are for a machine that is busy with others
+    assert told["alert_level"] == level
     wait_for_status(link, lambda status: status["alert_level"] == 0)
 
 
@@ -101,26 +108,44 @@ def test_bad_argument_is_refused(link: fb.Link, message: fb.Message) -> None:
     assert refused.value.status == fb.Status.BAD_ARGUMENT
 
 
+def set_output(link: fb.Link, output: int, value: int) -> None:
+    """A host that was itself kept waiting for longer than the lease asks again."""
+    until = time.monotonic() + PATIENCE_S
+    while True:
+        make_active(link)
+        error = link.submit(fb.SetOutput(output=output, value=value), PATIENCE_S).exception()
+        if error is None:
+            return
+        assert isinstance(error, fb.RefusedError)
+        assert error.status == SAFE_STATE
+        assert time.monotonic() < until, "it was never active for long enough to be asked something"
+
+
 def test_output_is_refused_in_the_safe_state_and_obeyed_outside(link: fb.Link) -> None:
     wait_for_status(link, lambda status: status["state"] == 1)
     with pytest.raises(fb.RefusedError) as refused:
         link.request(fb.SetOutput(output=LED, value=1), PATIENCE_S)
     assert refused.value.status == SAFE_STATE
-    make_active(link)
-    link.request(fb.SetOutput(output=LED, value=1), PATIENCE_S)
-    wait_for_status(link, lambda status: status["led"] == 1, alive=True)
+
+    def led_is_told() -> bool:
+        set_output(link, LED, 1)
+        return bool(wait_for_status(link, lambda status: True, alive=True)["led"] == 1)
+
+    wait_until(led_is_told)
 
 
 def test_lamps_are_those_that_the_firmware_speaks_of(target: Target, link: fb.Link) -> None:
     if target.machine is None:
         pytest.skip("lamps of a process shine for nobody")
     register, led, buzzer = LAMPS[target.machine.port.machine]
-    make_active(link)
+
+    def shines(output: int, bit: int, value: int) -> bool:
+        set_output(link, output, value)
+        return (target.word(register) & bit != 0) == bool(value)
+
     for output, bit in ((LED, led), (BUZZER, buzzer)):
         for value in (1, 0):
-            link.keep_alive()
-            link.request(fb.SetOutput(output=output, value=value), PATIENCE_S)
-            assert (target.word(register) & bit != 0) == bool(value)
+            wait_until(partial(shines, output, bit, value))
 
 
 def test_silent_application_leads_to_the_safe_state(link: fb.Link) -> None:
