@@ -25,6 +25,7 @@ from edgecore.engines import EngineInfo
 from edgecore.isolation import IsolatedDetector, wire
 from edgecore.isolation.deadline import FACTOR, FEWEST, LEAST_FACTOR, MORE_S, Deadline
 from edgecore.ring import Consumer
+from tests.link.patience import wait_until
 from tests.runtime.engine_children import engine_children
 from tests.runtime.test_cli import command, diary, environment, summary_in
 
@@ -55,13 +56,6 @@ def isolated():
 
 def children():
     return engine_children(os.getpid())
-
-
-def wait_until(true, seconds=60.0):
-    until = time.monotonic() + seconds
-    while not true() and time.monotonic() < until:
-        time.sleep(0.01)
-    assert true()
 
 
 def test_it_finds_what_a_detector_finds(isolated):

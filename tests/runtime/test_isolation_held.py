@@ -32,15 +32,20 @@ sys.stdin.read()
 
 
 @contextlib.contextmanager
-def held(pid: int) -> Iterator[None]:
-    """The process has no end that its parent could see, however it is killed."""
+def held(detector: IsolatedDetector) -> Iterator[int]:
+    """Its child was killed in vain, as its next frame told; the pid, which ends behind this."""
+    pid = detector.pid
+    assert pid is not None
     with subprocess.Popen(
         [sys.executable, "-c", TRACER, str(pid)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as tracer:
         assert tracer.stdout is not None
         assert tracer.stdout.readline() == b"0\n", "nobody may be traced here"
         try:
-            yield
+            os.kill(pid, signal.SIGKILL)
+            with pytest.raises(EngineError, match="does not end when it is killed"):
+                detector.detect(FRAME)
+            yield pid
         finally:
             tracer.kill()
 
@@ -48,12 +53,7 @@ def held(pid: int) -> Iterator[None]:
 @pytest.mark.timeout(60)
 def test_a_child_that_no_signal_ends_is_left_behind_and_none_is_begun_beside_it() -> None:
     with IsolatedDetector(spare=False) as detector:
-        pid = detector.pid
-        assert pid is not None
-        with held(pid):
-            os.kill(pid, signal.SIGKILL)
-            with pytest.raises(EngineError, match="does not end when it is killed"):
-                detector.detect(FRAME)
+        with held(detector) as pid:
             assert detector.pid is None
             with pytest.raises(EngineError, match=f"process {pid}.* has not ended"):
                 detector.detect(FRAME)
@@ -67,12 +67,6 @@ def test_a_child_that_no_signal_ends_is_left_behind_and_none_is_begun_beside_it(
 
 @pytest.mark.timeout(60)
 def test_a_spare_takes_over_from_a_child_that_no_signal_ends() -> None:
-    with IsolatedDetector() as detector:
-        pid = detector.pid
-        assert pid is not None
-        with held(pid):
-            os.kill(pid, signal.SIGKILL)
-            with pytest.raises(EngineError, match="does not end when it is killed"):
-                detector.detect(FRAME)
-            detector.detect(FRAME)
-            assert engine_children(os.getpid()) == {detector.pid}  # which has no spare itself
+    with IsolatedDetector() as detector, held(detector):
+        detector.detect(FRAME)
+        assert engine_children(os.getpid()) == {detector.pid}  # which has no spare itself

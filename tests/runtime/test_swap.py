@@ -106,9 +106,9 @@ class Run:
 
 def until(true: Callable[[], bool], seconds: float = 20.0) -> None:
     end_s = time.monotonic() + seconds
-    while not true() and time.monotonic() < end_s:
+    while not true():
+        assert time.monotonic() < end_s, "never happened"
         time.sleep(0.001)
-    assert true()
 
 
 @BOTH
