@@ -25,6 +25,7 @@ from edgecore.isolation.wire import (
     Gone,
     Kind,
     Options,
+    beneath,
     facts_message,
     found_message,
     receive,
@@ -38,8 +39,6 @@ if TYPE_CHECKING:
 
 FRAME_TIMEOUT_S = 1.0
 _PR_SET_PDEATHSIG = 1
-_OUT_OF_MEMORY = (MemoryError, ImportError, SyntaxError, SystemError)
-"""As what it shows while modules are imported: the parser, for one, then finds the syntax wrong."""
 
 
 def main(descriptor: int) -> None:
@@ -53,7 +52,7 @@ def main(descriptor: int) -> None:
         _confine(ceiling)
         try:
             detector = _ready(options)
-        except (EdgecoreError, TypeError, ValueError, *_OUT_OF_MEMORY) as error:
+        except Exception as error:
             send(line, Kind.REFUSED, _reason(error, ceiling))
             return
         facts = Facts(detector.labels, detector.input_size, detector.info)
@@ -87,7 +86,7 @@ def _serve(line: socket.socket, detector: Detector, ceiling: int | None) -> None
             if frame is None or ring.sequence != wanted:
                 raise ValueError(f"expected frame {wanted} in the ring, got {ring.sequence}")
             found = detector.detect(frame)
-        except (EdgecoreError, TypeError, ValueError, MemoryError) as error:
+        except Exception as error:
             send(line, Kind.FAILED, _reason(error, ceiling))
         else:
             send(line, Kind.FOUND, found_message(found))
@@ -103,13 +102,20 @@ def _opened(path: str, rings: dict[str, Consumer]) -> Consumer:
 
 
 def _reason(error: Exception, ceiling: int | None) -> bytes:
-    """What the parent is told; a MemoryError has no text of its own."""
-    if isinstance(error, MemoryError) or (
-        ceiling is not None and isinstance(error, _OUT_OF_MEMORY)
-    ):
-        most = "the machine's memory" if ceiling is None else f"its ceiling of {ceiling} bytes"
-        error = MemoryError(f"the engine's process needs more than {most}")
-    return text_message(error)
+    """What the parent is told.
+
+    Too little memory has many faces: an engine refuses the model, the parser finds the syntax of a
+    module wrong, a folder cannot be listed. So beneath a ceiling nothing is told without it.
+
+    Raises:
+        `error`, if nothing foresaw it and no ceiling explains it.
+    """
+    if isinstance(error, (EdgecoreError, TypeError, ValueError)):
+        return text_message(error, beneath(ceiling))
+    if ceiling is None and not isinstance(error, MemoryError):
+        raise error
+    most = "the machine's memory" if ceiling is None else f"its ceiling of {ceiling} bytes"
+    return text_message(MemoryError(f"the engine's process needs more than {most}"))
 
 
 def _die_with_the_parent() -> None:

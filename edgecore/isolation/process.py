@@ -23,6 +23,7 @@ from .wire import (
     Late,
     Nonsense,
     Options,
+    beneath,
     facts_of,
     heard,
     receive,
@@ -66,6 +67,7 @@ class Process:
             raise EngineError(f"cannot start a process for the engine: {error}") from error
         finally:
             theirs.close()
+        self._beneath = beneath(options["memory_bytes"])
         self.facts: Facts | None = None
         self._ring = ""
         with contextlib.suppress(Gone):
@@ -159,7 +161,7 @@ class Process:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 status = self._child.wait(DYING_S)
                 why = f"ended with status {status}" if status >= 0 else _signal_name(-status)
-        why = why or "hung up and lived on"
+        why = (why or "hung up and lived on") + self._beneath
         self.end()
         return Died(why if self.ended else f"{why}, and does not end when it is killed")
 

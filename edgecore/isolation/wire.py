@@ -214,6 +214,12 @@ def text_of(body: bytes) -> str:
     return " ".join(body[:TEXT_MOST].decode("utf-8", "replace").split())
 
 
-def text_message(error: BaseException) -> bytes:
-    """The body of FAILED or REFUSED."""
-    return str(error).encode()[:TEXT_MOST] or type(error).__name__.encode()
+def text_message(error: BaseException, more: str = "") -> bytes:
+    """The body of FAILED or REFUSED; `more` is said after it, however long it is."""
+    text = (str(error) or type(error).__name__).encode()
+    return text[: TEXT_MOST - len(more)] + more.encode()
+
+
+def beneath(ceiling: int | None) -> str:
+    """To be said after any failure of a child: the ceiling of its memory may be the cause."""
+    return "" if ceiling is None else f" (beneath its ceiling of {ceiling} bytes)"

@@ -220,35 +220,6 @@ def test_an_option_that_no_child_can_be_given_leaves_nothing_behind(tmp_path, mo
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_child_beyond_its_memory_ends_by_itself():
-    with pytest.raises(edgecore.EdgecoreError, match="more than its ceiling of 20971520 bytes"):
-        IsolatedDetector(memory_bytes=20 << 20, spare=False)
-    assert children() == set()
-
-
-@pytest.mark.parametrize(
-    ("settings", "reason"),
-    [
-        ("isolated = true\nmemory_mib = 20", "needs more than its ceiling of 20971520 bytes"),
-        ("memory_mib = 4096", "memory_mib: expected isolated = true beside it, got false"),
-    ],
-)
-def test_the_agent_has_the_ceiling_of_its_configuration(tmp_path, settings, reason):
-    (tmp_path / "agent.toml").write_text(f"[detector]\n{settings}\n")
-    arguments = ("run", "--link", "none", "--duration", "1", "--annotate", "none")
-    done = subprocess.run(
-        command(*arguments, "--config", tmp_path / "agent.toml", "--out", tmp_path / "out"),
-        env=environment(),
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode != 0
-    assert reason in done.stderr
-    assert "Traceback" not in done.stderr
-    assert not (tmp_path / "out").exists()
-
-
 def test_closed_is_closed(isolated):
     isolated.close()
     isolated.close()
