@@ -51,8 +51,12 @@ class AgentProcess:
             model: a TFLite file; None: the embedded road model.
             rules: a TOML file of rules; None: forward collision.
             settings: tables of its configuration file, such as `{"alert": {"deadline_s": 5}}`.
+
+        Raises:
+            RuntimeError: a link of this test holds the line, which takes one host.
         """
         self.kill()
+        self._dut.lend_line(lambda: self.running)
         self.folder.mkdir(parents=True, exist_ok=True)
         self._events, self._read_bytes = [], 0
         for name in ("events.jsonl", "summary.json"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import math
 import subprocess
 import sys
 import tempfile
@@ -76,8 +77,17 @@ class Camera:
                 it: no picture is missed, however late or slow they are. None: live, on the drive
                 that the device's simulated vehicle is on.
             width, height: pixels, even, at least 64.
+
+        Raises:
+            ValueError: a number that cannot be.
         """
         from edgecore.synthetic import Road
+
+        if not 0 < fps < math.inf:
+            raise ValueError(f"fps: expected pictures per second, more than 0, got {fps!r}")
+        for name, pixels in (("width", width), ("height", height)):
+            if pixels < 64 or pixels % 2:
+                raise ValueError(f"{name}: expected pixels, even, at least 64, got {pixels!r}")
 
         if start_s is None:
             begin = f"epoch_ns={self._dut.scene_epoch_ns or time.monotonic_ns()}"

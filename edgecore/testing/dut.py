@@ -6,6 +6,8 @@ import contextlib
 import os
 import shutil
 import tempfile
+import traceback
+import weakref
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -41,9 +43,14 @@ class Dut:
 
     def __init__(self, spec: str) -> None:
         """Gets hold of the target and switches it on."""
+        self.name = spec
         self._folder = Path(tempfile.mkdtemp(prefix="edgecore-dut-"))
         self._bridge: FaultBridge | None = None
         self._wire, self._journal = Wire(), Journal()
+        self._links: weakref.WeakSet[fb.Link] = weakref.WeakSet()
+        self._agent: Callable[[], bool] = bool
+        self._hopeless = False
+        self._said_before = 0
         with self._rig(), contextlib.ExitStack() as undo:
             undo.callback(shutil.rmtree, self._folder, ignore_errors=True)
             self._target = open_target(spec)
@@ -68,10 +75,15 @@ class Dut:
 
     @contextlib.contextmanager
     def _rig(self) -> Iterator[None]:
+        """Whatever a target raises is an error of the rig: an OSError of a relay card, too."""
         try:
             yield
         except (TargetError, fb.BridgeConnectionError) as error:
             raise RigError(error) from error
+        except Exception as error:
+            at = traceback.extract_tb(error.__traceback__)[-1]
+            where = f"{Path(at.filename).name}:{at.lineno}"
+            raise RigError(f"{self.name}: {type(error).__name__}: {error} ({where})") from error
 
     def start(self) -> None:
         """Power on, not frozen, plugged in; does nothing when it is so already."""
@@ -103,8 +115,9 @@ class Dut:
             image: of the kind the target takes: for qemu an ELF file, for a rig what its command
                 takes.
         """
+        path = Path(image)
         with self._rig():
-            self._target.flash(Path(image))
+            self._target.flash(path)
 
     def freeze(self) -> None:
         """Stops it where it is, until `thaw`."""
@@ -141,31 +154,62 @@ class Dut:
         return self._target.scene_epoch_ns
 
     def connect(self, **keywords: Any) -> fb.Link:
-        """A link to it, for tests that want one of their own.
+        """A link to it, for tests that want one of their own; closed after the test at the latest.
 
-        The transport is tried again, for half a minute in all; the test never is.
+        The transport is tried again, for half a minute in all, but for a device whose end of the
+        line was not there the last time either; the test never is.
 
         Args:
             keywords: as of `firmware_bridge.connect`, but for `timeout`.
 
         Raises:
             RigError: it could not be reached.
+            RuntimeError: a link or an agent of this test holds the line, which takes one host.
         """
-        said, besides = "", []
-        for patience_s in PATIENCE_S:
+        self.need_line()
+        if "timeout" in keywords:
+            raise TypeError("connect: expected no timeout: how long a rig is waited for is its own")
+        said, trouble, absences = "", None, dict[str, None]()
+        for patience_s in PATIENCE_S[:1] if self._hopeless else PATIENCE_S:
             try:
-                return fb.connect(self.url, timeout=patience_s, **keywords)
+                link = fb.connect(self.url, timeout=patience_s, **keywords)
             except (fb.BridgeConnectionError, ValueError) as error:
-                said = str(error)
+                said, trouble = str(error), self._target.trouble()
                 if self._bridge is not None:
                     said = said.removeprefix(f"{self.url}: ")  # nobody's but ours
-                    if self._bridge.absent is not None:
-                        besides.append(str(self._bridge.absent))
-                trouble = self._target.trouble()
+                absences |= dict.fromkeys(self._absence())
                 if trouble is not None:
-                    besides.append(trouble)
                     break
-        raise RigError(f"{self.name}: no link: {'; '.join(dict.fromkeys([said, *besides]))}")
+            else:
+                self._hopeless = False
+                self._links.add(link)
+                return link
+        self._hopeless = bool(self._absence())
+        told = [*absences, said, *([] if trouble is None else [trouble])]
+        raise RigError(f"{self.name}: no link: {'; '.join(told)}")
+
+    def _absence(self) -> list[str]:
+        """Why there is no end of a device to carry bytes to; empty where there is one."""
+        absent = None if self._bridge is None else self._bridge.absent
+        return [] if absent is None else [str(absent)]
+
+    def need_line(self) -> None:
+        """Raises RuntimeError where a link or an agent of this test holds the line."""
+        linked = any(link.state != "closed" for link in self._links)
+        if linked or self._agent():
+            holder = "a link" if linked else "the agent"
+            raise RuntimeError(
+                f"{self.name}: the line takes one host, and {holder} of this test holds it"
+            )
+
+    def lend_line(self, held: Callable[[], bool]) -> None:
+        """An agent takes the line, as long as `held` says.
+
+        Raises:
+            RuntimeError: another host of this test holds it.
+        """
+        self.need_line()
+        self._agent = held
 
     @property
     def traffic(self) -> list[Reading]:
@@ -207,7 +251,7 @@ class Dut:
     @property
     def faults(self) -> Faults:
         """What can be done to its line; the fixture `edge_faults`."""
-        return Faults(self._need_bridge(), self._need)
+        return Faults(self._need_bridge(), self._need, self._rig)
 
     def _need(self, capability: str) -> None:
         if capability not in self.capabilities:
@@ -236,26 +280,43 @@ class Dut:
             with self._rig():
                 bridge.order(lambda: bridge.calm(seed))
         self._wire.begin()
+        self._said_before = len(self._target.logs())
         self.start()
 
     def end(self, failed: bool) -> None:
-        """A test is over; one that failed leaves a device behind that nobody knows."""
+        """A test is over; one that failed leaves a device behind that nobody knows.
+
+        Raises:
+            RigError: the device has ended by itself, or the rig failed at what was due by its time.
+        """
         self._journal.end()
+        for link in list(self._links):
+            link.close()
+        self._links.clear()
+        self._agent = bool
+        trouble = self._target.trouble()
         if failed and "reset" in self.capabilities:
             self.start()
-            self.reset()
+            with self._rig():
+                self._target.reset()
         if self._bridge is not None and self._bridge.failure is not None:
             raise RigError(self._bridge.failure)
+        if trouble is not None and not failed:
+            raise RigError(f"{self.name}: {trouble}")
 
     def story(self) -> list[tuple[str, str]]:
         """Titled texts for the report of a test that failed."""
         line = "\n".join(self._wire.tail(_TAIL_LINES))
         faults = "\n".join(str(entry) for entry in self._journal.entries[-_TAIL_LINES:])
-        said = "\n".join(self._target.logs().splitlines()[-_TAIL_LINES:])
+        logs = self._target.logs()[self._said_before :]
+        said = "\n".join(logs.splitlines()[-_TAIL_LINES:])
+        trouble = self._target.trouble()
+        now = [*([] if trouble is None else [trouble]), *self._absence()]
         told = [
             ("edgecore line, its last frames", line),
             ("edgecore faults", faults),
             ("edgecore device and rig", said),
+            ("edgecore device now", "\n".join(now)),
         ]
         return [(title, text) for title, text in told if text]
 

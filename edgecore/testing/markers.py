@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from edgecore.testing.options import check_options
 from edgecore.testing.session import device
 
 REQUIREMENT = "requirement"
@@ -17,7 +18,8 @@ _MARKERS = (
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Registers the markers."""
+    """Registers the markers, and begins a report where one is asked for."""
+    check_options(config)
     for line in _MARKERS:
         config.addinivalue_line("markers", line)
     if config.getoption("--edge-report") or config.getoption("--edge-requirements"):

@@ -27,6 +27,7 @@ class TestRun:
         reason: why it was skipped or had no turn, or the last line of what went wrong.
         text: what pytest has to say of one that went wrong, also before it was tried again.
         latency: series of passages, as `LatencyLab` measured them.
+        rig: whether the rig failed in it, which makes it an error.
     """
 
     __test__ = False
@@ -38,6 +39,7 @@ class TestRun:
     reason: str = ""
     text: str = ""
     latency: tuple[dict[str, object], ...] = ()
+    rig: bool = False
 
 
 @dataclass(frozen=True)
@@ -47,8 +49,9 @@ class Requirement:
     Attributes:
         id, title: as listed; without a list the title is empty.
         tests: that name it.
-        verdict: "failed" when one of them failed or had an error; "shown" when at least one passed
-            and none failed; "not shown" when none ran to its end; "no test" when there is none.
+        verdict: "failed" when one of them failed, or had an error that is not the rig's; "shown"
+            when at least one passed and none failed or met an error of the rig; "not shown" when
+            none ran to its end, or the rig kept one from it; "no test" when there is none.
     """
 
     id: str
@@ -75,16 +78,17 @@ def matrix(tests: Sequence[TestRun], listed: Mapping[str, str]) -> list[Requirem
 
 
 def _verdict(tests: Sequence[TestRun]) -> Verdict:
-    outcomes = {test.outcome for test in tests}
+    outcomes = {test.outcome for test in tests if not test.rig}
     if outcomes & {"failed", "error"}:
         return "failed"
-    if outcomes & {"passed", "xpassed"}:
+    if outcomes & {"passed", "xpassed"} and not any(test.rig for test in tests):
         return "shown"
-    return "not shown" if outcomes else "no test"
+    return "not shown" if tests else "no test"
 
 
 def read_requirements(path: Path) -> dict[str, str]:
-    """Titles by id, from a file with a requirement a line: its id, blanks or tabs, its title.
+    """Titles by id, from a file with a requirement a line: its id, with a colon behind it or
+    without, blanks or tabs, its title.
 
     Empty lines and those that begin with # mean nothing.
 
@@ -95,6 +99,7 @@ def read_requirements(path: Path) -> dict[str, str]:
     listed: dict[str, str] = {}
     for number, line in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), 1):
         name, title = [*line.split(maxsplit=1), "", ""][:2]
+        name = name.removesuffix(":")
         if not name or name.startswith("#"):
             continue
         if name in listed:

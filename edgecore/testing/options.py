@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import math
 import os
 import random
@@ -52,10 +53,23 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def _seconds(text: str) -> float:
-    seconds = float(text)
-    if not 0 < seconds < math.inf:
-        raise argparse.ArgumentTypeError(f"expected seconds, more than 0, got {text}")
-    return seconds
+    with contextlib.suppress(ValueError):
+        if 0 < float(text) < math.inf:
+            return float(text)
+    raise argparse.ArgumentTypeError(f"expected seconds, more than 0, got {text!r}")
+
+
+def check_options(config: pytest.Config) -> None:
+    """An empty text, as of a shell's variable that is not set, is not taken for a default.
+
+    Raises:
+        pytest.UsageError: an option or the environment's target is empty.
+    """
+    for option in ("--edge-target", "--edge-report", "--edge-requirements"):
+        if config.getoption(option) == "":
+            raise pytest.UsageError(f"{option}: expected a text, got an empty one")
+    if os.environ.get(TARGET) == "" and config.getoption("--edge-target") is None:
+        raise pytest.UsageError(f"{TARGET}: expected a target, or not to be set; it is empty")
 
 
 def target_spec(config: pytest.Config) -> str:

@@ -27,7 +27,7 @@ from edgecore.testing.matrix import (
     read_requirements,
 )
 from edgecore.testing.options import repeat_by, seed, target_spec
-from edgecore.testing.reporting import LATENCY
+from edgecore.testing.reporting import LATENCY, RIG
 
 FORMAT, VERSION = "edgecore test report", 1
 _NAME = "edgecore-report"
@@ -98,12 +98,14 @@ class _Phases:
     again: str = ""
     texts: list[str] = field(default_factory=list)
     latency: list[dict[str, object]] = field(default_factory=list)
+    rig: bool = False
 
     def add(self, report: pytest.TestReport) -> None:
         self.duration_s += report.duration
         # Of a worker that crashed the last report, which xdist makes up, has none.
         self.properties = list(report.user_properties) or self.properties
         self.latency = getattr(report, LATENCY, self.latency)
+        self.rig = self.rig or getattr(report, RIG, False)
         outcome = _outcome(report)
         if outcome is not None:
             self.outcomes.append(outcome)
@@ -118,6 +120,8 @@ class _Phases:
 
     def test(self, id: str) -> TestRun:
         known = [name for name in OUTCOMES if name in self.outcomes]
+        if self.rig:  # what the test says of the device then is nothing
+            known = ["error"]
         return TestRun(
             id,
             known[0] if known else "error",
@@ -129,6 +133,7 @@ class _Phases:
             (self.reason or self.again) if known else "it did not end",
             "\n\n".join(self.texts),
             tuple(self.latency),
+            self.rig,
         )
 
 
@@ -223,7 +228,8 @@ def keep_report(config: pytest.Config) -> None:
     try:
         listed = {} if requirements is None else read_requirements(Path(requirements))
     except (OSError, ValueError) as error:
-        raise pytest.UsageError(f"--edge-requirements: {requirements}: {error}") from None
+        why = error.strerror if isinstance(error, OSError) else error
+        raise pytest.UsageError(f"--edge-requirements: {requirements}: {why}") from None
     try:
         Path(folder).mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):  # better now than after the last test

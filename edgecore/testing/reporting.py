@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 LATENCY = "edge_latency"
 """The fixture, and the attribute of pytest's reports that has what a test measured by it."""
+RIG = "edge_rig"
+"""The attribute of pytest's reports that says that the rig failed."""
 FAILED = pytest.StashKey[bool]()
 _OURS = ("edgecore.", "firmware_bridge.", "_pytest.", "pluggy.", "contextlib")
 
@@ -28,6 +30,7 @@ def pytest_runtest_makereport(
     rig_failed = call.excinfo is not None and call.excinfo.errisinstance(RigError)
     if rig_failed:
         assert call.excinfo is not None
+        setattr(report, RIG, True)
         report.longrepr = _in_brief(item, call.excinfo)
         if hasattr(report, "wasxfail"):  # it is the device that is expected to fail
             del report.wasxfail

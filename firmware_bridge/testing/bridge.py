@@ -16,7 +16,7 @@ from itertools import count
 from typing import Protocol
 
 from firmware_bridge.doors import Door
-from firmware_bridge.errors import BridgeConnectionError
+from firmware_bridge.errors import BridgeConnectionError, BridgeError
 from firmware_bridge.pcapng import Direction
 from firmware_bridge.testing.bad_line import BadLine
 from firmware_bridge.testing.journal import Journal
@@ -65,7 +65,9 @@ class FaultBridge:
         url: where the host connects.
         wire: what came out of the line, at either end.
         journal: what was done to it.
-        failure: an error of the device's rig, or what ended the bridge; None: there was none.
+        failure: an error of the device's rig while nobody waited, or what ended the bridge; None:
+            there was none.
+        profile: of the line, as it was last changed.
         absent: why the device's end cannot be had now; None: it can, or was not asked for yet.
     """
 
@@ -81,7 +83,7 @@ class FaultBridge:
         self._device, self._make_door = device, make_door
         self.wire, self.journal = wire, journal
         self.failure: Exception | None = None
-        self.absent: BridgeConnectionError | None = None
+        self.absent: Exception | None = None
         self._door: Door | None = make_door()
         self.url = self._door.url
         self._port: Port | None = None
@@ -91,6 +93,7 @@ class FaultBridge:
         self._pending: dict[Direction, bytes] = {"to_device": b"", "from_device": b""}
         self._held: dict[Direction, bytes] = {}
         self._unplug_for_s = 0.0
+        self._turns: Counter[str] = Counter()
         self._late: dict[Direction, bytes] = {}
         self._stuck = self._cut_armed = False
         self._extra: Counter[str] = Counter()
@@ -106,6 +109,7 @@ class FaultBridge:
 
     def _renew(self, seed: int) -> None:
         self._random = random.Random(seed)
+        self.profile = CLEAN
         for direction in self._pending:
             self._lines[direction] = BadLine(CLEAN, self._random.getrandbits(64))
 
@@ -181,15 +185,35 @@ class FaultBridge:
 
     def change(self, profile: Profile) -> None:
         """Both directions are so from now on."""
+        self.profile = profile
         for each in self._lines.values():
             each.change(profile)
+
+    def last(
+        self, fault: str, for_s: float | None, begin: Callable[[], None], end: Callable[[], None]
+    ) -> None:
+        """Begins a fault and ends it after so long, unless the same has begun again by then."""
+        self._turns[fault] += 1
+        turn = self._turns[fault]
+
+        def over() -> None:
+            if self._turns[fault] == turn:
+                end()
+
+        begin()
+        if for_s is not None:
+            self.schedule(for_s, over)
 
     def strike(self, direction: Direction, fault: str) -> None:
         """The next burst is hit, see BadLine.strike."""
         self._lines[direction].strike(fault)
 
-    def unplug(self) -> None:
-        """The host loses its port; what is under way is lost, and the device talks to nobody."""
+    def unplug(self, for_s: float | None = None) -> None:
+        """The host loses its port, for so long; what is under way is lost, and the device talks to
+        nobody."""
+        self.last("unplug", for_s, self._pull, self.plug)
+
+    def _pull(self) -> None:
         if self._door is None:
             return
         self._door.close()
@@ -206,8 +230,13 @@ class FaultBridge:
             self._door = self._make_door()
             self.journal.write("plugged")
 
-    def stick(self, stuck: bool) -> None:
-        """The device takes nothing any more, and the host has to wait; or it does again."""
+    def stick(self, for_s: float) -> None:
+        """The device takes nothing for so long, and the host has to wait."""
+        self.last(
+            "stick", for_s, lambda: self._take_nothing(True), lambda: self._take_nothing(False)
+        )
+
+    def _take_nothing(self, stuck: bool) -> None:
         self._stuck = stuck
         self.journal.write("stuck" if stuck else "unstuck")
 
@@ -222,14 +251,13 @@ class FaultBridge:
         if not self._held:
             return
         self._late, self._held = {way: data for way, data in self._held.items() if data}, {}
-        self.unplug()
-        self.schedule(self._unplug_for_s, self.plug)
+        self.unplug(self._unplug_for_s)
 
     def reboot(self) -> None:
         """The reset button."""
+        self._device.reset()
         self._extra["reboots"] += 1
         self.journal.write("reboot")
-        self._switch(self._device.reset)
 
     def arm_cut(self) -> None:
         """The next frame to the device is cut in its middle by a reset; its end goes to the next
@@ -238,17 +266,18 @@ class FaultBridge:
 
     def dip(self, off_s: float) -> None:
         """The supply fails for so long; the line spikes when it goes and when it comes."""
-        self.journal.write("brown_out", off_s=off_s)
+        self.last("dip", off_s, lambda: self._go_dark(off_s), self._recover)
+
+    def _go_dark(self, off_s: float) -> None:
+        self._device.stop()
         self._extra["brown_outs"] += 1
-        self._switch(self._device.stop)
+        self.journal.write("brown_out", off_s=off_s)
         self._spike()
 
-        def recover() -> None:
-            self._spike()
-            self._switch(self._device.start)
-            self.journal.write("power_back")
-
-        self.schedule(off_s, recover)
+    def _recover(self) -> None:
+        self._spike()
+        self._device.start()
+        self.journal.write("power_back")
 
     def _spike(self) -> None:
         noise = self._random.randbytes(_SPIKE_BYTES)
@@ -299,7 +328,7 @@ class FaultBridge:
             self._looked_s = time.monotonic()
             try:
                 self._port, self.absent = self._device.open(), None
-            except BridgeConnectionError as error:
+            except (BridgeError, OSError) as error:
                 self.absent = error
         there = self._door is not None and self._door.look()
         if there != self._host_there:

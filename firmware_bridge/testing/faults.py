@@ -7,11 +7,12 @@ import inspect
 import math
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from typing import Any, get_args
 
 from firmware_bridge.pcapng import Direction
 from firmware_bridge.testing.bridge import FaultBridge
-from firmware_bridge.testing.profile import CLEAN, Profile, named
+from firmware_bridge.testing.profile import Profile, named
 
 _NEEDS = {"reboot": "reset", "reboot_in_frame": "reset", "brown_out": "power"}
 
@@ -20,15 +21,21 @@ class Faults:
     """What a test does to the line through a fault bridge.
 
     Every method acts at once and returns when the fault has begun; those with `for_s` end by
-    themselves. `at` does the same later. A time is of seconds, 0 or more and finite; ValueError
-    where it is not.
+    themselves, so long after they were last asked for. `at` does the same later. A time is of
+    seconds, 0 or more and finite; ValueError where it is not.
     """
 
-    def __init__(self, bridge: FaultBridge, need: Callable[[str], None]) -> None:
-        """`need` raises where the device lacks a capability, before anything is done."""
+    def __init__(
+        self,
+        bridge: FaultBridge,
+        need: Callable[[str], None],
+        rig: Callable[[], AbstractContextManager[None]] = contextlib.nullcontext,
+    ) -> None:
+        """`need` raises where the device lacks a capability, before anything is done; what its
+        buttons and its supply raise comes through `rig`."""
         self._bridge = bridge
         self._need = need
-        self._profile = CLEAN
+        self._rig = rig
         self._by_name: dict[str, Callable[..., None]] = {
             "unplug": self.unplug,
             "plug": self.plug,
@@ -52,14 +59,13 @@ class Faults:
             ValueError: no profile of that name.
         """
         chosen = named(profile)
-        self._profile = chosen
         self._bridge.order(lambda: self._bridge.change(chosen))
-        self._bridge.journal.write("profile", profile=str(profile))
+        self._bridge.journal.write("profile", profile=str(chosen))
 
     @contextlib.contextmanager
     def profile(self, profile: str | Profile) -> Iterator[None]:
         """The line is so while the block runs, and then as before."""
-        before = self._profile
+        before = self._bridge.profile
         self.use(profile)
         try:
             yield
@@ -86,8 +92,7 @@ class Faults:
         self._strike(way, "overrun")
 
     def _strike(self, way: Direction, fault: str) -> None:
-        if way not in get_args(Direction):
-            raise ValueError(f"expected a way of {', '.join(get_args(Direction))}, got {way!r}")
+        _check_way(way)
         self._bridge.order(lambda: self._bridge.strike(way, fault))
 
     # Cable, device, supply.
@@ -96,9 +101,7 @@ class Faults:
         """The host loses its port, for so long or until `plug`; what is under way is lost."""
         if for_s is not None:
             _check_seconds("for_s", for_s)
-        self._bridge.order(self._bridge.unplug)
-        if for_s is not None:
-            self._bridge.schedule(for_s, self._bridge.plug)
+        self._bridge.order(lambda: self._bridge.unplug(for_s))
 
     def plug(self) -> None:
         """Ends `unplug`."""
@@ -107,8 +110,7 @@ class Faults:
     def stuck(self, for_s: float) -> None:
         """The device takes no byte for so long; the host has to wait, nothing is lost."""
         _check_seconds("for_s", for_s)
-        self._bridge.order(lambda: self._bridge.stick(True))
-        self._bridge.schedule(for_s, lambda: self._bridge.stick(False))
+        self._bridge.order(lambda: self._bridge.stick(for_s))
 
     def reorder(self, for_s: float = 0.1) -> None:
         """Some bytes each way are overtaken: held back while the host is unplugged for so long,
@@ -119,7 +121,8 @@ class Faults:
     def reboot(self) -> None:
         """The device is reset."""
         self._need("reset")
-        self._bridge.order(self._bridge.reboot)
+        with self._rig():
+            self._bridge.order(self._bridge.reboot)
 
     def reboot_in_frame(self) -> None:
         """The device is reset in the middle of the next frame that is sent to it; the rest of the
@@ -131,7 +134,8 @@ class Faults:
         """The device's supply fails for so long; the line spikes when it goes and comes."""
         self._need("power")
         _check_seconds("for_s", for_s)
-        self._bridge.order(lambda: self._bridge.dip(for_s))
+        with self._rig():
+            self._bridge.order(lambda: self._bridge.dip(for_s))
 
     # Later.
 
@@ -143,15 +147,19 @@ class Faults:
             fault: name of a method, or of a profile.
             arguments: of the method.
 
+        What is still to come when the test ends does not happen.
+
         Raises:
-            ValueError: neither a fault nor a profile has that name, or a time cannot be.
-            TypeError: the method has no such arguments, or needs others.
+            ValueError: neither a fault nor a profile has that name, or a time or a way cannot be.
+            TypeError: the method has no such arguments, or needs others; a profile has none.
         """
         _check_seconds("delay_s", delay_s)
         act = self._by_name.get(fault)
         if act is None:
             with contextlib.suppress(ValueError):
                 named(fault)
+                if arguments:
+                    raise TypeError(f"a profile takes no arguments, got {', '.join(arguments)}")
                 self._bridge.schedule(delay_s, lambda: self.use(fault))
                 return
             raise ValueError(
@@ -162,6 +170,8 @@ class Faults:
             self._need(_NEEDS[fault])
         if arguments.get("for_s") is not None:
             _check_seconds("for_s", arguments["for_s"])
+        if "way" in arguments:
+            _check_way(arguments["way"])
         chosen = act
         self._bridge.schedule(delay_s, lambda: chosen(**arguments))
 
@@ -189,3 +199,8 @@ class Faults:
 def _check_seconds(name: str, given: object) -> None:
     if not isinstance(given, int | float) or not 0 <= given < math.inf:
         raise ValueError(f"{name}: expected seconds, 0 or more, got {given!r}")
+
+
+def _check_way(given: object) -> None:
+    if given not in get_args(Direction):
+        raise ValueError(f"expected a way of {', '.join(get_args(Direction))}, got {given!r}")

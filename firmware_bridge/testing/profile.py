@@ -48,6 +48,10 @@ class Profile:
             if not 0 <= value < math.inf:
                 raise ValueError(f"{name} must be finite and not below 0, got {value}")
 
+    def __str__(self) -> str:
+        """Its name, where it has one."""
+        return next((name for name, known in PROFILES.items() if known == self), repr(self))
+
 
 CLEAN = Profile()
 

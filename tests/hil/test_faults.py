@@ -228,8 +228,12 @@ def test_arguments_that_make_no_sense_are_refused_when_they_are_given(edge_fault
         edge_faults.at(1.0, "unplug", for_ms=5)
     with pytest.raises(TypeError, match="missing a required argument: 'for_s'"):
         edge_faults.at(1.0, "stuck")
+    with pytest.raises(TypeError, match="a profile takes no arguments, got for_s"):
+        edge_faults.at(1.0, "congested", for_s=2)
     with pytest.raises(ValueError, match="expected a way of from_device, to_device, got 'up'"):
         edge_faults.flip("up")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="expected a way of from_device, to_device, got 'both'"):
+        edge_faults.at(1.0, "flip", way="both")
 
 
 @pytest.mark.parametrize("seconds", [-1, math.nan, math.inf, "1"])
@@ -251,15 +255,71 @@ def test_times_that_cannot_be_are_refused_before_anything_is_done(
 
 
 def test_fault_that_cannot_be_done_at_its_time_is_told_and_ends_no_later_test(
-    edge_dut: Dut,
+    edge_dut: Dut, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    edge_dut.faults.at(0.0, "flip", way="up")
+    monkeypatch.setattr(edge_dut._target, "stop", no_hub)
+    edge_dut.faults.at(0.0, "brown_out")
     until(lambda: "rig_failure" in [entry["fault"] for entry in edge_dut.faults.journal])
-    with pytest.raises(RigError, match="expected a way of from_device, to_device, got 'up'"):
+    with pytest.raises(RigError, match="the hub is missing"):
         edge_dut.end(failed=False)
+    monkeypatch.undo()
     edge_dut.begin(None, 0)
     with edge_dut.connect() as link:
         link.request(ALERT, PATIENCE_S)
+
+
+def no_hub() -> None:
+    raise OSError("the hub is missing")
+
+
+@pytest.mark.parametrize(("fault", "button"), [("brown_out", "stop"), ("reboot", "reset")])
+def test_fault_that_the_rig_fails_at_is_an_error_of_the_rig_and_did_not_happen(
+    edge_dut: Dut, edge_faults: Faults, monkeypatch: pytest.MonkeyPatch, fault: str, button: str
+) -> None:
+    monkeypatch.setattr(edge_dut._target, button, no_hub)
+    said = r"rig: sim: OSError: the hub is missing \(test_faults\.py:\d+\)"
+    with pytest.raises(RigError, match=said):
+        getattr(edge_faults, fault)()
+    monkeypatch.undo()
+    assert edge_faults.counts["brown_outs"] == edge_faults.counts["reboots"] == 0
+    assert not {"brown_out", "power_back", "reboot"} & {e["fault"] for e in edge_faults.journal}
+
+
+@pytest.mark.parametrize(
+    ("fault", "begun", "ended"),
+    [
+        ("unplug", "unplugged", "plugged"),
+        ("stuck", "stuck", "unstuck"),
+        ("brown_out", "brown_out", "power_back"),
+    ],
+)
+def test_fault_lasts_as_long_as_it_was_last_asked_for(
+    edge_faults: Faults, fault: str, begun: str, ended: str
+) -> None:
+    getattr(edge_faults, fault)(for_s=0.05)
+    getattr(edge_faults, fault)(for_s=0.4)
+    until(lambda: ended in [entry["fault"] for entry in edge_faults.journal])
+    first_s = next(entry["t_s"] for entry in edge_faults.journal if entry["fault"] == begun)
+    ends_s = [entry["t_s"] for entry in edge_faults.journal if entry["fault"] == ended]
+    assert ends_s[0] - first_s >= 0.4
+
+
+def test_what_was_asked_for_later_knows_no_end_of_before(edge_faults: Faults) -> None:
+    edge_faults.unplug(for_s=0.05)
+    edge_faults.unplug()
+    edge_faults.at(0.2, "clean")
+    until(lambda: "profile" in [entry["fault"] for entry in edge_faults.journal])
+    assert "plugged" not in [entry["fault"] for entry in edge_faults.journal]
+
+
+def test_profile_ends_as_the_one_before_whoever_asked_for_it(
+    edge_dut: Dut, edge_faults: Faults
+) -> None:
+    edge_faults.use("slow")
+    with edge_dut.faults.profile(Profile(drop=0.25)):
+        pass
+    told = [entry["profile"] for entry in edge_faults.journal if entry["fault"] == "profile"]
+    assert told == ["slow", str(Profile(drop=0.25)), "slow"]
 
 
 def test_line_goes_on_where_its_journal_cannot_be_written(

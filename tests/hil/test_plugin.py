@@ -484,9 +484,9 @@ def test_target_of_somebody_else(tmp_path: Path) -> None:
     assert outcome(done.stdout) == "1 passed", done.stdout
 
 
-@pytest.mark.parametrize("seconds", ["nan", "inf", "0", "-3"])
+@pytest.mark.parametrize("seconds", ["nan", "inf", "0", "-3", "long"])
 def test_soak_of_no_length_is_refused(tmp_path: Path, seconds: str) -> None:
     write(tmp_path, test_three=THREE_LINES)
     done = run(tmp_path, f"--edge-soak={seconds}")
-    assert f"--edge-soak: expected seconds, more than 0, got {seconds}" in done.stdout
+    assert f"--edge-soak: expected seconds, more than 0, got {seconds!r}" in done.stdout
     assert done.returncode == 4
