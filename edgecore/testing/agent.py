@@ -54,6 +54,7 @@ class AgentProcess:
 
         Raises:
             RuntimeError: a link of this test holds the line, which takes one host.
+            ValueError: a setting that TOML has no words for.
         """
         self.kill()
         self._dut.lend_line(lambda: self.running)
@@ -168,5 +169,11 @@ def _toml(tables: Mapping[str, Mapping[str, Any]]) -> str:
     lines = []
     for name, table in tables.items():
         lines.append(f"[{name}]")
-        lines += [f"{key} = {json.dumps(value)}" for key, value in table.items()]
+        for key, value in table.items():
+            if not isinstance(value, bool | int | float | str | list | tuple):
+                raise ValueError(
+                    f"settings: {name}.{key}: expected a number, a text, a bool or a list of them, "
+                    f"got {value!r}"
+                )
+            lines.append(f"{key} = {json.dumps(value)}")
     return "\n".join([*lines, ""])

@@ -163,6 +163,12 @@ def test_device_that_was_not_there_is_not_waited_for_as_long_again(
             dut.connect()
 
 
+def test_setting_without_a_value_is_named(edge_agent: AgentProcess) -> None:
+    with pytest.raises(ValueError, match=r"settings: alert\.deadline_s: expected .*, got None"):
+        edge_agent.start("synthetic:", settings={"alert": {"deadline_s": None}})
+    assert not edge_agent.running
+
+
 def test_keyword_of_the_rigs_own_is_refused_by_name(edge_dut: Dut) -> None:
     with pytest.raises(TypeError, match="connect: expected no timeout"):
         edge_dut.connect(timeout=5)
