@@ -4,7 +4,7 @@ Pictures are float32 planes, (channels, height, width), until they are packed: a
 of them, all before its first frame.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -27,39 +27,53 @@ class Texture:
     """A picture in uint32 RGBA texels and its copies: coarser ones, and those seen through haze.
 
     Each copy has a clear border of one texel in the colour of the edge.
+
+    Args:
+        make: the levels, finest first; called when they are first needed, as most of a road's
+            textures are far away for long.
     """
 
-    def __init__(self, levels: Sequence[npt.NDArray[np.uint32]]) -> None:
-        self.levels = tuple(levels)
+    def __init__(self, make: Callable[[], Sequence[npt.NDArray[np.uint32]]]) -> None:
+        self._make: Callable[[], Sequence[npt.NDArray[np.uint32]]] | None = make
+        self._levels: Sequence[npt.NDArray[np.uint32]] = ()
         self._hazed: _Hazed = ((0, 0, 0), {})
+
+    @property
+    def levels(self) -> Sequence[npt.NDArray[np.uint32]]:
+        """The picture and its coarser copies, finest first."""
+        make = self._make
+        if make is not None:  # any thread may be the first
+            self._levels = make()
+            self._make = None  # and what it was made of
+        return self._levels
 
     def copy_for(
         self, width_px: float, height_px: float, haze: float, haze_color: tuple[int, int, int]
     ) -> npt.NDArray[np.uint32]:
         """The coarsest copy still as fine as the screen one way, with this share of haze."""
-        level = 0
-        for texels in self.levels[:-1]:
+        level, levels = 0, self.levels
+        for texels in levels[:-1]:
             fits = texels.shape[1] - 2 <= 1.5 * width_px or texels.shape[0] - 2 <= 1.5 * height_px
             if fits:
                 break
             level += 1
         step = round(haze * _HAZE_STEPS)
         if step == 0:
-            return self.levels[level]
+            return levels[level]
         color, copies = self._hazed
         if color != haze_color:  # of another place, which shares this texture
             copies = {}
             self._hazed = haze_color, copies
         hazed = copies.get((level, step))
         if hazed is None:
-            planes = floats([self.levels[level] >> shift & 0xFF for shift in (0, 8, 16, 24)])
+            planes = floats([levels[level] >> shift & 0xFF for shift in (0, 8, 16, 24)])
             planes[:3] += (planar(haze_color) - planes[:3]) * (step / _HAZE_STEPS)
             hazed = copies[level, step] = packed(planes)
         return hazed
 
     def mirrored(self) -> "Texture":
         """The same, left and right exchanged."""
-        return Texture([np.ascontiguousarray(level[:, ::-1]) for level in self.levels])
+        return Texture(lambda: [np.ascontiguousarray(level[:, ::-1]) for level in self.levels])
 
 
 class Light(NamedTuple):
@@ -196,11 +210,15 @@ class Brush:
         planes = self._planes[:4].copy()
         np.multiply(planes[:3], planar(light) * shade, out=planes[:3], where=self._planes[4] == 0)
         planes *= 255
-        levels = [bordered(packed(planes))]
-        while min(planes.shape[1:]) >= 4:
-            planes = halved(planes)
-            levels.append(bordered(packed(planes)))
-        return Texture(levels)
+        return Texture(lambda: _levels(planes))
+
+
+def _levels(planes: FloatArray) -> list[npt.NDArray[np.uint32]]:
+    levels = [bordered(packed(planes))]
+    while min(planes.shape[1:]) >= 4:
+        planes = halved(planes)
+        levels.append(bordered(packed(planes)))
+    return levels
 
 
 def _span(places: npt.NDArray[np.floating], first: float, end: float) -> slice:
