@@ -16,8 +16,7 @@ _CREDENTIALS = struct.Struct("3i")
 
 
 def claim(port: str) -> socket.socket:
-    """The right to them: held until the socket is closed, at the latest until
-    this process ends.
+    """The right to them, held until the socket is closed, at the latest until this process ends.
 
     It is a name in Linux's abstract namespace of sockets: whoever starts tests on this machine, in
     whichever folder, meets it; no file is left behind, and no program started here inherits it.
@@ -29,7 +28,10 @@ def claim(port: str) -> socket.socket:
         TargetError: another process has it.
     """
     place = port.partition("?")[0].removeprefix("serial://").removeprefix("serial:")
-    name = b"\0edgecore-rig-" + hashlib.sha256(os.fsencode(place)).hexdigest().encode()
+    # The same path is another device in another container, also in one that shares our network.
+    seen_from = os.readlink("/proc/self/ns/mnt")
+    digest = hashlib.sha256(os.fsencode(f"{seen_from} {place}")).hexdigest()
+    name = b"\0edgecore-rig-" + digest.encode()
     held = socket.socket(socket.AF_UNIX)
     try:
         held.bind(name)
