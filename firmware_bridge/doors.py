@@ -11,6 +11,11 @@ import tty
 from collections.abc import Iterator
 from pathlib import Path
 
+from firmware_bridge.errors import BridgeConnectionError
+
+_PATH_MAX = 107
+"""Of Linux's struct sockaddr_un, without the zero at its end."""
+
 
 @contextlib.contextmanager
 def pty(link: Path | None) -> Iterator[tuple[int, str]]:
@@ -46,8 +51,22 @@ def _remove_stale_socket(path: str) -> None:
                     os.unlink(path)
 
 
+def check_socket_path(path: str) -> None:
+    """BridgeConnectionError where a Unix socket's path is longer than the kernel takes."""
+    size = len(os.fsencode(path))
+    if size > _PATH_MAX:
+        import tempfile  # which no device needs when it boots
+
+        folder = tempfile.gettempdir()
+        hint = f"; TMPDIR is {folder}" if path.startswith(folder) else ""
+        raise BridgeConnectionError(
+            f"unix:{path}: expected a path of at most {_PATH_MAX} bytes, got {size}{hint}"
+        )
+
+
 @contextlib.contextmanager
 def _unix(path: str) -> Iterator[tuple[int, str]]:
+    check_socket_path(path)
     _remove_stale_socket(path)
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(path)

@@ -99,10 +99,16 @@ def link(
     names = f"-fmacro-prefix-map={root}/="  # of files, in log lines: wherever they lie
     arguments = [*_FLAGS, *port.flags, *flags, names, *script]
     image = _cache() / f"{port.machine}-{_key(compiler, arguments, units, root)}.elf"
-    if image.exists():
-        return image
-    image.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=image.parent, prefix="building-") as folder:
+    try:
+        if image.exists():
+            return image
+        image.parent.mkdir(parents=True, exist_ok=True)
+        building = tempfile.TemporaryDirectory(dir=image.parent, prefix="building-")
+    except OSError as error:
+        raise BridgeConnectionError(
+            f"qemu: cannot keep images in {image.parent} (XDG_CACHE_HOME): {error.strerror}"
+        ) from error
+    with building as folder:
         made = Path(folder) / "image.elf"
         done = subprocess.run(
             [compiler, *arguments, "-I", root, *units, "-o", made],

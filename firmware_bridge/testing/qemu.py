@@ -17,6 +17,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
+from firmware_bridge.doors import check_socket_path
 from firmware_bridge.errors import BridgeConnectionError
 from firmware_bridge.log_table import offer
 from firmware_bridge.manifest import Verify, verifier
@@ -89,6 +90,11 @@ class Machine:
         command = [program("setpriv"), "--pdeathsig", "KILL", program("qemu-system-arm")]
         self._folder = Path(tempfile.mkdtemp(prefix="edgecore-qemu-"))
         uart = self._folder / "uart"
+        try:
+            check_socket_path(str(uart))
+        except BridgeConnectionError:
+            self._folder.rmdir()
+            raise
         self.url = f"unix://{uart}"
         ours, theirs = socket.socketpair()
         outer, inner = socket.socketpair()

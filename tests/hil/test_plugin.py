@@ -178,14 +178,15 @@ def test_missing_device_is_an_error_of_the_rig_and_no_failure(tmp_path: Path) ->
         ("qemu:vax", r"rig: qemu:vax: qemu: expected a machine of .*, got 'vax'"),
         (
             "qemu:?speed=3",
-            r"rig: qemu:\?speed=3: .*expected options of image, .*; got speed",
+            r"rig: qemu:\?speed=3: expected options of image, .*; got speed",
         ),
         ("rig:none.toml", r"rig: rig:none.toml: .*No such file"),
         ("rig:bad.toml", r"rig: rig:bad.toml: bad.toml: expected keys of port, .*, got 'prot'"),
         ("replay:bad.toml", r"rig: replay:bad.toml: bad.toml: no recording"),
         ("sim:?speed=3", r"rig: sim:\?speed=3: no link: .*the process ended with 2: .*--speed"),
         ("sim:seed=3", r"rig: sim:seed=3: expected sim or sim:\?OPTION=VALUE, got 'seed=3'"),
-        ("meteor:7", r"rig: meteor:7: .*expected serial:, unix:"),
+        ("rgi:bench.toml", r"rig: rgi:bench.toml: expected sim, qemu, rig:FILE, .* serial:, unix:"),
+        ("rgi://bench.toml", r"rig: rgi://bench.toml: expected sim, qemu, rig:FILE, replay:FILE"),
         ("smi", r"rig: smi: expected sim, qemu, rig:FILE, replay:FILE, .*a path or a URL"),
         ("rig", "rig: rig: expected rig:FILE"),
         ("replay:", "rig: replay:: expected replay:FILE"),
@@ -232,10 +233,12 @@ def test_target_that_cannot_be_had_leaves_nothing_behind(
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("seconds", [-1.0, math.nan, 1e30])
+@pytest.mark.parametrize("seconds", [-1.0, math.nan, 1e10])
 def test_clock_of_a_simulated_device_goes_ahead_only(seconds: float) -> None:
     with contextlib.closing(Dut("sim")) as dut:
-        with pytest.raises(RigError, match=r"rig: sim: step: expected 0 to 1e\+09 s, got "):
+        with pytest.raises(
+            ValueError, match=rf"step: expected 0 to 1e\+09 s, got {re.escape(f'{seconds:g}')}$"
+        ):
             dut.step(seconds)
         dut.power(False)
         with pytest.raises(RigError, match="rig: sim: step: expected power on, it is off"):

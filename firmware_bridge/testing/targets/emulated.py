@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import time
 from pathlib import Path
-from urllib.parse import parse_qsl
 
 from firmware_bridge.errors import BridgeConnectionError, BridgeError
 from firmware_bridge.manifest import verifier
 from firmware_bridge.testing.qemu import Machine, machine_port
-from firmware_bridge.testing.targets.target import Target, TargetError
+from firmware_bridge.testing.targets.options import options
+from firmware_bridge.testing.targets.target import Target, TargetError, check_image, check_step
 from firmware_bridge.transport import Port
 
 _OPTIONS = ("image", "flash", "public_key")
+_ELF, _ARM = b"\x7fELF", (40).to_bytes(2, "little")
+"""The magic number, and the machine's at offset 18."""
+_STEP_MAX_S = 4294
+"""The counter has 32 bits, of microseconds."""
 
 
 class QemuTarget(Target):
@@ -28,14 +33,11 @@ class QemuTarget(Target):
 
     def __init__(self, spec: str = "qemu") -> None:
         super().__init__()
-        machine, _, query = spec.partition(":")[2].partition("?")
-        options = dict(parse_qsl(query))
-        image, flash, public_key = (options.pop(name, None) for name in _OPTIONS)
-        if options:
-            raise ValueError(
-                f"{spec}: expected options of {', '.join(_OPTIONS)}; got {', '.join(options)}"
-            )
-        port = machine_port(machine)
+        given = options(spec, "a file")
+        image, flash, public_key = (given.pop(name, None) for name in _OPTIONS)
+        if given:
+            raise ValueError(f"expected options of {', '.join(_OPTIONS)}; got {', '.join(given)}")
+        port = machine_port(spec.partition("?")[0].partition(":")[2])
         self.name = spec
         self.capabilities = port.capabilities | {"power", "reset", "freeze", "stall", "flash"}
         self.capabilities |= {"step"} if port.counter else set()
@@ -63,19 +65,25 @@ class QemuTarget(Target):
             return Port(line.fileno(), 0, self.name, [line.close])
 
     def start(self) -> None:
-        """Starts QEMU with the image, which is compiled at the first use."""
+        """Starts QEMU with the image, which is compiled at the first use; also where it ended."""
         with self.lock:
-            if self._machine is None:
-                try:
-                    self._machine = Machine(
-                        self._machine_name,
-                        image=self._image,
-                        flash=self._flash,
-                        verify=self._verify,
-                    )
-                except BridgeConnectionError as error:
-                    raise TargetError(str(error)) from error
+            if self._machine is not None and self._machine.running:
+                return
+            self.stop()
+            try:
+                self._machine = Machine(
+                    self._machine_name,
+                    image=self._image,
+                    flash=self._flash,
+                    verify=self._verify,
+                )
+            except (BridgeConnectionError, OSError, ValueError) as error:
+                raise TargetError(f"{self.name}: {error}") from error
+            try:
                 self._run()
+            except TargetError:
+                self.stop()
+                raise
 
     def _run(self) -> None:
         self._execute("cont")
@@ -91,8 +99,11 @@ class QemuTarget(Target):
                 machine.close()
 
     def reset(self) -> None:
-        """The reset button; memory keeps its content."""
+        """The reset button; memory keeps its content. Where QEMU ended, it is started anew."""
         with self.lock:
+            if self._machine is not None and not self._machine.running:
+                self.start()
+                return
             self._execute("system_reset")
             self._run()
 
@@ -114,6 +125,7 @@ class QemuTarget(Target):
 
     def step(self, seconds: float) -> None:
         """Sets the counter that its clock is made of, up to 71 minutes ahead."""
+        check_step(seconds, _STEP_MAX_S)
         with self.lock:
             if self._machine is None:
                 raise TargetError(f"{self.name}: step: expected power on, it is off")
@@ -125,13 +137,26 @@ class QemuTarget(Target):
                 self.scene_epoch_ns -= round(seconds * 1e9)
 
     def flash(self, image: Path) -> None:
-        """Another ELF image, booted from power-on."""
-        if not image.is_file():
-            raise TargetError(f"{self.name}: flash: no such image: {image}")
+        """Another ELF image, booted from power-on; where that fails, the one before is again."""
+        check_image(self.name, image)
+        try:
+            with image.open("rb") as file:
+                header = file.read(20)
+        except OSError as error:
+            raise TargetError(f"{self.name}: flash: {image}: {error.strerror}") from None
+        # QEMU takes any bytes for code, and ends when the processor stumbles over them.
+        if not header.startswith(_ELF) or header[18:] != _ARM:
+            raise TargetError(f"{self.name}: flash: {image}: expected an ELF file for ARM")
         with self.lock:
+            before, self._image = self._image, image
             self.stop()
-            self._image = image
-            self.start()
+            try:
+                self.start()
+            except TargetError as error:
+                self._image = before
+                with contextlib.suppress(TargetError):
+                    self.start()
+                raise TargetError(f"{self.name}: flash: {image}: {error}") from error
 
     def _execute(self, command: str) -> None:
         with self.lock:
@@ -140,7 +165,10 @@ class QemuTarget(Target):
             try:
                 self._machine.execute(command)
             except (BridgeError, EOFError, OSError) as error:
-                raise TargetError(f"{self.name}: {command}: {error}") from error
+                said = [line for line in self._machine.said.splitlines() if "warning:" not in line]
+                raise TargetError(
+                    f"{self.name}: {command}: {': '.join([str(error), *said[:1]])}"
+                ) from error
 
     def logs(self) -> str:
         """What QEMU itself complained of."""

@@ -2,55 +2,40 @@
 
 from __future__ import annotations
 
-import math
 import shlex
-import subprocess
-import sys
+import socket
 from pathlib import Path
-from typing import Any
 
+from firmware_bridge.testing.targets.claim import claim
+from firmware_bridge.testing.targets.command import Ended, run_command
 from firmware_bridge.testing.targets.line import LineTarget
-from firmware_bridge.testing.targets.target import TargetError
+from firmware_bridge.testing.targets.rig_file import COMMANDS, IMAGE, TIMEOUT_S, read_rig
+from firmware_bridge.testing.targets.target import TargetError, check_image
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
-
-_KEYS: dict[str, type] = {
-    "port": str,
-    "name": str,
-    "capabilities": list,
-    "bridge": bool,
-    "timeout_s": float,
-    "power_on": str,
-    "power_off": str,
-    "reset": str,
-    "flash": str,
-}
-_COMMANDS = ("power_on", "power_off", "reset", "flash")
-_IMAGE = "{image}"
-_TIMEOUT_S = 30.0
+_TOLD_LINES = 20
 
 
 class RigTarget(LineTarget):
     """`rig:FILE`; docs/hil.md describes the file.
 
-    Its commands run without a shell, in the file's folder, and what they say is in `logs`.
+    Its commands run without a shell, in the file's folder, and what they say is in `logs`. From the
+    start until it is closed no other process can run those of a rig at the same port.
 
     Raises:
-        ValueError: the file cannot be read, is not TOML, or a key is unknown, missing or of the
-            wrong type.
+        ValueError: the file cannot be read, is not TOML, or a key is unknown, missing, of the
+            wrong type or makes no sense.
     """
 
     def __init__(self, spec: str) -> None:
         path = Path(spec.partition(":")[2])
-        self._entries = _read(path)
+        self._entries = read_rig(path)
         super().__init__(self._entries["port"], bridged=self._entries.get("bridge", False))
         self.name = self._entries.get("name", spec)
         self._path = path
         self._said: list[str] = []
-        self._on = "power_on" not in self._entries
+        self._claim: socket.socket | None = None
+        self._on: bool | None = "power_on" not in self._entries
+        """None: a command failed, and nobody knows."""
         self.capabilities = frozenset(self._entries.get("capabilities", ())) | {
             name
             for name, key in (("power", "power_off"), ("reset", "reset"), ("flash", "flash"))
@@ -65,16 +50,23 @@ class RigTarget(LineTarget):
     def start(self) -> None:
         """`power_on`."""
         with self.lock:
-            if not self._on:
+            if self._entries.keys() & set(COMMANDS):
+                self._claim_it()
+            if self._on is not True:
+                self._on = None
                 self._command("power_on")
                 self._on = True
 
     def stop(self) -> None:
         """`power_off`."""
         with self.lock:
-            if self._on:
-                self._command("power_off")
-                self._on = False
+            if self._on is False:
+                return
+            if "power_off" not in self._entries:
+                raise self._unable("power off")
+            self._on = None
+            self._command("power_off")
+            self._on = False
 
     def reset(self) -> None:
         """`reset`."""
@@ -82,11 +74,27 @@ class RigTarget(LineTarget):
 
     def flash(self, image: Path) -> None:
         """`flash`, in which `{image}` is the file."""
+        if "flash" in self._entries:
+            check_image(self.name, image)
         self._command("flash", image)
 
     def logs(self) -> str:
         """What each command printed."""
         return "\n".join(self._said)
+
+    def close(self) -> None:
+        """Lets others have it, as it is."""
+        with self.lock:
+            if self._claim is not None:
+                self._claim.close()
+                self._claim = None
+
+    def _claim_it(self) -> None:
+        if self._claim is None:
+            try:
+                self._claim = claim(self.url)
+            except TargetError as error:
+                raise TargetError(f"{self.name}: {error}") from None
 
     def _command(self, name: str, image: Path | None = None) -> None:
         template = self._entries.get(name)
@@ -94,77 +102,27 @@ class RigTarget(LineTarget):
             raise self._unable(name.replace("_", " "))
         words = shlex.split(template)
         if image is not None:
-            words = [word.replace(_IMAGE, str(image.absolute())) for word in words]
-        timeout_s = float(self._entries.get("timeout_s", _TIMEOUT_S))
+            words = [word.replace(IMAGE, str(image.absolute())) for word in words]
+        timeout_s = float(self._entries.get("timeout_s", TIMEOUT_S))
         with self.lock:
+            self._claim_it()
             try:
-                done = subprocess.run(
-                    words,
-                    cwd=self._path.parent,
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.PIPE,
-                    stderr=subprocess.STDOUT,
-                    timeout=timeout_s,
-                    text=True,
-                    errors="replace",
-                )
-            except subprocess.TimeoutExpired as error:
-                said = error.stdout or b""
-                self._note(words, said.decode(errors="replace") if isinstance(said, bytes) else "")
-                raise TargetError(
-                    f"{self.name}: {name}: no end of `{shlex.join(words)}` within {timeout_s:g} s"
-                ) from None
+                ended = run_command(words, folder=self._path.parent, timeout_s=timeout_s)
             except OSError as error:
                 raise TargetError(f"{self.name}: {name}: {words[0]}: {error.strerror}") from None
-            self._note(words, done.stdout)
-        if done.returncode != 0:
+            self._said.append(f"$ {shlex.join(words)}\n{ended.said}".rstrip())
+        if ended.status is None:
             raise TargetError(
-                f"{self.name}: {name}: `{shlex.join(words)}` ended with {done.returncode}: "
-                f"{done.stdout.strip()}"
+                f"{self.name}: {name}: no end of `{shlex.join(words)}` within {timeout_s:g} s"
+                f"{_told(ended)}"
+            )
+        if ended.status != 0:
+            raise TargetError(
+                f"{self.name}: {name}: `{shlex.join(words)}` ended with {ended.status}"
+                f"{_told(ended)}"
             )
 
-    def _note(self, words: list[str], said: str) -> None:
-        self._said.append(f"$ {shlex.join(words)}\n{said.rstrip()}".rstrip())
 
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        entries = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ValueError(f"{path}: {error.strerror}") from None
-    except ValueError as error:
-        raise ValueError(f"{path}: not valid TOML: {error}") from None
-    for key, value in entries.items():
-        if key not in _KEYS:
-            raise ValueError(f"{path}: expected keys of {', '.join(_KEYS)}, got {key!r}")
-        wanted = (int, float) if _KEYS[key] is float else _KEYS[key]
-        if not isinstance(value, wanted) or (_KEYS[key] is float and isinstance(value, bool)):
-            raise ValueError(
-                f"{path}: {key}: expected {_KEYS[key].__name__}, got {type(value).__name__}"
-            )
-        if key in _COMMANDS:
-            _check_command(f"{path}: {key}", key, entries[key])
-    for name in entries.get("capabilities", ()):
-        if not isinstance(name, str):
-            raise ValueError(f"{path}: capabilities: expected str each, got {type(name).__name__}")
-    if not 0 < entries.get("timeout_s", _TIMEOUT_S) < math.inf:
-        raise ValueError(
-            f"{path}: timeout_s: expected seconds, more than 0, got {entries['timeout_s']}"
-        )
-    if "power_off" in entries and "power_on" not in entries:
-        raise ValueError(f"{path}: expected a key `power_on` beside power_off, got none")
-    if "port" not in entries:
-        raise ValueError(f"{path}: expected a key `port`: the device's path or URL")
-    return entries
-
-
-def _check_command(about: str, key: str, text: str) -> None:
-    try:
-        words = shlex.split(text)
-    except ValueError as error:
-        raise ValueError(f"{about}: expected a command, got {text!r}: {error}") from None
-    if not words:
-        raise ValueError(f"{about}: expected a command, got {text!r}")
-    # Without it the old firmware would be tested as the new one.
-    if key == "flash" and not any(_IMAGE in word for word in words):
-        raise ValueError(f"{about}: expected {_IMAGE} in the command, got {text!r}")
+def _told(ended: Ended) -> str:
+    lines = ended.said.strip().splitlines()[-_TOLD_LINES:]
+    return ": " + "\n".join(lines) if lines else ""

@@ -12,11 +12,11 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from urllib.parse import parse_qsl
 
 from firmware_bridge.errors import BridgeConnectionError
 from firmware_bridge.testing.ports import ports
-from firmware_bridge.testing.targets.target import Target, TargetError
+from firmware_bridge.testing.targets.options import options
+from firmware_bridge.testing.targets.target import Target, TargetError, check_step
 from firmware_bridge.transport import Port
 
 _CAPABILITIES = {"power", "reset", "freeze", "stall", "step", "logs"}
@@ -39,11 +39,11 @@ class SimTarget(Target):
         between = spec.partition("?")[0].removeprefix("sim").removeprefix(":")
         if between:
             raise ValueError(f"expected sim or sim:?OPTION=VALUE, got {between!r} between")
-        options = parse_qsl(spec.partition("?")[2], keep_blank_values=True)
-        if "epoch_ns" in dict(options):
+        given = options(spec)
+        if "epoch_ns" in given:
             raise ValueError("a scenario begins when the device does; expected no epoch_ns")
         self._options = [
-            word for name, value in options for word in (f"--{name.replace('_', '-')}", value)
+            word for name, value in given.items() for word in (f"--{name.replace('_', '-')}", value)
         ]
         self._folder = Path(tempfile.mkdtemp(prefix="edgecore-sim-"))
         self._process: subprocess.Popen[bytes] | None = None
@@ -61,10 +61,11 @@ class SimTarget(Target):
         return Port(line.fileno(), 0, self.name, [line.close])
 
     def start(self) -> None:
-        """Starts the process."""
+        """Starts the process, also where it ended by itself."""
         with self.lock:
-            if self._process is not None:
+            if self._process is not None and self._process.poll() is None:
                 return
+            self.stop()
             self.scene_epoch_ns = time.monotonic_ns()
             self._clock.write_bytes(bytes(8))
             self._ahead_us, self._frozen_ns = 0, None
@@ -108,6 +109,9 @@ class SimTarget(Target):
         with self.lock:
             if self._process is None or self._frozen_ns is not None:
                 return
+            trouble = self.trouble()
+            if trouble is not None:
+                raise TargetError(f"{self.name}: freeze: {trouble}")
             self._process.send_signal(signal.SIGSTOP)
             os.waitid(os.P_PID, self._process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
             self._frozen_ns = time.monotonic_ns()
@@ -123,10 +127,7 @@ class SimTarget(Target):
 
     def step(self, seconds: float) -> None:
         """Its clock is ahead by so much more, up to 31 years."""
-        if not 0 <= seconds <= _STEP_MAX_S:
-            raise TargetError(
-                f"{self.name}: step: expected 0 to {_STEP_MAX_S:g} s, got {seconds:g}"
-            )
+        check_step(seconds, _STEP_MAX_S)
         with self.lock:
             if self._process is None:
                 raise TargetError(f"{self.name}: step: expected power on, it is off")

@@ -68,11 +68,15 @@ class Target:
         """Lets a frozen one go on; does nothing when it is not frozen."""
 
     def step(self, seconds: float) -> None:
-        """Its clock jumps ahead; it ran on meanwhile."""
+        """Its clock jumps ahead; it ran on meanwhile.
+
+        Raises:
+            ValueError: it cannot jump as far, or not backwards.
+        """
         raise self._unable("set its clock")
 
     def flash(self, image: Path) -> None:
-        """Puts another firmware on it and boots that."""
+        """Puts another firmware on it and boots that; it stays until another is put on it."""
         raise self._unable("flash it")
 
     def logs(self) -> str:
@@ -89,3 +93,15 @@ class Target:
     def _unable(self, what: str) -> TargetError:
         can = ", ".join(sorted(self.capabilities)) or "nothing but its line"
         return TargetError(f"{self.name}: this rig cannot {what}; it has {can}")
+
+
+def check_step(seconds: float, most: float) -> None:
+    """ValueError where a clock cannot jump so far ahead; `most` in seconds."""
+    if not 0 <= seconds <= most:
+        raise ValueError(f"step: expected 0 to {most:g} s, got {seconds:g}")
+
+
+def check_image(name: str, image: Path) -> None:
+    """TargetError of the target of that name where there is no such file."""
+    if not image.is_file():
+        raise TargetError(f"{name}: flash: no such image: {image}")
