@@ -74,13 +74,16 @@ class Dut:
             self.url = f"{self._bridge.url}?send_buffer=0"
 
     @contextlib.contextmanager
-    def _rig(self) -> Iterator[None]:
-        """Whatever a target raises is an error of the rig: an OSError of a relay card, too."""
+    def _rig(self, mistake: type[Exception] | None = None) -> Iterator[None]:
+        """Whatever a target raises is an error of the rig, an OSError of a relay card, too; but for
+        what says that the test asked for nonsense."""
         try:
             yield
         except (TargetError, fb.BridgeConnectionError) as error:
             raise RigError(error) from error
         except Exception as error:
+            if mistake is not None and isinstance(error, mistake):
+                raise
             at = traceback.extract_tb(error.__traceback__)[-1]
             where = f"{Path(at.filename).name}:{at.lineno}"
             raise RigError(f"{self.name}: {type(error).__name__}: {error} ({where})") from error
@@ -130,8 +133,12 @@ class Dut:
             self._target.thaw()
 
     def step(self, seconds: float) -> None:
-        """Its clock jumps ahead by so much."""
-        with self._rig():
+        """Its clock jumps ahead by so much.
+
+        Raises:
+            ValueError: a time that cannot be, or more than the device's counter has.
+        """
+        with self._rig(ValueError):
             self._target.step(seconds)
 
     @contextlib.contextmanager

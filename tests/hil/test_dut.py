@@ -95,16 +95,20 @@ def test_log_of_a_failure_is_of_its_test_alone(tmp_path: Path) -> None:
     write(
         tmp_path,
         test_log="""
+            import time
+
             import firmware_bridge as fb
 
-            def alert(link, duration_ms):
+            def alert(dut, link, duration_ms):
                 link.request(fb.Alert(kind=1, level=1, duration_ms=duration_ms), timeout=30)
+                while f'"duration_ms": {duration_ms}' not in dut.logs:
+                    time.sleep(0.01)
 
-            def test_first(edge_link):
-                alert(edge_link, 11)
+            def test_first(edge_dut, edge_link):
+                alert(edge_dut, edge_link, 11)
 
-            def test_second(edge_link):
-                alert(edge_link, 22)
+            def test_second(edge_dut, edge_link):
+                alert(edge_dut, edge_link, 22)
                 assert 0
         """,
     )

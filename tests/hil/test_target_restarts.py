@@ -50,7 +50,8 @@ def test_device_that_ended_is_told_of_and_then_started_anew(dut: Dut) -> None:
     kill(dut)
     with pytest.raises(RigError, match=r"no link: .*ended"):
         dut.connect()
-    dut.end(failed=False)
+    with pytest.raises(RigError, match="ended"):
+        dut.end(failed=False)
     dut.begin(None, 0)
     is_there(dut)
     dut.end(failed=False)
