@@ -253,7 +253,7 @@ def average_precision(truth: Mapping[str, Any], found: Sequence[dict[str, Any]])
         if one["category_id"] in classes
     ]
     wanted = sorted({one["category_id"] for one in annotations if not one["iscrowd"]})
-    if not found:
+    if not (found and wanted):
         nothing = Precision(0.0, 0.0)
         return Scores(nothing, {names[number]: nothing for number in wanted})
     told = [

@@ -135,16 +135,23 @@ def _telling(name: str, path: Path, unfit: list[Path]) -> Iterator[None]:
 
 
 def _tell(found: list[_Judged], json: Path | None) -> None:
-    if json is not None:  # before stdout, which may be closed by now
-        with writing("--json", json):
-            json.write_text(notation.dumps([_document(one) for one in found], indent=1) + "\n")
-        print(f"results: {json}", file=sys.stderr)
+    try:
+        if json is not None:  # before stdout, which may be closed by now
+            with writing("--json", json):
+                json.write_text(notation.dumps([_document(one) for one in found], indent=1) + "\n")
+            print(f"results: {json}", file=sys.stderr)
+    finally:
+        _complain(found)
+        _print(found)
+
+
+def _complain(found: list[_Judged]) -> None:
+    """Of the pictures that do not count; models differ in them hardly ever."""
     for unjudged in dict.fromkeys(one.evaluation.unjudged for one in found):
         for said in unjudged[:_NAMED]:
             print(f"edgecore: {printable(said)}", file=sys.stderr)
         if len(unjudged) > _NAMED:
             print(f"edgecore: and {len(unjudged) - _NAMED} more", file=sys.stderr)
-    _print(found)
 
 
 def _print(found: list[_Judged]) -> None:

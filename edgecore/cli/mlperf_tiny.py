@@ -63,11 +63,13 @@ def _tell(
 ) -> None:
     from edgecore.benchmark.mlperf_tiny import document
 
-    if json is not None:  # before stdout, which may be closed by now
-        with writing("--json", json):
-            json.write_text(notation.dumps(document(device, windows, judged), indent=1) + "\n")
-        print(f"results: {json}", file=sys.stderr)
-    _print(device, windows, judged)
+    try:
+        if json is not None:  # before stdout, which may be closed by now
+            with writing("--json", json):
+                json.write_text(notation.dumps(document(device, windows, judged), indent=1) + "\n")
+            print(f"results: {json}", file=sys.stderr)
+    finally:
+        _print(device, windows, judged)
 
 
 def _print(device: TinyDevice, windows: list[Inference], judged: Accuracy | None) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def told_apart(paths: Sequence[Path]) -> list[str]:
-    """The shortest end of each path that no other path has; all of it where another is the same."""
+    """The shortest end of each path that no other path has; equal paths have one name."""
     parts = [path.parts for path in paths]
     names = []
     for own in parts:

@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from edgecore import model
+from edgecore.cli.telling_apart import told_apart
 from tests.runtime.test_cli import YOLO, command, complaints, environment
 from tests.runtime.test_cli import edgecore as run
 
@@ -261,3 +262,26 @@ def test_labels_stand_in_place_of_the_models_own(tmp_path: Path) -> None:
     done = run(tmp_path, *EVAL, "--labels", "three.txt", "--json", "eval.json")
     assert done.returncode == 0, done.stderr
     assert list(kept(tmp_path)[0]["by_class"]) == ["lynx"]
+
+
+def test_results_are_printed_where_they_cannot_be_kept(tmp_path: Path) -> None:
+    write_truth(tmp_path, "7.png")
+    done = run(tmp_path, *EVAL, "--json", "/dev/full")
+    assert done.returncode == 1
+    assert "1 pictures, 1 boxes" in done.stdout
+    assert complaints(done) == ["edgecore: --json: /dev/full: No space left on device"]
+
+
+@pytest.mark.parametrize(
+    ("paths", "names"),
+    [
+        (["runs/a.tflite"], ["a.tflite"]),
+        (["a/x/best", "b/x/best", "c/last"], ["a/x/best", "b/x/best", "last"]),
+        (["/best", "best", "x/best"], ["/best", "best", "x/best"]),
+        (["x/best", "x/best"], ["best", "best"]),
+    ],
+)
+def test_a_name_is_the_shortest_end_of_a_path_that_no_other_has(
+    paths: list[str], names: list[str]
+) -> None:
+    assert told_apart(list(map(Path, paths))) == names

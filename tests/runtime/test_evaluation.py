@@ -335,3 +335,9 @@ def test_pictures_are_no_sequence_to_a_recurrent_model(test_data, tmp_path):
         edgecore.Detector(facts, engine), tmp_path / "truth.json", test_data / "images" / "traffic"
     )
     assert [int(state.max()) for state in engine.fed] == [0, 0]
+
+
+def test_crowds_alone_have_no_precision():
+    truth = dataset((3, BOX, True))
+    for rows in ([], found((0, 0.9, BOX))):
+        assert evaluation.average_precision(truth, rows) == ((0.0, 0.0), {})

@@ -153,3 +153,11 @@ def test_no_url_is_no_device(tmp_path: Path, url: str) -> None:
     done = edgecore(tmp_path, *bench(url))
     assert done.returncode == 1
     assert done.stderr == f"edgecore: --mlperf-tiny: expected a URL, got {url!r}\n"
+
+
+def test_results_are_printed_where_they_cannot_be_kept(tmp_path: Path) -> None:
+    with device_that(measured(5)) as url:
+        done = edgecore(tmp_path, *bench(url), "--json", "/dev/full")
+    assert done.returncode == 1
+    assert "1000.00" in done.stdout
+    assert done.stderr == "edgecore: --json: /dev/full: No space left on device\n"
