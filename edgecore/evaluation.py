@@ -7,15 +7,13 @@ from __future__ import annotations
 
 import contextlib
 import io
-import json
-import os
 import statistics
-from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from edgecore.errors import ConfigError
+from edgecore.annotations import check_pictures, check_size, read, some
+from edgecore.errors import ConfigError, SourceError
 
 if TYPE_CHECKING:
     from edgecore.detections import Detections, Timings
@@ -34,17 +32,6 @@ SYNONYMS: Final[Mapping[str, str]] = {
 SCORE_THRESHOLD: Final = 0.001
 IOU_THRESHOLD: Final = 0.7
 """What a detector should be made with for this: precision is judged at every confidence."""
-
-
-_FORM: Final[Mapping[str, Mapping[str, type | tuple[type, ...]]]] = {
-    "images": {"id": (int, str), "file_name": str},
-    "annotations": {"image_id": (int, str), "category_id": (int, str), "bbox": list},
-    "categories": {"id": (int, str), "name": str},
-}
-"""What is needed of COCO's form, and the types of it."""
-
-_LENGTH_MAX: Final = 2.0**53
-"""Pixels; above it neighbouring numbers are the same float."""
 
 
 class Precision(NamedTuple):
@@ -67,6 +54,9 @@ class Evaluation(NamedTuple):
     Attributes:
         precision, by_class: over the classes that both the annotations and the model name.
         pictures, boxes: how many were judged by; boxes of those classes.
+        crowds: boxes of many objects among those classes, neither missed nor counted.
+        turned: pictures that were turned upright by their EXIF tag.
+        unjudged: why a picture does not count: damaged, or annotated at another size.
         unknown: classes of the annotations that the model does not name; they do not count.
         unlisted: boxes of pictures that the annotations do not list; they do not count either.
         timings: medians of the pictures, milliseconds.
@@ -76,9 +66,24 @@ class Evaluation(NamedTuple):
     by_class: dict[str, Precision]
     pictures: int
     boxes: int
+    crowds: int
+    turned: int
+    unjudged: tuple[str, ...]
     unknown: tuple[str, ...]
     unlisted: int
     timings: Timings
+
+
+def check(annotations: Path, images: Path) -> None:
+    """Refuse what `evaluate` would refuse of any detector, before one is loaded.
+
+    Raises:
+        ConfigError: pycocotools is missing, `annotations` is not in COCO's form, or there is no
+            such folder.
+        SourceError: a picture is not there.
+    """
+    _pycocotools()
+    check_pictures(read(annotations), images)
 
 
 def evaluate(
@@ -89,61 +94,109 @@ def evaluate(
 ) -> Evaluation:
     """Run `detector` over annotated pictures and compare.
 
+    Pictures that are damaged or of another size than they were annotated at do not count.
+
     Args:
         detector: best made with SCORE_THRESHOLD and IOU_THRESHOLD; its classes are matched to the
             annotations' categories by name, SYNONYMS included.
-        annotations: JSON file in COCO's form: images, annotations with bbox, categories.
+        annotations: JSON file in COCO's form: images, annotations with bbox, categories. Boxes are
+            in pixels of the upright picture, as it is shown.
         images: the folder where the file names of `annotations` begin.
         advance: called after every picture with how many are done, and of how many.
 
     Raises:
-        ConfigError: pycocotools is missing, `annotations` is not in COCO's form or of pictures of
-            another size, or none of its categories is a class of the model.
-        SourceError: a picture is missing or damaged.
+        ConfigError: as `check` says, none of the categories is a class of the model, or there is
+            no box of such a category; or no picture can be judged, for its size.
+        SourceError: a picture is missing, or none can be judged, for the damage.
     """
-    from edgecore.sources.pictures import read_picture
+    from edgecore.sources.pictures import read_upright
 
     _pycocotools()  # better now than after the last picture
-    truth = _read(annotations)
-    ids = {entry["name"]: entry["id"] for entry in truth["categories"]}
+    truth = read(annotations)
+    numbers = _categories(annotations, truth["categories"], detector)
+    shared = set(numbers.values())
+    listed = {entry["id"] for entry in truth["images"]}
+    unlisted = sum(one["image_id"] not in listed for one in truth["annotations"])
+    boxes, crowds = _count(truth["annotations"], listed, shared)
+    if not boxes:
+        raise ConfigError(
+            f"{annotations}: no box to judge by: expected boxes of "
+            f"{some(one['name'] for one in truth['categories'] if one['id'] in shared)}, "
+            f"got {crowds} crowds and none else"
+        )
+    check_pictures(truth, images)
+    found: list[dict[str, Any]] = []
+    timings: list[Timings] = []
+    failures: list[ConfigError | SourceError] = []
+    judged: set[int | str] = set()
+    turned = 0
+    for done, entry in enumerate(truth["images"], 1):
+        detector.reset_state()  # of a recurrent model: pictures are no sequence
+        path = images / entry["file_name"]
+        try:
+            picture, was_turned = read_upright(path)
+            check_size(annotations, entry, path, picture.shape, was_turned)
+        except (ConfigError, SourceError) as error:
+            failures.append(error)
+        else:
+            detections = detector.detect(picture)
+            found += results(entry["id"], detections, numbers)
+            timings.append(detections.timings)
+            judged.add(entry["id"])
+            turned += was_turned
+        advance(done, len(truth["images"]))
+    boxes, crowds = _count(truth["annotations"], judged, shared)
+    if not boxes:
+        raise failures[0]
+    counted = {
+        "images": [one for one in truth["images"] if one["id"] in judged],
+        "annotations": [one for one in truth["annotations"] if one["image_id"] in judged],
+        "categories": [one for one in truth["categories"] if one["id"] in shared],
+    }
+    return Evaluation(
+        *average_precision(counted, found),
+        pictures=len(judged),
+        boxes=boxes,
+        crowds=crowds,
+        turned=turned,
+        unjudged=tuple(map(str, failures)),
+        unknown=tuple(one["name"] for one in truth["categories"] if one["id"] not in shared),
+        unlisted=unlisted,
+        timings=_median(timings),
+    )
+
+
+def _categories(
+    annotations: Path, categories: Sequence[Mapping[str, Any]], detector: Detector
+) -> dict[int, int | str]:
+    """Category id of each class id whose label is a category's name."""
+    ids = {entry["name"]: entry["id"] for entry in categories}
     numbers = {
         number: ids[name]
         for number, label in enumerate(detector.labels)
         if (name := label if label in ids else SYNONYMS.get(label)) in ids
     }
     if not numbers:
+        classes = {label.casefold(): label for label in detector.labels}
+        near = [f"{name} is {classes[key]}" for name in ids if (key := name.casefold()) in classes]
         raise ConfigError(
-            f"{annotations}: none of its categories ({_some(ids)}) is a class of "
-            f"{detector.model.path.name} ({_some(detector.labels) or 'which names none'})"
+            f"{annotations}: none of its categories ({some(ids)}) is a class of "
+            f"{detector.model.path.name} ({some(detector.labels) or 'which names none'})"
+            + (f"; but for case, {some(near)}" if near else "")
         )
-    shared = set(numbers.values())
-    annotated = len(truth["annotations"])
-    listed = {entry["id"] for entry in truth["images"]}
-    truth["annotations"] = [one for one in truth["annotations"] if one["image_id"] in listed]
-    truth["categories"] = [one for one in truth["categories"] if one["id"] in shared]
-    paths = [images / entry["file_name"] for entry in truth["images"]]
-    for path in paths:
-        if not os.path.exists(path):
-            read_picture(path)  # says why; better now than after all those before it
-    found: list[dict[str, Any]] = []
-    timings: list[Timings] = []
-    for entry, path in zip(truth["images"], paths, strict=True):
-        detector.reset_state()  # of a recurrent model: pictures are no sequence
-        picture = read_picture(path)
-        _check_size(annotations, entry, path, picture.shape)
-        detections = detector.detect(picture)
-        found += results(entry["id"], detections, numbers)
-        timings.append(detections.timings)
-        advance(len(timings), len(paths))
-    scores = average_precision(truth, found)
-    return Evaluation(
-        *scores,
-        pictures=len(timings),
-        boxes=sum(one["category_id"] in shared for one in truth["annotations"]),
-        unknown=tuple(name for name, number in ids.items() if number not in shared),
-        unlisted=annotated - len(truth["annotations"]),
-        timings=_median(timings),
-    )
+    return numbers
+
+
+def _count(
+    boxes: Sequence[Mapping[str, Any]], pictures: Collection[int | str], shared: Collection[object]
+) -> tuple[int, int]:
+    """Boxes in these pictures and of these categories, and crowds."""
+    crowds = [
+        bool(one["iscrowd"])
+        for one in boxes
+        if one["image_id"] in pictures and one["category_id"] in shared
+    ]
+    return crowds.count(False), crowds.count(True)
 
 
 def results(
@@ -177,7 +230,7 @@ def average_precision(truth: Mapping[str, Any], found: Sequence[dict[str, Any]])
     """COCO's average precision with at most 100 detections a picture, objects of every size.
 
     Args:
-        truth: a dataset in COCO's form. Categories without annotations do not count.
+        truth: a dataset in COCO's form. Categories without boxes, or of crowds only, do not count.
         found: detections in its pictures, of its categories, in COCO's result form, which
             `results` makes.
 
@@ -194,13 +247,13 @@ def average_precision(truth: Mapping[str, Any], found: Sequence[dict[str, Any]])
             "category_id": classes[one["category_id"]],
             "bbox": one["bbox"],
             "area": 1.0,  # sizes are not told apart
-            "iscrowd": one.get("iscrowd", 0),
+            "iscrowd": one.get("iscrowd") or 0,
         }
         for number, one in enumerate(truth["annotations"], 1)
         if one["category_id"] in classes
     ]
-    wanted = sorted({one["category_id"] for one in annotations})
-    if not found:
+    wanted = sorted({one["category_id"] for one in annotations if not one["iscrowd"]})
+    if not (found and wanted):
         nothing = Precision(0.0, 0.0)
         return Scores(nothing, {names[number]: nothing for number in wanted})
     told = [
@@ -228,7 +281,6 @@ def average_precision(truth: Mapping[str, Any], found: Sequence[dict[str, Any]])
     by_class = {
         names[number]: Precision(float(values[:, :, k].mean()), float(values[0, :, k].mean()))
         for k, number in enumerate(wanted)
-        if values[0, 0, k] >= 0  # -1: nothing but crowds
     }
     return Scores(_mean(by_class.values()), by_class)
 
@@ -255,90 +307,10 @@ def _pycocotools() -> tuple[Any, Any]:
         from pycocotools.cocoeval import COCOeval
     except ImportError:
         raise ConfigError(
-            "average precision needs pycocotools: pip install 'edgecore[eval]'"
+            "average precision needs pycocotools: pip install 'edgecore[eval]', "
+            "in a clone: pip install '.[eval]'"
         ) from None
     return COCO, COCOeval
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        document = json.loads(path.read_bytes())
-    except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror}") from None
-    except ValueError as error:
-        raise ConfigError(f"{path}: expected annotations as JSON, {error}") from None
-    except RecursionError:
-        raise ConfigError(f"{path}: expected annotations as JSON, got too deep a nesting") from None
-    for part, wanted in _FORM.items():
-        entries = document.get(part) if isinstance(document, dict) else None
-        if not isinstance(entries, list) or not entries:
-            raise ConfigError(f"{path}: expected COCO's form, with a list of {part}")
-        for entry in entries:
-            _check_entry(f"{path}: an entry of {part}", entry, wanted)
-    for part, key in (("images", "id"), ("categories", "id"), ("categories", "name")):
-        (value, times), *_ = Counter(entry[key] for entry in document[part]).most_common(1)
-        if times > 1:
-            raise ConfigError(f"{path}: expected each {key} of {part} once, got {value!r} again")
-    for entry in document["annotations"]:
-        _check_annotation(f"{path}: an entry of annotations", entry)
-    _check_references(path, document)
-    return dict(document)
-
-
-def _check_entry(about: str, entry: Any, wanted: Mapping[str, type | tuple[type, ...]]) -> None:
-    for key, types in wanted.items():
-        if not isinstance(entry, dict) or key not in entry:
-            raise ConfigError(f"{about} has no {key}")
-        if not isinstance(entry[key], types) or isinstance(entry[key], bool):
-            expected = types if isinstance(types, tuple) else (types,)
-            raise ConfigError(
-                f"{about}: {key}: expected {' or '.join(one.__name__ for one in expected)}, "
-                f"got {entry[key]!r:.40}"
-            )
-
-
-def _check_annotation(about: str, entry: dict[str, Any]) -> None:
-    box, crowd = entry["bbox"], entry.setdefault("iscrowd", 0)
-    if len(box) != 4 or not all(map(_is_length, box)) or min(box[2:]) < 0:
-        raise ConfigError(f"{about}: bbox: expected x, y, width, height, got {box!r:.40}")
-    if crowd not in (0, 1):
-        raise ConfigError(f"{about}: iscrowd: expected 0 or 1, got {crowd!r:.40}")
-
-
-def _is_length(value: Any) -> bool:
-    """Whether it is a number of pixels, which a float can hold."""
-    return isinstance(value, int | float) and abs(value) < _LENGTH_MAX
-
-
-def _check_references(path: Path, document: Mapping[str, Any]) -> None:
-    """An id in quotes is another one than the number."""
-    for part, key in (("categories", "category_id"), ("images", "image_id")):
-        known = {entry["id"] for entry in document[part]}
-        strange = [one[key] for one in document["annotations"] if one[key] not in known]
-        # A list of some of the pictures may come with the annotations of all.
-        if strange and (part == "categories" or len(strange) == len(document["annotations"])):
-            raise ConfigError(
-                f"{path}: an entry of annotations: {key}: expected an id of {part} "
-                f"({_some(map(repr, known))}), got {strange[0]!r:.40}"
-            )
-
-
-def _check_size(
-    annotations: Path, entry: Mapping[str, Any], path: Path, shape: Sequence[int]
-) -> None:
-    """Boxes are in pixels: of a picture that was shrunk since none is where it was drawn."""
-    said = entry.get("width"), entry.get("height")
-    known = all(isinstance(side, int) and side > 0 for side in said)
-    if known and said != (shape[1], shape[0]):
-        raise ConfigError(
-            f"{annotations}: {path} is annotated at {said[0]}x{said[1]} pixels, "
-            f"got {shape[1]}x{shape[0]}"
-        )
-
-
-def _some(names: Iterable[str], most: int = 5) -> str:
-    listed = list(names)
-    return ", ".join(listed[:most]) + (", ..." if len(listed) > most else "")
 
 
 def _median(timings: Sequence[Timings]) -> Timings:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import statistics
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +16,9 @@ MARGIN = 1.05
 
 _LEAST_US, _MOST_US = 1e-6, 1e12
 """What takes less than a picosecond, or more than days, was not measured."""
+
+_MOST = 1e9
+"""Milliseconds of a picture, megabytes of a model."""
 
 Verdict: TypeAlias = Literal["quicker", "slower", "same"]
 Key: TypeAlias = tuple[str, str, str]
@@ -115,18 +117,19 @@ def _result(row: dict[str, Any]) -> Result:
 
 
 def _accuracy(row: dict[str, Any]) -> Accuracy:
-    stages = ("preprocess_ms", "invoke_ms", "postprocess_ms")
+    stages = [float(row[f"{stage}_ms"]) for stage in ("preprocess", "invoke", "postprocess")]
     one = Accuracy(
         str(row["model"]).rpartition("/")[2].removesuffix(".tflite"),
         float(row["map_50_95"]),
         float(row["map_50"]),
-        sum(float(row[stage]) for stage in stages),
+        sum(stages),
         float(row["megabytes"]),
     )
     if not (0 <= one.map_50_95 <= 1 and 0 <= one.map_50 <= 1):
         raise ValueError(f"expected precision within 0 and 1, got {one}")
-    if not (0 < one.ms < math.inf and 0 < one.megabytes < math.inf):
-        raise ValueError(f"expected finite times and sizes, got {one}")
+    possible = all(0 <= ms < _MOST for ms in stages) and 0 < one.megabytes < _MOST
+    if not possible or one.ms == 0:
+        raise ValueError(f"expected times and sizes that can be, got {one}")
     return one
 
 

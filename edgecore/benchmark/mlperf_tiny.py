@@ -39,10 +39,11 @@ LABELS = "y_labels.csv"
 
 
 class Sample(NamedTuple):
-    """A labelled input; `label` counts from 0."""
+    """A labelled input; `label` counts from 0 and is below `classes`."""
 
     path: Path
     label: int
+    classes: int
 
 
 class Accuracy(NamedTuple):
@@ -115,20 +116,29 @@ def accuracy(
     """One inference on each sample; `progress` is called after each.
 
     Raises:
-        DeviceError: the device fails, or has fewer scores than a label needs.
+        DeviceError: the device fails, or has not a score for each class.
     """
     correct = 0
     for sample in samples:
         device.load(sample.path.read_bytes())
         scores = device.infer(1, 0).results
-        if sample.label >= len(scores) or len(scores) < 2:
-            raise DeviceError(
-                f"{device.url}: expected a score for each class, {sample.label + 1} or more, "
-                f"got {len(scores)}"
-            )
+        check_scores(device, scores, sample)
         correct += scores.index(max(scores)) == sample.label
         progress()
     return Accuracy(correct, len(samples))
+
+
+def check_scores(device: TinyDevice, scores: Sequence[float], sample: Sample) -> None:
+    """Refuse scores of another number of classes.
+
+    Raises:
+        DeviceError: it is not the sample's.
+    """
+    if len(scores) != sample.classes:
+        raise DeviceError(
+            f"{device.url}: expected {sample.classes} scores, one for each class of {LABELS}, "
+            f"got {len(scores)}"
+        )
 
 
 def made_up_inputs(model: str) -> list[bytes]:
@@ -150,28 +160,51 @@ def read_samples(folder: Path, model: str) -> list[Sample]:
     """What y_labels.csv in the folder, or in the model's folder in it, lists: file, classes, class.
 
     Raises:
-        ConfigError: no such file, a line that makes no sense, or a model whose inputs are cut from
-            longer ones.
+        ConfigError: no such file, a line that makes no sense, an input of another size than the
+            model's or the first, or a model whose inputs are cut from longer ones.
     """
     if model == "ad01":
         raise ConfigError("ad01: its windows of a sound are not cut here; expected no dataset")
     file = next((at for at in (folder / LABELS, folder / model / LABELS) if at.is_file()), None)
     if file is None:
         raise ConfigError(f"{folder}: expected {LABELS} in it, or in {model} in it, got neither")
-    samples = []
+    samples: list[Sample] = []
+    size = INPUT_BYTES.get(model)
     for number, row in enumerate(_rows(file), 1):
         words = [word.strip() for word in row]
         if not any(words):
             continue
-        if len(words) < 3 or not words[2].isdecimal():
-            raise ConfigError(f"{file}, line {number}: expected file, classes, class: {row}")
-        path = file.parent / words[0]
-        if not path.is_file():
-            raise ConfigError(f"{file}, line {number}: {path}: no such file")
-        samples.append(Sample(path, int(words[2])))
+        about = f"{file}, line {number}"
+        sample = _sample(about, file.parent, words)
+        if samples and sample.classes != samples[0].classes:
+            raise ConfigError(
+                f"{about}: expected {samples[0].classes} classes as before, got {sample.classes}"
+            )
+        here = sample.path.stat().st_size
+        size = here if size is None else size
+        if here != size:
+            raise ConfigError(
+                f"{about}: {sample.path}: expected {size} bytes for {model}, got {here}"
+            )
+        samples.append(sample)
     if not samples:
         raise ConfigError(f"{file}: expected a line for each input, got none")
     return samples
+
+
+def _sample(about: str, folder: Path, words: Sequence[str]) -> Sample:
+    if len(words) < 3 or not all(map(_is_number, words[1:3])):
+        raise ConfigError(f"{about}: expected file, classes, class: {words}")
+    path, classes, label = folder / words[0], int(words[1]), int(words[2])
+    if label >= classes:
+        raise ConfigError(f"{about}: expected a class below {classes}, got {label}")
+    if not path.is_file():
+        raise ConfigError(f"{about}: {path}: no such file")
+    return Sample(path, label, classes)
+
+
+def _is_number(word: str) -> bool:
+    return word.isascii() and word.isdecimal() and len(word) < 10
 
 
 def _rows(file: Path) -> list[list[str]]:

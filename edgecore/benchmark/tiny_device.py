@@ -169,10 +169,21 @@ class TinyDevice:
         self._drain()
         deadline = time.monotonic() + self._timeout_s
         self._send(b"name%", deadline, "name")
-        while True:
-            answer = self._answer(deadline, "name")
+        for unnamed in range(_LINES):
+            try:
+                answer = self._answer(deadline, "name")
+            except DeviceError as error:
+                if not unnamed:
+                    raise
+                raise DeviceError(
+                    f"{error}, after {unnamed} answers without m-name-dut-[...]"
+                ) from error
             if any(map(_NAME.fullmatch, answer)):
                 return _only(_NAME, answer, self._about("name"))
+        raise DeviceError(
+            f"{self._about('name')}: expected m-name-dut-[...], got {_LINES} answers without it, "
+            f"the last {answer[-1:]}"
+        )
 
     def _drain(self) -> None:
         end = time.monotonic() + self._timeout_s
@@ -247,6 +258,8 @@ def _only(pattern: re.Pattern[str], lines: list[str], about: str) -> str:
 
 def _at_baud(url: str) -> str:
     """The URL with the benchmark's line speed, where it names a serial line and no speed."""
+    if not url.strip():
+        raise ValueError(f"expected a URL, got {url!r}")
     if ":" not in url or url.startswith("/"):
         return f"serial://{os.path.abspath(url)}?baud={BAUD}"
     parts = urlsplit(url)

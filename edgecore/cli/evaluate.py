@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json as notation
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
 from edgecore.cli.accelerator import AcceleratorOption
+from edgecore.errors import ConfigError, EdgecoreError
 
 from .keeping import check_place, writing
 from .printable import printable
 from .progress import progress_bar
+from .telling_apart import told_apart
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
@@ -29,6 +33,15 @@ edgecore eval --model yolov8n.tflite --coco instances_val2017.json --images val2
 edgecore eval -m small.tflite -m large.tflite --coco labels.json --images photos --json eval.json
 """
 
+_NAMED = 5
+"""So many of the pictures that do not count are named."""
+
+
+class _Judged(NamedTuple):
+    name: str
+    path: Path
+    evaluation: Evaluation
+
 
 def evaluate(
     model: Annotated[
@@ -39,7 +52,10 @@ def evaluate(
     images: Annotated[Path, typer.Option(help="Folder of the pictures.", metavar="DIR")],
     labels: Annotated[
         Path | None,
-        typer.Option(help="Text file of class names, for models without.", metavar="FILE"),
+        typer.Option(
+            help="Text file of class names, one a line, in place of the models' own.",
+            metavar="FILE",
+        ),
     ] = None,
     json: Annotated[
         Path | None, typer.Option("--json", help="Keep the results here.", metavar="FILE")
@@ -53,48 +69,92 @@ def evaluate(
     """Print a table of model, COCO mAP, milliseconds a picture and megabytes.
 
     Precision is judged at every confidence from 0.001, after suppression at IoU 0.7. Classes are
-    matched by name; those that a model does not name do not count and are listed.
+    matched by name; those that a model does not name do not count and are listed. Boxes have to be
+    of the upright picture, as it is shown: pictures are turned by their EXIF tag.
+
+    Damaged pictures and models that cannot be judged are reported and the others go on; the exit
+    status is then 1.
     """
     from edgecore import Detector
-    from edgecore.evaluation import IOU_THRESHOLD, SCORE_THRESHOLD
+    from edgecore.evaluation import IOU_THRESHOLD, SCORE_THRESHOLD, check
     from edgecore.evaluation import evaluate as judge
     from edgecore.model import read
+    from edgecore.model.labels import from_user
 
     check_place("--json", json)
-    named = [bool(read(path).labels) for path in model]  # better now than after the first
-    found: list[tuple[Path, Evaluation]] = []
+    if engine not in {"auto", "litert", "tflite"}:
+        raise ConfigError(f"--engine: expected auto, litert or tflite, got {engine!r}")
+    classes = from_user(labels) or None
+    unfit: list[Path] = []
+
+    def load(path: Path) -> Detector:
+        return Detector.from_file(
+            path,
+            engine=engine,
+            accelerator=accelerator,
+            num_threads=num_threads,
+            score_threshold=SCORE_THRESHOLD,
+            iou_threshold=IOU_THRESHOLD,
+            labels=classes,
+        )
+
+    names = dict(zip(model, told_apart(model), strict=True))
+    for path, name in names.items():  # better now than after the first was judged
+        with _telling(name, path, unfit):
+            read(path, labels=classes)
+    fit = [path for path in model if path not in unfit]
+    if fit:
+        check(coco, images)
+    found: list[_Judged] = []
     try:
         with progress_bar() as progress:
-            for path, has_labels in zip(model, named, strict=True):
-                detector = Detector.from_file(
-                    path,
-                    engine=engine,
-                    accelerator=accelerator,
-                    num_threads=num_threads,
-                    score_threshold=SCORE_THRESHOLD,
-                    iou_threshold=IOU_THRESHOLD,
-                    labels=None if has_labels else labels,
-                )
-                bar = progress.add_task(path.name, total=None)
+            for path in fit:
+                bar = progress.add_task(names[path], total=None)
 
                 def advance(done: int, of: int, bar: TaskID = bar) -> None:
                     progress.update(bar, completed=done, total=of)
 
-                found.append((path, judge(detector, coco, images, advance)))
-    finally:  # what was judged before something failed took its time
+                with _telling(names[path], path, unfit):
+                    one = judge(load(path), coco, images, advance)
+                    found.append(_Judged(names[path], path, one))
+    finally:  # what was judged before something else failed took its time
         if found:
             _tell(found, json)
+    raise typer.Exit(1 if unfit or any(one.evaluation.unjudged for one in found) else 0)
 
 
-def _tell(found: list[tuple[Path, Evaluation]], json: Path | None) -> None:
-    _print(found)
-    if json is not None:
-        with writing("--json", json):
-            json.write_text(notation.dumps([_document(*one) for one in found], indent=1) + "\n")
-        print(f"results: {json}", file=sys.stderr)
+@contextmanager
+def _telling(name: str, path: Path, unfit: list[Path]) -> Iterator[None]:
+    """An error of the block is told, and the model is one of the unfit."""
+    try:
+        yield
+    except (EdgecoreError, ValueError) as error:
+        said = str(error) if str(path) in str(error) else f"{name}: {error}"
+        print(f"edgecore: {printable(said)}", file=sys.stderr)
+        unfit.append(path)
 
 
-def _print(found: list[tuple[Path, Evaluation]]) -> None:
+def _tell(found: list[_Judged], json: Path | None) -> None:
+    try:
+        if json is not None:  # before stdout, which may be closed by now
+            with writing("--json", json):
+                json.write_text(notation.dumps([_document(one) for one in found], indent=1) + "\n")
+            print(f"results: {json}", file=sys.stderr)
+    finally:
+        _complain(found)
+        _print(found)
+
+
+def _complain(found: list[_Judged]) -> None:
+    """Of the pictures that do not count; models differ in them hardly ever."""
+    for unjudged in dict.fromkeys(one.evaluation.unjudged for one in found):
+        for said in unjudged[:_NAMED]:
+            print(f"edgecore: {printable(said)}", file=sys.stderr)
+        if len(unjudged) > _NAMED:
+            print(f"edgecore: and {len(unjudged) - _NAMED} more", file=sys.stderr)
+
+
+def _print(found: list[_Judged]) -> None:
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -105,33 +165,48 @@ def _print(found: list[tuple[Path, Evaluation]]) -> None:
     table.add_column("model", overflow="fold", min_width=24)
     for column in ("mAP 50-95", "mAP 50", "pre ms", "invoke ms", "post ms", "MB"):
         table.add_column(column, justify="right")
-    for path, one in found:
+    for name, path, one in found:
         spent = one.timings
         table.add_row(
-            Text(printable(path.name)),
+            Text(printable(name)),
             *(f"{value:.4f}" for value in one.precision),
             *(f"{ms:.2f}" for ms in (spent.preprocess_ms, spent.invoke_ms, spent.postprocess_ms)),
             f"{_megabytes(path):.2f}",
         )
     console.print(table)
-    for path, one in found:
-        said = f"{path.name}: {one.pictures} pictures, {one.boxes} boxes"
-        if one.unknown:
-            said += f"; not judged, for the model does not name them: {', '.join(one.unknown)}"
-        if one.unlisted:
-            said += f"; not judged, for their pictures are not listed: {one.unlisted} boxes"
+    for name, _, one in found:
+        said = f"{name}: {'; '.join(_counted(one))}"
         console.print(printable(said), highlight=False, markup=False)
 
 
-def _document(path: Path, one: Evaluation) -> dict[str, Any]:
+def _counted(one: Evaluation) -> Iterator[str]:
+    yield f"{one.pictures} pictures, {one.boxes} boxes" + (
+        f", {one.crowds} crowds" if one.crowds else ""
+    )
+    if one.turned:
+        yield f"{one.turned} pictures were turned by their EXIF tag"
+    if one.unjudged:
+        yield f"not judged, damaged or of another size: {len(one.unjudged)} pictures"
+    if one.unknown:
+        yield f"not judged, for the model does not name them: {', '.join(one.unknown)}"
+    if one.unlisted:
+        yield f"not judged, for their pictures are not listed: {one.unlisted} boxes"
+
+
+def _document(judged: _Judged) -> dict[str, Any]:
+    name, path, one = judged
     return {
         "model": str(path),
+        "name": name,
         "megabytes": round(_megabytes(path), 3),
         "map_50_95": one.precision.map_50_95,
         "map_50": one.precision.map_50,
         "by_class": {name: precision._asdict() for name, precision in one.by_class.items()},
         "pictures": one.pictures,
         "boxes": one.boxes,
+        "crowds": one.crowds,
+        "pictures_turned": one.turned,
+        "pictures_not_judged": one.unjudged,
         "not_judged": one.unknown,
         "boxes_not_listed": one.unlisted,
         **asdict(one.timings),

@@ -22,6 +22,8 @@ def measure_device(
 ) -> None:
     """Print latency, and accuracy where there is a dataset, and keep them in a file.
 
+    Of a run that fails, or is interrupted, the windows before that.
+
     Raises:
         ConfigError: no such URL, or no inputs for the device's model.
         DeviceError, BridgeError: the device cannot be reached, or does not answer as it should.
@@ -34,23 +36,40 @@ def measure_device(
         opened = TinyDevice(url)
     except ValueError as error:
         raise ConfigError(f"--mlperf-tiny: {error}") from error
-    with opened as device, progress_bar() as progress:
-        samples = tiny.read_samples(dataset, device.model) if dataset is not None else []
-        inputs = [sample.path.read_bytes() for sample in samples[: tiny.WINDOWS]]
-        bar = progress.add_task("latency", total=tiny.WINDOWS + len(samples))
-        windows = []
-        for window in tiny.performance(
-            device, inputs or tiny.made_up_inputs(device.model), window_s=window_s
-        ):
-            windows.append(window)
-            progress.advance(bar)
-        progress.update(bar, description="accuracy")
-        judged = tiny.accuracy(device, samples, lambda: progress.advance(bar)) if samples else None
-    _print(device, windows, judged)
-    if json is not None:
-        with writing("--json", json):
-            json.write_text(notation.dumps(tiny.document(device, windows, judged), indent=1) + "\n")
-        print(f"results: {json}", file=sys.stderr)
+    windows: list[Inference] = []
+    judged: Accuracy | None = None
+    try:
+        with opened as device, progress_bar() as progress:
+            samples = tiny.read_samples(dataset, device.model) if dataset is not None else []
+            inputs = [sample.path.read_bytes() for sample in samples[: tiny.WINDOWS]]
+            bar = progress.add_task("latency", total=tiny.WINDOWS + len(samples))
+            for window in tiny.performance(
+                device, inputs or tiny.made_up_inputs(device.model), window_s=window_s
+            ):
+                windows.append(window)
+                progress.advance(bar)
+                if samples:
+                    tiny.check_scores(device, window.results, samples[0])
+            progress.update(bar, description="accuracy")
+            if samples:
+                judged = tiny.accuracy(device, samples, lambda: progress.advance(bar))
+    finally:  # what was measured before something failed took its time
+        if windows:
+            _tell(opened, windows, judged, json)
+
+
+def _tell(
+    device: TinyDevice, windows: list[Inference], judged: Accuracy | None, json: Path | None
+) -> None:
+    from edgecore.benchmark.mlperf_tiny import document
+
+    try:
+        if json is not None:  # before stdout, which may be closed by now
+            with writing("--json", json):
+                json.write_text(notation.dumps(document(device, windows, judged), indent=1) + "\n")
+            print(f"results: {json}", file=sys.stderr)
+    finally:
+        _print(device, windows, judged)
 
 
 def _print(device: TinyDevice, windows: list[Inference], judged: Accuracy | None) -> None:
@@ -58,7 +77,7 @@ def _print(device: TinyDevice, windows: list[Inference], judged: Accuracy | None
     from rich.console import Console
     from rich.table import Table
 
-    from edgecore.benchmark.mlperf_tiny import by_the_rules, median_us
+    from edgecore.benchmark.mlperf_tiny import WINDOWS, by_the_rules, median_us
 
     console = Console()
     console.print(f"{device.vendor}, model {device.model}", highlight=False, markup=False)
@@ -77,7 +96,10 @@ def _print(device: TinyDevice, windows: list[Inference], judged: Accuracy | None
     middle_us = median_us(windows)
     table.add_row("median", "", "", f"{middle_us:.2f}", f"{1e6 / middle_us:.1f}")
     console.print(table)
-    if not by_the_rules(windows):
+    if len(windows) < WINDOWS:
+        said = f"not by the benchmark's rules: {len(windows)} of {WINDOWS} windows"
+        console.print(said, highlight=False)
+    elif not by_the_rules(windows):
         console.print("not by the benchmark's rules: windows are shorter than 10 s")
     if judged is not None:
         share = judged.correct / judged.samples

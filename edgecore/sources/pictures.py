@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from edgecore.errors import SourceError
 
@@ -24,9 +24,21 @@ SUFFIXES = frozenset(
     {".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
 )
 
+_TURNED = range(2, 9)
+"""Orientations that are not upright already, mirrored ones among them."""
+
 
 def read_picture(path: Path) -> NDArray[np.uint8]:
     """Pixels of a picture file: uint8 (h, w, 3) RGB, upright.
+
+    Raises:
+        SourceError: as `read_upright` says.
+    """
+    return read_upright(path)[0]
+
+
+def read_upright(path: Path) -> tuple[NDArray[np.uint8], bool]:
+    """Pixels of a picture file, uint8 (h, w, 3) RGB, and whether its EXIF tag had them turned.
 
     Raises:
         SourceError: not there, empty, not a picture, damaged or truncated, or without pixels.
@@ -43,8 +55,8 @@ def read_picture(path: Path) -> NDArray[np.uint8]:
                 if 0 in opened.size:
                     width, height = opened.size
                     raise SourceError(f"{path}: picture has no pixels ({width}x{height})")
-                upright = ImageOps.exif_transpose(opened)
-                return _rgb(upright)
+                turned = opened.getexif().get(ExifTags.Base.Orientation) in _TURNED
+                return _rgb(ImageOps.exif_transpose(opened)), turned
     except FileNotFoundError:
         raise SourceError(f"{path}: no such file") from None
     except PermissionError:

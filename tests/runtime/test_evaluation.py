@@ -11,8 +11,6 @@ from PIL import Image
 import edgecore
 from edgecore import engines, evaluation, model
 from edgecore.detections import Detections
-from tests.runtime.test_cli import YOLO, complaints
-from tests.runtime.test_cli import edgecore as command
 from tests.runtime.test_detector import SaturatedState
 
 ROAD = model.embedded()
@@ -127,7 +125,9 @@ def test_areas_do_not_count(area):
 
 
 def test_nothing_found_is_zero():
-    assert evaluation.average_precision(dataset((3, BOX)), []).precision == (0.0, 0.0)
+    scores = evaluation.average_precision(dataset((3, BOX), (4, BOX, True)), [])
+    assert scores.precision == (0.0, 0.0)
+    assert list(scores.by_class) == ["cat"]
 
 
 def test_detections_of_classes_without_a_category_are_left_out():
@@ -148,6 +148,10 @@ def road():
         ('{"images": [{"id": 1}]}', "an entry of images has no file_name"),
         (
             '{"images": [{"id": 1, "file_name": "a"}], "annotations": []}',
+            "expected entries in its list of annotations, got an empty list",
+        ),
+        (
+            '{"images": [{"id": 1, "file_name": "a"}], "annotations": {}}',
             "with a list of annotations",
         ),
     ],
@@ -175,7 +179,11 @@ def test_annotations_in_another_form_are_refused(tmp_path, road, content, said):
         ("annotations", {"image_id": "7"}, r"image_id: expected an id of images \(7\), got '7'"),
         ("annotations", {"category_id": "3"}, r"an id of categories \(3, 4\), got '3'"),
         ("images", {"id": True}, "an entry of images: id: expected int or str, got True"),
-        ("categories", {"name": "dog"}, "expected each name of categories once, got 'dog' again"),
+        ("images", {"width": 160.5}, "images: width: expected a whole number of pixels, got 160.5"),
+        ("images", {"height": "2e2"}, "height: expected a whole number of pixels, got '2e2'"),
+        ("images", {"height": -1}, "height: expected a whole number of pixels, got -1"),
+        ("images", {"width": True}, "width: expected a whole number of pixels, got True"),
+        ("images", {"width": float("nan")}, "width: expected a whole number of pixels, got nan"),
         ("categories", {"name": None}, "an entry of categories: name: expected str, got None"),
         ("categories", {"id": 4}, "expected each id of categories once, got 4 again"),
     ],
@@ -201,6 +209,49 @@ def test_a_missing_file_is_named(tmp_path, road):
         evaluation.evaluate(road, tmp_path / "truth.json", tmp_path)
 
 
+def test_two_categories_with_boxes_have_two_names(tmp_path, road):
+    file = tmp_path / "truth.json"
+    file.write_text(json.dumps(dataset((3, BOX), (4, BOX), names=("car", "car"))))
+    with pytest.raises(edgecore.ConfigError, match="each name of categories once, got 'car' again"):
+        evaluation.evaluate(road, file, tmp_path)
+
+
+@pytest.mark.parametrize("placeholder", [0, 4])
+def test_a_category_without_boxes_may_have_the_name_of_one_with(tmp_path, road, placeholder):
+    truth = dataset((3, BOX), names=("car",))
+    truth["categories"].append({"id": placeholder, "name": "car"})
+    truth["categories"].sort(key=lambda one: one["id"])
+    (tmp_path / "truth.json").write_text(json.dumps(truth))
+    Image.new("RGB", (160, 120)).save(tmp_path / "7.png")
+    judged = evaluation.evaluate(road, tmp_path / "truth.json", tmp_path)
+    assert (judged.boxes, judged.unknown) == (1, ())
+
+
+def test_categories_that_are_classes_but_for_case_are_pointed_at(tmp_path, road):
+    file = tmp_path / "truth.json"
+    file.write_text(json.dumps(dataset((3, BOX), names=("Car", "dog"))))
+    with pytest.raises(edgecore.ConfigError, match=r"but for case, Car is car$"):
+        evaluation.evaluate(road, file, tmp_path)
+
+
+@pytest.mark.parametrize("crowd", [None, False, 0, 0.0])
+def test_a_box_is_no_crowd_unless_it_says_so(tmp_path, road, crowd):
+    truth = dataset((3, BOX), (3, BOX), names=("car",))
+    truth["annotations"][0]["iscrowd"] = crowd
+    del truth["annotations"][1]["iscrowd"]
+    (tmp_path / "truth.json").write_text(json.dumps(truth))
+    Image.new("RGB", (160, 120)).save(tmp_path / "7.png")
+    judged = evaluation.evaluate(road, tmp_path / "truth.json", tmp_path)
+    assert (judged.boxes, judged.crowds) == (2, 0)
+
+
+def test_crowds_alone_are_nothing_to_judge_by(tmp_path, road):
+    file = tmp_path / "truth.json"
+    file.write_text(json.dumps(dataset((3, BOX, True), (4, BOX), names=("car", "dog"))))
+    with pytest.raises(edgecore.ConfigError, match=r"no box to judge by.* of car, got 1 crowds"):
+        evaluation.evaluate(road, file, tmp_path)
+
+
 def test_a_missing_picture_is_named(tmp_path, road):
     file = tmp_path / "truth.json"
     file.write_text(json.dumps(dataset((3, BOX), names=("car",))))
@@ -212,16 +263,33 @@ def test_a_picture_of_another_size_than_its_boxes_are_in_is_refused(tmp_path, ro
     truth = dataset((3, BOX), names=("car",))
     file = tmp_path / "truth.json"
     Image.new("RGB", (160, 120)).save(tmp_path / "7.png")
-    for size in ({}, {"width": 160, "height": 120}, {"width": 0, "height": None}):
+    right = ({"width": w, "height": h} for w, h in ((160, 120), (160.0, "120"), (0, None)))
+    for size in ({}, *right):
         truth["images"][0] = {"id": 7, "file_name": "7.png", **size}
         file.write_text(json.dumps(truth))
         assert evaluation.evaluate(road, file, tmp_path).pictures == 1
-    for width, height in ((320, 240), (120, 160)):
+    for width, height in ((320, 240), (120, 160), (320.0, 240.0), ("320", "240")):
         truth["images"][0] |= {"width": width, "height": height}
         file.write_text(json.dumps(truth))
-        said = rf"7.png is annotated at {width}x{height} pixels, got 160x120"
+        said = rf"7.png is annotated at {int(width)}x{int(height)} pixels, got 160x120$"
         with pytest.raises(edgecore.ConfigError, match=said):
             evaluation.evaluate(road, file, tmp_path)
+
+
+def test_boxes_are_of_the_picture_upright_as_its_exif_tag_says(tmp_path, road):
+    truth = dataset((3, BOX), names=("car",))
+    truth["images"][0] |= {"file_name": "7.jpg", "width": 160, "height": 120}
+    (tmp_path / "truth.json").write_text(json.dumps(truth))
+    exif = Image.Exif()
+    for orientation, turned in ((1, 0), (3, 1), (9, 0)):
+        exif[0x0112] = orientation
+        Image.new("RGB", (160, 120)).save(tmp_path / "7.jpg", exif=exif)
+        assert evaluation.evaluate(road, tmp_path / "truth.json", tmp_path).turned == turned
+    exif[0x0112] = 6
+    Image.new("RGB", (160, 120)).save(tmp_path / "7.jpg", exif=exif)
+    said = "160x120 pixels, got 120x160, turned upright by its EXIF tag, as boxes have to be"
+    with pytest.raises(edgecore.ConfigError, match=said):
+        evaluation.evaluate(road, tmp_path / "truth.json", tmp_path)
 
 
 def test_a_missing_picture_is_named_before_any_is_judged(tmp_path, road):
@@ -239,7 +307,9 @@ def test_a_missing_picture_is_named_before_any_is_judged(tmp_path, road):
 
 def test_without_pycocotools_it_says_what_to_install(monkeypatch, tmp_path, road):
     monkeypatch.setitem(sys.modules, "pycocotools.coco", None)
-    with pytest.raises(edgecore.ConfigError, match=r"pip install 'edgecore\[eval\]'"):
+    with pytest.raises(
+        edgecore.ConfigError, match=r"edgecore\[eval\]', in a clone: pip install '\.\[eval\]'$"
+    ):
         evaluation.average_precision(dataset((3, BOX)), [])
     with pytest.raises(edgecore.ConfigError, match=r"pip install 'edgecore\[eval\]'"):
         evaluation.evaluate(road, tmp_path / "no.json", tmp_path)  # before any picture is read
@@ -267,71 +337,7 @@ def test_pictures_are_no_sequence_to_a_recurrent_model(test_data, tmp_path):
     assert [int(state.max()) for state in engine.fed] == [0, 0]
 
 
-def test_the_command_prints_a_table_and_keeps_it(test_data, tmp_path):
-    truth = json.loads((test_data / "voc50" / "instances.json").read_text())
-    kept = truth["images"][:4]
-    ids = {entry["id"] for entry in kept}
-    truth["images"] = kept
-    truth["annotations"] = [one for one in truth["annotations"] if one["image_id"] in ids]
-    truth["categories"].append({"id": 99, "name": "unicorn"})
-    (tmp_path / "truth.json").write_text(json.dumps(truth))
-    pictures = test_data / "voc50" / "images"
-    model = test_data / YOLO
-    done = command(
-        tmp_path,
-        "eval",
-        *("--model", model, "--model", test_data / "models" / "yolov5n-int8.tflite"),
-        *("--labels", test_data / "models" / "coco80_labels.txt"),
-        *("--coco", "truth.json", "--images", pictures, "--json", "eval.json"),
-    )
-    assert done.returncode == 0, done.stderr
-    rows = json.loads((tmp_path / "eval.json").read_text())
-    assert [row["model"].rpartition("/")[2] for row in rows] == [
-        "yolov8n_full_integer_quant.tflite",
-        "yolov5n-int8.tflite",
-    ]
-    for row in rows:
-        assert 0.4 < row["map_50"] <= 1.0
-        assert row["map_50_95"] < row["map_50"]
-        assert row["invoke_ms"] > 0
-        assert row["pictures"] == 4
-        assert row["not_judged"] == ["unicorn"]
-        assert f"{row['map_50_95']:.4f}" in done.stdout
-        assert f"{row['megabytes']:.2f}" in done.stdout
-    assert "does not name them: unicorn" in done.stdout
-
-
-def test_the_command_names_what_is_missing(tmp_path):
-    done = command(tmp_path, "eval", "-m", "no.tflite", "--coco", "no.json", "--images", ".")
-    assert done.returncode == 1
-    assert "no.tflite: no such model file" in complaints(done)[0]
-
-
-def test_names_of_classes_do_not_command_the_terminal(tmp_path):
-    truth = dataset((3, BOX), names=("car", "\x1b[31m\ud800"))
-    (tmp_path / "truth.json").write_text(json.dumps(truth))
-    Image.new("RGB", (160, 120)).save(tmp_path / "7.png")
-    done = command(tmp_path, "eval", "-m", ROAD, "--coco", "truth.json", "--images", ".")
-    assert done.returncode == 0, done.stderr
-    assert r"does not name them: \x1b[31m\ud800" in done.stdout
-
-
-def test_the_command_looks_at_every_model_before_it_judges_one(tmp_path):
-    done = command(
-        tmp_path, "eval", "-m", ROAD, "-m", "no.tflite", "--coco", "no.json", "--images", "."
-    )
-    assert "no.tflite: no such model file" in complaints(done)[0]
-
-
-def test_the_command_keeps_what_it_has_judged_when_a_later_model_fails(test_data, tmp_path):
-    (tmp_path / "truth.json").write_text(json.dumps(dataset((3, BOX), names=("car", "dog"))))
-    Image.new("RGB", (160, 120)).save(tmp_path / "7.png")
-    nameless = test_data / "models" / "yolov5n-int8.tflite"
-    done = command(
-        tmp_path,
-        *("eval", "-m", ROAD, "-m", nameless),
-        *("--coco", "truth.json", "--images", ".", "--json", "eval.json"),
-    )
-    assert done.returncode == 1
-    assert "none of its categories" in complaints(done)[-1]
-    assert [row["model"] for row in json.loads((tmp_path / "eval.json").read_text())] == [str(ROAD)]
+def test_crowds_alone_have_no_precision():
+    truth = dataset((3, BOX, True))
+    for rows in ([], found((0, 0.9, BOX))):
+        assert evaluation.average_precision(truth, rows) == ((0.0, 0.0), {})

@@ -163,6 +163,10 @@ def test_what_cannot_be_measured_is_one_line(
 READY = b"m-ready\r\n"
 
 
+def lines(*text: str) -> bytes:
+    return "".join(f"{line}\r\n" for line in text).encode()
+
+
 @pytest.mark.parametrize(
     ("answer", "message"),
     [
@@ -184,8 +188,13 @@ def test_device_that_speaks_nonsense_is_named_in_time(answer: Answer, message: s
     assert str(failed.value).startswith(name)
 
 
-def lines(*text: str) -> bytes:
-    return "".join(f"{line}\r\n" for line in text).encode()
+def test_device_that_answers_without_end_but_not_with_a_name_is_named() -> None:
+    message = r"expected m-name-dut-\[...\], got 1000 answers without it, the last \['x'\]"
+    with (
+        device_that(lambda _: lines("x", "m-ready") * 1100) as name,
+        pytest.raises(DeviceError, match=message),
+    ):
+        opened(name)
 
 
 @pytest.mark.parametrize(
@@ -302,10 +311,10 @@ def test_device_that_is_unplugged_in_mid_answer_is_an_error() -> None:
 
 def test_score_that_a_label_has_none_of_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "0.bin").write_bytes(bytes(3072))
-    (tmp_path / "y_labels.csv").write_text("0.bin,11,10\n")
+    (tmp_path / "y_labels.csv").write_text("0.bin,11,1\n")
     with TinyDevice(SIM) as device:
         samples = tiny.read_samples(tmp_path, device.model)
-        with pytest.raises(DeviceError, match=r"expected .* class, 11 or more, got 10"):
+        with pytest.raises(DeviceError, match=r"expected 11 scores, one for each class .* got 10"):
             tiny.accuracy(device, samples)
 
 
@@ -326,10 +335,10 @@ def test_labels_that_make_no_sense_are_named(labels: str, message: str, tmp_path
 
 
 def test_labels_from_a_spreadsheet_are_read_and_no_text_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "0.bin").write_bytes(b"")
+    (tmp_path / "0.bin").write_bytes(bytes(3072))
     labels = tmp_path / "y_labels.csv"
     labels.write_bytes(b"\xef\xbb\xbf0.bin,2,1\r\n")
-    assert tiny.read_samples(tmp_path, "ic01") == [tiny.Sample(tmp_path / "0.bin", 1)]
+    assert tiny.read_samples(tmp_path, "ic01") == [tiny.Sample(tmp_path / "0.bin", 1, 2)]
     for damaged in (b"\xff\xfe0", b"0.bin," + b"x" * 200_000):
         labels.write_bytes(damaged)
         with pytest.raises(ConfigError, match=r"y_labels.csv: expected a line for each input, "):
