@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
+import os
 import sys
 
 import typer
@@ -58,10 +61,22 @@ app.add_typer(linking.app)
 
 def main() -> None:
     """Run the command line; an expected error is one line on stderr and a non-zero exit."""
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        app(prog_name="edgecore")
+        try:
+            app(prog_name="edgecore")
+        finally:
+            if sys.stdout is not None:
+                sys.stdout.flush()
     except EdgecoreError as error:
         fail(error)
+    except OSError as error:
+        if sys.stdout is None or not _drop_stdout():
+            raise
+        if isinstance(error, BrokenPipeError):  # as a pipe's reader expects that has seen enough
+            raise SystemExit(1) from None
+        fail(OSError(f"stdout: {error.strerror}"))
     except Exception as error:
         from firmware_bridge import BridgeError
 
@@ -70,7 +85,19 @@ def main() -> None:
         fail(error)
 
 
+def _drop_stdout() -> bool:
+    """Whether stdout fails; what is left of it goes nowhere then, and without another error."""
+    try:
+        sys.stdout.write("\n")  # where nothing is buffered, nothing else is left that may fail
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return True
+    return False
+
+
 def fail(error: Exception) -> None:
     """Print the error and end the process."""
-    print(f"edgecore: {printable(str(error))}", file=sys.stderr)
+    with contextlib.suppress(OSError):
+        print(f"edgecore: {printable(str(error))}", file=sys.stderr)
     raise SystemExit(1)

@@ -95,38 +95,31 @@ def _tell(found: list[tuple[Path, Evaluation]], json: Path | None) -> None:
 
 
 def _print(found: list[tuple[Path, Evaluation]]) -> None:
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+    from .figures import Row, console, print_figures
 
-    console = Console()
-    table = Table(box=box.SIMPLE_HEAD)
-    table.add_column("model", overflow="fold", min_width=24)
-    for column in ("mAP 50-95", "mAP 50", "pre ms", "invoke ms", "post ms", "MB"):
-        table.add_column(column, justify="right")
+    terminal = console()
+    rows = []
     for path, one in found:
         spent = one.timings
-        table.add_row(
-            Text(printable(path.name)),
-            *(f"{value:.4f}" for value in one.precision),
-            *(f"{ms:.2f}" for ms in (spent.preprocess_ms, spent.invoke_ms, spent.postprocess_ms)),
-            f"{_megabytes(path):.2f}",
-        )
-    console.print(table)
+        stages_ms = spent.preprocess_ms, spent.invoke_ms, spent.postprocess_ms
+        figures = [f"{value:.4f}" for value in one.precision]
+        figures += [f"{ms:.2f}" for ms in stages_ms]
+        rows.append(Row(path.name, [*figures, f"{_megabytes(path):.2f}"]))
+    heads = ("model", "mAP 50-95", "mAP 50", "pre ms", "invoke ms", "post ms", "MB")
+    print_figures(terminal, heads, rows)
     for path, one in found:
         said = f"{path.name}: {one.pictures} pictures, {one.boxes} boxes"
         if one.unknown:
             said += f"; not judged, for the model does not name them: {', '.join(one.unknown)}"
         if one.unlisted:
             said += f"; not judged, for their pictures are not listed: {one.unlisted} boxes"
-        console.print(printable(said), highlight=False, markup=False)
+        terminal.print(printable(said), highlight=False, markup=False)
 
 
 def _document(path: Path, one: Evaluation) -> dict[str, Any]:
     return {
         "model": str(path),
-        "megabytes": round(_megabytes(path), 3),
+        "megabytes": _megabytes(path),
         "map_50_95": one.precision.map_50_95,
         "map_50": one.precision.map_50,
         "by_class": {name: precision._asdict() for name, precision in one.by_class.items()},
