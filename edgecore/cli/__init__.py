@@ -6,6 +6,7 @@ import contextlib
 import io
 import os
 import sys
+from typing import NoReturn
 
 import typer
 
@@ -66,38 +67,43 @@ def main() -> None:
     try:
         try:
             app(prog_name="edgecore")
-        finally:
+        except SystemExit:
             if sys.stdout is not None:
                 sys.stdout.flush()
+            raise
     except EdgecoreError as error:
         fail(error)
-    except OSError as error:
-        if sys.stdout is None or not _drop_stdout():
-            raise
-        if isinstance(error, BrokenPipeError):  # as a pipe's reader expects that has seen enough
-            raise SystemExit(1) from None
-        fail(OSError(f"stdout: {error.strerror}"))
     except Exception as error:
         from firmware_bridge import BridgeError
 
-        if not isinstance(error, BridgeError):
+        if isinstance(error, BridgeError):
+            fail(error)
+        reason = None
+        if isinstance(error, OSError):
+            reason = _stdout_fails("\n")  # where nothing is buffered, nothing else tells
+        if reason is None:
             raise
-        fail(error)
+        if isinstance(reason, BrokenPipeError):  # as a reader expects that has seen enough
+            raise SystemExit(1) from None
+        fail(OSError(f"stdout: {reason.strerror}"))
 
 
-def _drop_stdout() -> bool:
-    """Whether stdout fails; what is left of it goes nowhere then, and without another error."""
-    try:
-        sys.stdout.write("\n")  # where nothing is buffered, nothing else is left that may fail
-        sys.stdout.flush()
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return True
-    return False
-
-
-def fail(error: Exception) -> None:
+def fail(error: Exception) -> NoReturn:
     """Print the error and end the process."""
     with contextlib.suppress(OSError):
         print(f"edgecore: {printable(str(error))}", file=sys.stderr)
+    _stdout_fails()
     raise SystemExit(1)
+
+
+def _stdout_fails(text: str = "") -> OSError | None:
+    """Why it does not take that text, if so; what is left of it goes nowhere then."""
+    if sys.stdout is None:
+        return None
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return error
+    return None

@@ -72,6 +72,20 @@ def test_a_full_disk_beneath_stdout_is_one_line_and_the_files_are_there(
     assert rows(tmp_path / "heads.json")
 
 
+def test_a_file_that_fails_is_told_also_where_stdout_does(tmp_path: Path) -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            command(*HEADS[:-1], "/dev/full"),
+            cwd=tmp_path,
+            env=environment(),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == ["edgecore: --json: /dev/full: No space left on device"]
+
+
 @pytest.mark.parametrize("arguments", [["doctor"], ["inspect", "ü.tflite"], ["--version"]])
 def test_no_command_ends_in_a_traceback_on_a_full_disk(
     tmp_path: Path, test_data: Path, arguments: list[str]
