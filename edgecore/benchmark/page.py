@@ -17,8 +17,9 @@ table.times th:first-child { width: 32%; } table.times th:nth-child(2) { width: 
 td.time { font-variant-numeric: tabular-nums; white-space: nowrap; }
 .bar { display: block; height: .35rem; border-radius: 2px; background: var(--bar); }
 .best .bar { background: var(--best); } .best { font-weight: 600; }
-.none { color: var(--faint); } .variant, .set { color: #777; } .set { font-weight: 400; }
-table.models td + td { font-variant-numeric: tabular-nums; white-space: nowrap; }
+.none { color: var(--faint); } .variant, .set { color: #777; }
+.set { display: block; font-weight: 400; }
+table.models td:nth-child(n + 3) { font-variant-numeric: tabular-nums; white-space: nowrap; }
 svg { max-width: 52rem; }
 """
 QUICKEST = "quickest set"
@@ -48,7 +49,7 @@ def _about(runs: Sequence[Run]) -> str:
     rows = (cells(run.name, run.machine, run.edgecore, run.date) for run in runs)
     told = (
         "Medians; the shorter the bar, the quicker. Green: its slowest pass is quicker than all "
-        "passes of the others by more than 5 %. A machine runs its quickest instruction set."
+        "passes of the others by more than 5 %. Of kernels the first row has each machine's quickest set."
     )
     twice = "".join(
         f"<p><strong>{escaped(name)}: different models of this name side by side.</strong></p>"

@@ -140,6 +140,7 @@ def bench(
     if compare:
         for option in _given({**measuring, "--seconds": seconds}):
             raise ConfigError(f"--compare: expected --json and --html beside it, got {option}")
+        check_no_result("--json", json)
         return compare_kept(kept or [], json, html)
     if kept:
         raise ConfigError(f"expected --compare before files of results, got {kept[0]} without it")

@@ -165,6 +165,7 @@ def test_an_older_file_holds_all_that_is_needed(tmp_path: Path) -> None:
         (["a.json", "--json", "out.json", "--html", "page.html"], "--json: expected two files"),
         (["none.json", "--html", "page.html"], "expected at least one model, got none"),
         (["a.json", "--html", "b.json"], "--html: b.json: expected a file to write, got one that"),
+        (["a.json", "c.json", "--json", "b.json"], "--json: b.json: expected a file to write, got"),
         (["a.json", "b.json", "--json", "x", "--html", "./x"], "another file than that of --json"),
         (["a.json", "b.json", "--json", "-"], "--json: expected a file, got -"),
     ],
