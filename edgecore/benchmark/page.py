@@ -49,7 +49,8 @@ def _about(runs: Sequence[Run]) -> str:
     rows = (cells(run.name, run.machine, run.edgecore, run.date) for run in runs)
     told = (
         "Medians; the shorter the bar, the quicker. Green: its slowest pass is quicker than all "
-        "passes of the others by more than 5 %. Of kernels the first row has each machine's quickest set."
+        "passes of the others by more than 5 %. Of kernels the first row "
+        "has each machine's quickest set."
     )
     twice = "".join(
         f"<p><strong>{escaped(name)}: different models of this name side by side.</strong></p>"

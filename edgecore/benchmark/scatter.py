@@ -10,7 +10,7 @@ from edgecore.pages.axis import LogAxis
 from edgecore.pages.document import escaped
 
 WIDTH, HEIGHT, LEFT, BOTTOM = 720, 320, 56, 40
-LINE, RADIUS, LETTERS = 16, 8, 44
+LINE, RADIUS, LETTERS = 16, 8, 34
 """Pixels of a line of the legend and of a mark, and letters of a name in one of its two columns."""
 
 

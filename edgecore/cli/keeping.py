@@ -103,9 +103,10 @@ def _replace(path: Path, content: bytes) -> None:
             file.flush()
             if exists:
                 found = target.stat()
-                with suppress(PermissionError):  # another's file becomes one's own
+                with suppress(OSError):  # a disk without modes
+                    os.fchmod(file.fileno(), found.st_mode & 0o777)
+                with suppress(OSError):  # another's file becomes one's own
                     os.chown(file.fileno(), found.st_uid, found.st_gid)
-                os.fchmod(file.fileno(), found.st_mode & 0o777)
         os.replace(beside, target)
     except BaseException:
         beside.unlink(missing_ok=True)
