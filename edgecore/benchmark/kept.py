@@ -21,6 +21,9 @@ from edgecore.model.verification import DIGEST_BYTES
 _LEAST_US, _MOST_US = 1e-6, 1e12
 """What takes less than a picosecond, or more than days, was not measured."""
 
+_MOST = 1e9
+"""Milliseconds of a picture, megabytes of a model."""
+
 Key: TypeAlias = tuple[str, str, str]
 
 
@@ -185,17 +188,20 @@ def _result(row: object, where: str) -> Result:
 def _accuracy(row: object, where: str) -> Accuracy:
     model = _text(row, "model", where).rpartition("/")[2].removesuffix(".tflite")
     map_50_95, map_50 = (_number(row, key, where) for key in ("map_50_95", "map_50"))
-    stages = ("preprocess_ms", "invoke_ms", "postprocess_ms")
-    ms = sum(_number(row, key, where) for key in stages)
+    keys = ("preprocess_ms", "invoke_ms", "postprocess_ms")
+    stages = [_number(row, key, where) for key in keys]
     megabytes = _number(row, "megabytes", where)
     if not (0 <= map_50_95 <= 1 and 0 <= map_50 <= 1):
         raise ValueError(
             f"{where}: expected map_50_95 and map_50 within 0 and 1, "
             f"got {map_50_95:g} and {map_50:g}"
         )
-    if ms <= 0 or megabytes <= 0:
-        raise ValueError(f"{where}: expected times and a size, got {ms:g} ms and {megabytes:g} MB")
-    return Accuracy(model, map_50_95, map_50, ms, megabytes)
+    possible = all(0 <= ms < _MOST for ms in stages) and 0 < megabytes < _MOST
+    if not possible or not any(stages):
+        raise ValueError(
+            f"{where}: expected times and a size that can be, got {stages} ms and {megabytes:g} MB"
+        )
+    return Accuracy(model, map_50_95, map_50, sum(stages), megabytes)
 
 
 def _text(row: object, key: str, where: str = "") -> str:

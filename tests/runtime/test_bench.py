@@ -221,7 +221,13 @@ def test_results_that_make_no_sense_are_refused(tmp_path: Path, damage: dict[str
         {"map_50": 1e9},
         {"map_50": -0.1},
         {"invoke_ms": float("inf")},
+        {"invoke_ms": 1.7e308},
+        {"invoke_ms": 1e9},
+        {"postprocess_ms": -1},
+        {"preprocess_ms": float("nan")},
         {"megabytes": 10**400},
+        {"megabytes": 1e9},
+        {"megabytes": 0},
     ],
 )
 def test_accuracy_that_makes_no_sense_is_refused(tmp_path: Path, damage: dict[str, Any]) -> None:
