@@ -186,7 +186,9 @@ def _result(row: object, where: str) -> Result:
 
 
 def _accuracy(row: object, where: str) -> Accuracy:
-    model = _text(row, "model", where).rpartition("/")[2].removesuffix(".tflite")
+    model = _text(row, "model", where).rpartition("/")[2]
+    if isinstance(row, dict) and "name" in row:  # which tells files of one name apart
+        model = _text(row, "name", where)
     map_50_95, map_50 = (_number(row, key, where) for key in ("map_50_95", "map_50"))
     keys = ("preprocess_ms", "invoke_ms", "postprocess_ms")
     stages = [_number(row, key, where) for key in keys]
@@ -201,7 +203,7 @@ def _accuracy(row: object, where: str) -> Accuracy:
         raise ValueError(
             f"{where}: expected times and a size that can be, got {stages} ms and {megabytes:g} MB"
         )
-    return Accuracy(model, map_50_95, map_50, sum(stages), megabytes)
+    return Accuracy(model.removesuffix(".tflite"), map_50_95, map_50, sum(stages), megabytes)
 
 
 def _text(row: object, key: str, where: str = "") -> str:

@@ -148,6 +148,17 @@ def test_what_a_newer_version_adds_is_no_matter(tmp_path: Path) -> None:
     assert len(run_kept(path).results) == 2
 
 
+def test_models_of_one_name_in_one_file_are_told_apart(tmp_path: Path) -> None:
+    row = {"map_50_95": 0.2, "map_50": 0.4, "megabytes": 3}
+    row |= {"preprocess_ms": 1, "invoke_ms": 10.0, "postprocess_ms": 1}
+    names = {"model": "/m/a/best.tflite", "name": "a/best.tflite"}, {"model": "/m/b/best.tflite"}
+    path = tmp_path / "eval.json"
+    path.write_text(json.dumps([row | name for name in names]))
+    found = load(path)
+    assert isinstance(found, list)
+    assert [one.model for one in found] == ["a/best", "best"]
+
+
 def test_an_older_file_holds_all_that_is_needed(tmp_path: Path) -> None:
     run = run_kept(kept(tmp_path, "kept", machine="board", a=10.0))
     assert (run.processor, run.identity, run.engine, dict(run.digests)) == ("board", "", "", {})
