@@ -59,7 +59,7 @@ def invocations(
     a `Detector` gives it. Arguments as those of `stages`.
 
     Raises:
-        ModelError: an input of open size that is no picture, beside those of the engine.
+        ModelError: the engine refuses the model, or an input of open size is no picture.
     """
     from edgecore import engines
 
@@ -67,7 +67,10 @@ def invocations(
     cores = len(os.sched_getaffinity(0)) if accelerator == "cpu" else 1
     count = 1
     while count <= cores:
-        loaded = engines.load(path, chosen, accelerator, num_threads=count)
+        try:
+            loaded = engines.load(path, chosen, accelerator, num_threads=count)
+        except ModelError as error:
+            raise ModelError(f"{path}: {error}") from error
         _give_size(path, loaded)
         samples: list[float] = []
         for _ in range(WARM_UP):

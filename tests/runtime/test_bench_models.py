@@ -87,6 +87,15 @@ def test_an_input_of_open_size_that_is_no_picture_is_refused(tmp_path: Path) -> 
     assert next(models.invocations(path, "sound", "auto", "cpu", 0.001)).turns >= 3
 
 
+def test_the_model_of_several_that_an_engine_refuses_is_named(tmp_path: Path) -> None:
+    (tmp_path / "bad.tflite").write_text("no model")
+    done = edgecore(
+        *(tmp_path, *QUICK, "--only", "invoke", "-m", embedded(), "-m", "bad.tflite"),
+    )
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith("edgecore: bad.tflite: ")
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
