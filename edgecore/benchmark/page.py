@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
-from edgecore.benchmark.comparison import MARGIN, Accuracy, Key, Run, keys_of
+from edgecore.benchmark.comparison import MARGIN
+from edgecore.benchmark.kept import Accuracy, Key, Run, keys_of, of_two_contents
 from edgecore.benchmark.plot import time_text
-from edgecore.pages.axis import LogAxis
+from edgecore.benchmark.result import KERNELS, Result
+from edgecore.benchmark.scatter import scatter
 from edgecore.pages.document import cells, document, escaped, table
 
 STYLE = """
@@ -16,10 +17,12 @@ table.times th:first-child { width: 32%; } table.times th:nth-child(2) { width: 
 td.time { font-variant-numeric: tabular-nums; white-space: nowrap; }
 .bar { display: block; height: .35rem; border-radius: 2px; background: var(--bar); }
 .best .bar { background: var(--best); } .best { font-weight: 600; }
-.none { color: var(--faint); } .variant { color: #777; }
+.none { color: var(--faint); } .variant, .set { color: #777; }
+.set { display: block; font-weight: 400; }
+table.models td:nth-child(n + 3) { font-variant-numeric: tabular-nums; white-space: nowrap; }
 svg { max-width: 52rem; }
 """
-WIDTH, HEIGHT, LEFT, BOTTOM = 720, 320, 56, 40
+QUICKEST = "quickest set"
 
 
 def page(runs: Sequence[Run], models: Sequence[Accuracy]) -> str:
@@ -33,7 +36,8 @@ def page(runs: Sequence[Run], models: Sequence[Accuracy]) -> str:
     if runs:
         parts += [_about(runs), *(_group(runs, group) for group in _groups(runs))]
     if models:
-        parts += ["<h2>models</h2>", _scatter(models), _models(models)]
+        placed = sorted(models, key=lambda one: -one.map_50_95)
+        parts += ["<h2>models</h2>", scatter(placed), _models(placed)]
     return document("edgecore bench", parts, style=STYLE)
 
 
@@ -45,42 +49,62 @@ def _about(runs: Sequence[Run]) -> str:
     rows = (cells(run.name, run.machine, run.edgecore, run.date) for run in runs)
     told = (
         "Medians; the shorter the bar, the quicker. Green: its slowest pass is quicker than all "
-        "passes of the others by more than 5 %."
+        "passes of the others by more than 5 %. Of kernels the first row "
+        "has each machine's quickest set."
     )
-    return table(("run", "machine", "edgecore", "date"), rows) + f"<p>{told}</p>"
+    twice = "".join(
+        f"<p><strong>{escaped(name)}: different models of this name side by side.</strong></p>"
+        for name in of_two_contents(runs)
+    )
+    return table(("run", "machine", "edgecore", "date"), rows) + f"<p>{told}</p>{twice}"
 
 
 def _group(runs: Sequence[Run], group: str) -> str:
     keys = [key for key in keys_of(runs) if key[0] == group]
-    rows, last = [], None
-    for key in keys:
-        job = "" if key[1] == last else key[1]
-        last = key[1]
-        variant = "" if key[2] == "any" else key[2]
-        rows.append(
-            f'<td>{escaped(job)}</td><td class="variant">{escaped(variant)}</td>'
-            + _times(runs, key)
-        )
+    rows = []
+    for job in dict.fromkeys(key[1] for key in keys):
+        of_job = [key for key in keys if key[1] == job]
+        told = [(key[2], [run.results.get(key) for run in runs]) for key in of_job]
+        kernel = group in KERNELS and len(told) > 1
+        if kernel:
+            told.insert(0, (QUICKEST, [_quickest(run, of_job) for run in runs]))
+        for number, (variant, results) in enumerate(told):
+            name = "" if variant == "any" else variant
+            rows.append(
+                f'<td>{"" if number else escaped(job)}</td><td class="variant">{escaped(name)}</td>'
+                + _times(results, marked=not kernel or number == 0, named=kernel and number == 0)
+            )
     head = ("", "", *(run.name for run in runs))
     return f"<h2>{escaped(group)}</h2>" + table(head, rows, kind="times")
 
 
-def _times(runs: Sequence[Run], key: Key) -> str:
-    results = [run.results.get(key) for run in runs]
+def _quickest(run: Run, keys: Sequence[Key]) -> Result | None:
+    known = [run.results[key] for key in keys if key in run.results]
+    return min(known, key=lambda result: result.median_us, default=None)
+
+
+def _times(results: Sequence[Result | None], *, marked: bool, named: bool) -> str:
+    """Cells of one row.
+
+    Args:
+        results: of each run.
+        marked: the clearly quickest is green; not for a set that a machine may not run.
+        named: each has its variant beside it.
+    """
     known = [result for result in results if result is not None]
     best = min(known, key=lambda result: result.median_us)
     longest = max(result.median_us for result in known)
-    clear = len(known) > 1 and all(
-        best is other or best.high_us * MARGIN < other.low_us for other in known
-    )
+    clear = marked and len(known) > 1
+    clear = clear and all(best is one or best.high_us * MARGIN < one.low_us for one in known)
     told = []
     for result in results:
         if result is None:
             told.append('<td class="time none">not measured</td>')
             continue
         mark = " best" if clear and result is best else ""
+        variant = f' <span class="set">{escaped(result.variant)}</span>' if named else ""
         told.append(
-            f'<td class="time{mark}">{time_text(result.median_us)}<span class="bar" '
+            f'<td class="time{mark}">{time_text(result.median_us)}{variant}<span class="bar" '
             f'style="width:{100 * result.median_us / longest:.1f}%"></span></td>'
         )
     return "".join(told)
@@ -89,44 +113,14 @@ def _times(runs: Sequence[Run], key: Key) -> str:
 def _models(models: Sequence[Accuracy]) -> str:
     rows = (
         cells(
+            str(number),
             one.model,
             f"{one.map_50_95:.4f}",
             f"{one.map_50:.4f}",
             f"{one.ms:.2f}",
             f"{one.megabytes:.2f}",
         )
-        for one in sorted(models, key=lambda one: -one.map_50_95)
+        for number, one in enumerate(models, 1)
     )
-    return table(("model", "mAP 50-95", "mAP 50", "ms a picture", "MB"), rows)
-
-
-def _scatter(models: Sequence[Accuracy]) -> str:
-    """Accuracy over time, which is on a log scale: up and to the left is better."""
-    axis = LogAxis.around((one.ms for one in models), LEFT + 90, WIDTH - 90, least=1e-3)
-    top = max(0.1, math.ceil(10 * max(one.map_50_95 for one in models) + 0.3) / 10)
-    floor = HEIGHT - BOTTOM + 10
-
-    def y(precision: float) -> float:
-        return floor - (HEIGHT - BOTTOM) * precision / top
-
-    marks = []
-    for tenth in range(round(top * 10) + 1):
-        at = y(tenth / 10)
-        marks.append(
-            f'<line class="axis" x1="{LEFT}" x2="{WIDTH}" y1="{at:.1f}" y2="{at:.1f}"/>'
-            f'<text x="{LEFT - 8}" y="{at + 4:.1f}" text-anchor="end">{tenth / 10:.1f}</text>'
-        )
-    for tick in axis.ticks():
-        marks.append(
-            f'<text x="{axis.at(tick):.1f}" y="{floor + 16}" text-anchor="middle">{tick:g}</text>'
-        )
-    for number, one in enumerate(sorted(models, key=lambda one: one.ms)):
-        at_x, at_y = axis.at(one.ms), y(one.map_50_95)
-        beside = at_y + (-10, 19)[number % 2]  # neighbours' names do not meet
-        marks.append(
-            f'<circle cx="{at_x:.1f}" cy="{at_y:.1f}" r="5" fill="var(--dot)"/>'
-            f'<text x="{at_x:.1f}" y="{beside:.1f}" text-anchor="middle">'
-            f"{escaped(one.model)}, {one.ms:.3g} ms</text>"
-        )
-    marks.append(f'<text x="{LEFT}" y="{HEIGHT + 8}">mAP 50-95 over ms a picture, log scale</text>')
-    return f'<svg viewBox="0 0 {WIDTH} {HEIGHT + 20}" role="img">{"".join(marks)}</svg>'
+    head = ("", "model", "mAP 50-95", "mAP 50", "ms a picture", "MB")
+    return table(head, rows, kind="models")

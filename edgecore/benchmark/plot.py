@@ -17,6 +17,8 @@ COLORS = (
 )
 INK, FAINT, PAPER = (34, 38, 44), (222, 225, 230), (255, 255, 255)
 
+_LACKED = "\U0010ffff"
+"""A character that no font has: it shows what stands for one that is lacking."""
 Font = ImageFont.ImageFont | ImageFont.FreeTypeFont
 
 
@@ -92,7 +94,7 @@ def _panel(canvas: ImageDraw.ImageDraw, top: int, name: str, rows: Sequence[Resu
 
 def _fitted(canvas: ImageDraw.ImageDraw, text: str, font: Font, width: float) -> str:
     """The text, or its beginning and its end, which tell files of one kind apart."""
-    text = " ".join(text.split())
+    text = _drawable(" ".join(text.split()), font)
     for kept in range(len(text), 1, -1):
         shown = (
             text if kept == len(text) else f"{text[: kept // 2]}...{text[-(kept - kept // 2) :]}"
@@ -102,8 +104,24 @@ def _fitted(canvas: ImageDraw.ImageDraw, text: str, font: Font, width: float) ->
     return "..."
 
 
+def _drawable(text: str, font: Font) -> str:
+    """The text, with what the font has no letter for as Python writes it."""
+    missing = bytes(font.getmask(_LACKED)) if isinstance(font, ImageFont.FreeTypeFont) else b""
+    return "".join(each if _has(font, each, missing) else ascii(each)[1:-1] for each in text)
+
+
+def _has(font: Font, letter: str, missing: bytes) -> bool:
+    if letter.isascii():
+        return True
+    try:
+        return bytes(font.getmask(letter)) != missing
+    except UnicodeEncodeError:  # the font without FreeType, or half a character
+        return False
+
+
 def _legend(canvas: ImageDraw.ImageDraw, x: float, y: float, variants: Sequence[str]) -> None:
     for index, variant in enumerate(variants):
         canvas.rectangle((x, y + 2, x + 12, y + 14), COLORS[index % len(COLORS)])
-        canvas.text((x + 18, y + 8), variant, INK, _font(14), anchor="lm")
-        x += 40 + canvas.textlength(variant, _font(14))
+        shown = _drawable(variant, _font(14))
+        canvas.text((x + 18, y + 8), shown, INK, _font(14), anchor="lm")
+        x += 40 + canvas.textlength(shown, _font(14))

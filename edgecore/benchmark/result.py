@@ -6,6 +6,9 @@ import statistics
 from collections.abc import Sequence
 from typing import NamedTuple
 
+KERNELS = ("preprocess", "NMS", "heads")
+"""Groups whose variants are instruction sets, of which every machine takes its quickest."""
+
 
 class Result(NamedTuple):
     """The time of one job on one instruction set, stage, engine or way.

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
+import os
 import sys
+from typing import NoReturn
 
 import typer
 
@@ -58,19 +62,48 @@ app.add_typer(linking.app)
 
 def main() -> None:
     """Run the command line; an expected error is one line on stderr and a non-zero exit."""
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        app(prog_name="edgecore")
+        try:
+            app(prog_name="edgecore")
+        except SystemExit:
+            if sys.stdout is not None:
+                sys.stdout.flush()
+            raise
     except EdgecoreError as error:
         fail(error)
     except Exception as error:
         from firmware_bridge import BridgeError
 
-        if not isinstance(error, BridgeError):
+        if isinstance(error, BridgeError):
+            fail(error)
+        reason = None
+        if isinstance(error, OSError):
+            reason = _stdout_fails("\n")  # where nothing is buffered, nothing else tells
+        if reason is None:
             raise
-        fail(error)
+        if isinstance(reason, BrokenPipeError):  # as a reader expects that has seen enough
+            raise SystemExit(1) from None
+        fail(OSError(f"stdout: {reason.strerror}"))
 
 
-def fail(error: Exception) -> None:
+def fail(error: Exception) -> NoReturn:
     """Print the error and end the process."""
-    print(f"edgecore: {printable(str(error))}", file=sys.stderr)
+    with contextlib.suppress(OSError):
+        print(f"edgecore: {printable(str(error))}", file=sys.stderr)
+    _stdout_fails()
     raise SystemExit(1)
+
+
+def _stdout_fails(text: str = "") -> OSError | None:
+    """Why it does not take that text, if so; what is left of it goes nowhere then."""
+    if sys.stdout is None:
+        return None
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return error
+    return None

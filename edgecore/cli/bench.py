@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import datetime
+import io
 import json as notation
 import os
-import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
 from edgecore.cli.accelerator import AcceleratorsOption
 from edgecore.errors import AcceleratorError, ConfigError, EngineError
 
-from .comparing import compare_kept, write_page
-from .keeping import check_place, writing
+from .comparing import check_no_result, compare_kept, page_of
+from .figures import Row, console, print_figures
+from .keeping import Output, check_places, keeping
 from .mlperf_tiny import measure_device
 from .printable import printable
 from .progress import progress_bar
@@ -35,6 +35,8 @@ edgecore bench --only heads --seconds 2
 
 edgecore bench --model yolov8n.tflite --json bench.json --plot bench.png
 
+edgecore bench --only detection --model small.tflite --model large.tflite
+
 edgecore bench --only invoke --model yolov8n.tflite --accelerator cpu --accelerator npu
 
 edgecore bench --compare monday.json friday.json
@@ -49,6 +51,7 @@ PASSES = 3
 SECONDS = 0.5
 """For each row, about."""
 
+MODEL_PARTS = ("detection", "invoke")
 PARTS = ("preprocess", "NMS", "heads", "detection", "invoke", "link", "ring")
 
 
@@ -61,9 +64,12 @@ def bench(
         bool, typer.Option("--compare", help="Measure nothing; compare the FILEs.")
     ] = False,
     model: Annotated[
-        Path | None,
+        list[Path] | None,
         typer.Option(
-            "--model", "-m", help="TFLite file; default: the embedded road model.", metavar="FILE"
+            "--model",
+            "-m",
+            help="TFLite file; may be given again; default: the embedded road model.",
+            metavar="FILE",
         ),
     ] = None,
     only: Annotated[
@@ -71,7 +77,8 @@ def bench(
         typer.Option(help=f"{', '.join(PARTS)}; may be given again.", metavar="PART"),
     ] = None,
     json: Annotated[
-        Path | None, typer.Option("--json", help="Keep the results here.", metavar="FILE")
+        Path | None,
+        typer.Option("--json", help="Keep the results here, or what changed.", metavar="FILE"),
     ] = None,
     plot: Annotated[Path | None, typer.Option(help="Draw them here.", metavar="PNG")] = None,
     html: Annotated[
@@ -110,65 +117,122 @@ def bench(
     Cold frames come from memory, hot ones from cache. The model, the link to a simulated device and
     the ring to another process run unpinned, by the wall's clock.
     """
-    for option, path in (("--json", json), ("--plot", plot), ("--html", html)):
-        check_place(option, path)
+    check_places({"--json": json, "--plot": plot, "--html": html})
+    for option, path in (("--plot", plot), ("--html", html)):
+        check_no_result(option, path)
+    measuring = {
+        "--model": model,
+        "--only": only,
+        "--plot": plot,
+        "--engine": engine != "auto",
+        "--accelerator": accelerator != ["cpu"],
+        "--num-threads": num_threads != 1,
+    }
     if mlperf_tiny is not None:
-        others = {
-            "files of results": kept,
-            "--compare": compare,
-            "--model": model,
-            "--only": only,
-            "--plot": plot,
-            "--html": html,
-        }
-        for option, given in others.items():
-            if given:
-                raise ConfigError(
-                    f"--mlperf-tiny: expected --dataset, --seconds and --json beside it, "
-                    f"got {option}"
-                )
+        others = {"files of results": kept, "--compare": compare, "--html": html, **measuring}
+        for option in _given(others):
+            raise ConfigError(
+                f"--mlperf-tiny: expected --dataset, --seconds and --json beside it, got {option}"
+            )
         return measure_device(mlperf_tiny, dataset, seconds, json)
     if dataset is not None:
         raise ConfigError("--dataset: expected --mlperf-tiny URL beside it, got none")
     if compare:
-        return compare_kept(kept or [], html)
+        for option in _given({**measuring, "--seconds": seconds}):
+            raise ConfigError(f"--compare: expected --json and --html beside it, got {option}")
+        check_no_result("--json", json)
+        return compare_kept(kept or [], json, html)
     if kept:
         raise ConfigError(f"expected --compare before files of results, got {kept[0]} without it")
     chosen = _chosen(only)
     if engine not in {"auto", "litert", "tflite"}:
         raise ConfigError(f"--engine: expected auto, litert or tflite, got {engine!r}")
-    named = {
-        "--model": model,
-        "--engine": engine != "auto",
-        "--accelerator": accelerator != ["cpu"],
-    }
-    asked = [option for option, given in named.items() if given]
-    if asked and not {"detection", "invoke"} & set(chosen):
+    asked = _given({key: measuring[key] for key in ("--model", "--engine", "--accelerator")})
+    if asked and not set(MODEL_PARTS) & set(chosen):
         raise ConfigError(
             f"{asked[0]}: expected detection or invoke among --only, got {', '.join(chosen)}"
         )
-    results = _measure(
-        *(chosen, model, engine, accelerator, num_threads, seconds or SECONDS),
-        asked=bool(asked or only),
-    )
-    _print(results)
-    document = _document(results)
-    if json is not None:
-        with writing("--json", json):
-            json.write_text(notation.dumps(document, indent=1) + "\n")
-        print(f"results: {json}", file=sys.stderr)
-    if plot is not None:
+    if num_threads != 1 and "detection" not in chosen:  # invoke is measured on each number of them
+        raise ConfigError(
+            f"--num-threads: expected detection among --only, got {', '.join(chosen)}"
+        )
+    subject = _subject(model or [], engine, accelerator, num_threads)
+    results = _measure(chosen, subject, seconds or SECONDS, asked=bool(asked or only))
+    with keeping(_outputs(results, subject, seconds or SECONDS, json, plot, html)):
+        _print(results)
+
+
+class _Subject(NamedTuple):
+    """What the parts that need a model are to measure, and what with."""
+
+    models: dict[str, Path]
+    digests: dict[str, str]
+    engine: str
+    accelerators: list[str]
+    num_threads: int
+
+
+def _subject(
+    given: Sequence[Path], engine: str, accelerators: Sequence[str], num_threads: int
+) -> _Subject:
+    """Each model by its file's name, or where two have the same, by its path."""
+    from edgecore.benchmark.kept import digest
+    from edgecore.model import embedded
+
+    names = [path.name for path in dict.fromkeys(given)]
+    models = {
+        path.name if names.count(path.name) == 1 else str(path): path
+        for path in dict.fromkeys(given)
+    } or {"embedded model": embedded()}
+    digests = {name: digest(path) for name, path in models.items()}
+    return _Subject(models, digests, engine, list(dict.fromkeys(accelerators)), num_threads)
+
+
+def _given(options: Mapping[str, object]) -> list[str]:
+    return [option for option, value in options.items() if value]
+
+
+def _outputs(
+    results: list[Result],
+    subject: _Subject,
+    seconds: float,
+    json: Path | None,
+    plot: Path | None,
+    html: Path | None,
+) -> Iterator[Output]:
+    from edgecore.benchmark import kept
+
+    document = kept.document(results, seconds, _models(results, subject))
+
+    def picture() -> bytes:
         from edgecore.benchmark.plot import draw
 
-        picture = draw(results, f"edgecore on {document['machine']}, {document['date']}")
-        with writing("--plot", plot):
-            picture.save(plot, "PNG")
-        print(f"plot: {plot}", file=sys.stderr)
-    if html is not None:
-        from edgecore.benchmark.comparison import Run
+        held = io.BytesIO()
+        title = f"edgecore on {document['machine']}, {document['date']}"
+        draw(results, title).save(held, "PNG")
+        return held.getvalue()
 
-        about = str(document["machine"]), str(document["date"]), str(document["edgecore"])
-        write_page(html, [Run("this run", *about, {row[:3]: row for row in results})], [])
+    if json is not None:
+        text = notation.dumps(document, indent=1) + "\n"
+        yield Output("--json", json, "results", text.encode)
+    if plot is not None:
+        yield Output("--plot", plot, "plot", picture)
+    if html is not None:
+        yield page_of(html, [kept.run(document, "this run")], [])
+
+
+def _models(results: list[Result], subject: _Subject) -> dict[str, Any]:
+    """What a run's file holds of them, where any were measured."""
+    if not any(result.group in MODEL_PARTS for result in results):
+        return {}
+    from edgecore import engines
+
+    return {
+        "engine": engines.version(engines.choose(subject.engine)),
+        "accelerators": subject.accelerators,
+        "num_threads": subject.num_threads,
+        "models": {name: {"digest": digest} for name, digest in subject.digests.items()},
+    }
 
 
 def _chosen(only: list[str] | None) -> list[str]:
@@ -178,15 +242,7 @@ def _chosen(only: list[str] | None) -> list[str]:
     return only or list(PARTS)
 
 
-def _measure(
-    chosen: list[str],
-    model: Path | None,
-    engine: str,
-    accelerators: Sequence[str],
-    num_threads: int,
-    seconds: float,
-    asked: bool,
-) -> list[Result]:
+def _measure(chosen: list[str], subject: _Subject, seconds: float, asked: bool) -> list[Result]:
     """The results of all passes; a model that cannot run is an error where it was asked for."""
     from edgecore.benchmark import link, ring, suite
     from edgecore.benchmark import model as models
@@ -194,11 +250,14 @@ def _measure(
 
     seconds /= PASSES
     whole: dict[str, Callable[[], Iterable[Result]]] = {}
-    for one in dict.fromkeys(accelerators):
-        whole[f"detection on {one}"] = partial(
-            models.stages, model, engine, one, num_threads, seconds
-        )
-        whole[f"invoke on {one}"] = partial(models.invocations, model, engine, one, seconds)
+    for name, path in subject.models.items():
+        for one in subject.accelerators:
+            where = f"on {one}" if len(subject.models) == 1 else f"of {name} on {one}"
+            what = path, name, subject.engine, one
+            whole[f"detection {where}"] = partial(
+                models.stages, *what, subject.num_threads, seconds
+            )
+            whole[f"invoke {where}"] = partial(models.invocations, *what, seconds)
     whole["link"] = lambda: (*link.codec(seconds), *link.round_trips(seconds))
     whole["ring"] = partial(ring.handovers, seconds)
     whole = {name: measure for name, measure in whole.items() if name.split()[0] in chosen}
@@ -242,56 +301,23 @@ def _one_core() -> Iterator[None]:
         os.sched_setaffinity(0, before)
 
 
-def _document(results: list[Result]) -> dict[str, Any]:
-    import platform
-
-    from edgecore import isa
-    from edgecore.benchmark.machine import cpu_flags, machine
-
-    return {
-        "machine": machine(),
-        "cpu_flags": cpu_flags(),
-        "instruction_sets": list(isa.available()),
-        "edgecore": _version(),
-        "python": platform.python_version(),
-        "date": datetime.datetime.now(datetime.timezone.utc).date().isoformat(),
-        "results": [result._asdict() for result in results],
-    }
-
-
-def _version() -> str:
-    """Of the installed package; a checkout on the path alone has none."""
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return version("edgecore")
-    except PackageNotFoundError:
-        return "not installed"
-
-
 def _print(results: list[Result]) -> None:
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
     from edgecore.benchmark.machine import cpu_flags, machine
     from edgecore.benchmark.plot import time_text
 
-    console = Console()
-    console.print(f"{machine()} ({', '.join(cpu_flags())}), medians", highlight=False)
+    terminal = console()
+    about = printable(f"{machine()} ({', '.join(cpu_flags())}), medians")
+    terminal.print(about, highlight=False, markup=False)
     for group in dict.fromkeys(result.group for result in results):
         rows = [result for result in results if result.group == group]
         variants = list(dict.fromkeys(row.variant for row in rows))
-        table = Table(box=box.SIMPLE_HEAD, title=group, title_justify="left")
-        table.add_column("", overflow="fold", min_width=30)
-        for variant in variants:
-            table.add_column("" if variant == "any" else variant, justify="right")
-        for job in dict.fromkeys(row.job for row in rows):
-            cells = {row.variant: row for row in rows if row.job == job}
-            texts = []
-            for variant in variants:
-                row = cells.get(variant)
-                texts.append(Text("-", "dim") if row is None else Text(time_text(row.median_us)))
-            table.add_row(Text(printable(job)), *texts)
-        console.print(table)
+        times = {(row.job, row.variant): time_text(row.median_us) for row in rows}
+        print_figures(
+            terminal,
+            ["", *("" if variant == "any" else variant for variant in variants)],
+            [
+                Row(job, [times.get((job, variant), "-") for variant in variants])
+                for job in dict.fromkeys(row.job for row in rows)
+            ],
+            title=group,
+        )

@@ -15,7 +15,7 @@ import typer
 from edgecore.cli.accelerator import AcceleratorOption
 from edgecore.errors import ConfigError, EdgecoreError
 
-from .keeping import check_place, writing
+from .keeping import Output, check_place, keeping
 from .printable import printable
 from .progress import progress_bar
 from .telling_apart import told_apart
@@ -135,12 +135,8 @@ def _telling(name: str, path: Path, unfit: list[Path]) -> Iterator[None]:
 
 
 def _tell(found: list[_Judged], json: Path | None) -> None:
-    try:
-        if json is not None:  # before stdout, which may be closed by now
-            with writing("--json", json):
-                json.write_text(notation.dumps([_document(one) for one in found], indent=1) + "\n")
-            print(f"results: {json}", file=sys.stderr)
-    finally:
+    text = notation.dumps([_document(one) for one in found], indent=1) + "\n"
+    with keeping([] if json is None else [Output("--json", json, "results", text.encode)]):
         _complain(found)
         _print(found)
 
@@ -155,28 +151,21 @@ def _complain(found: list[_Judged]) -> None:
 
 
 def _print(found: list[_Judged]) -> None:
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+    from .figures import Row, console, print_figures
 
-    console = Console()
-    table = Table(box=box.SIMPLE_HEAD)
-    table.add_column("model", overflow="fold", min_width=24)
-    for column in ("mAP 50-95", "mAP 50", "pre ms", "invoke ms", "post ms", "MB"):
-        table.add_column(column, justify="right")
+    terminal = console()
+    rows = []
     for name, path, one in found:
         spent = one.timings
-        table.add_row(
-            Text(printable(name)),
-            *(f"{value:.4f}" for value in one.precision),
-            *(f"{ms:.2f}" for ms in (spent.preprocess_ms, spent.invoke_ms, spent.postprocess_ms)),
-            f"{_megabytes(path):.2f}",
-        )
-    console.print(table)
+        stages_ms = spent.preprocess_ms, spent.invoke_ms, spent.postprocess_ms
+        figures = [f"{value:.4f}" for value in one.precision]
+        figures += [f"{ms:.2f}" for ms in stages_ms]
+        rows.append(Row(name, [*figures, f"{_megabytes(path):.2f}"]))
+    heads = ("model", "mAP 50-95", "mAP 50", "pre ms", "invoke ms", "post ms", "MB")
+    print_figures(terminal, heads, rows)
     for name, _, one in found:
         said = f"{name}: {'; '.join(_counted(one))}"
-        console.print(printable(said), highlight=False, markup=False)
+        terminal.print(printable(said), highlight=False, markup=False)
 
 
 def _counted(one: Evaluation) -> Iterator[str]:
@@ -198,7 +187,7 @@ def _document(judged: _Judged) -> dict[str, Any]:
     return {
         "model": str(path),
         "name": name,
-        "megabytes": round(_megabytes(path), 3),
+        "megabytes": _megabytes(path),
         "map_50_95": one.precision.map_50_95,
         "map_50": one.precision.map_50,
         "by_class": {name: precision._asdict() for name, precision in one.by_class.items()},

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json as notation
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgecore.errors import ConfigError
 
-from .keeping import writing
+from .keeping import Output, keeping
 from .progress import progress_bar
 
 if TYPE_CHECKING:
@@ -63,12 +62,8 @@ def _tell(
 ) -> None:
     from edgecore.benchmark.mlperf_tiny import document
 
-    try:
-        if json is not None:  # before stdout, which may be closed by now
-            with writing("--json", json):
-                json.write_text(notation.dumps(document(device, windows, judged), indent=1) + "\n")
-            print(f"results: {json}", file=sys.stderr)
-    finally:
+    text = notation.dumps(document(device, windows, judged), indent=1) + "\n"
+    with keeping([] if json is None else [Output("--json", json, "results", text.encode)]):
         _print(device, windows, judged)
 
 
