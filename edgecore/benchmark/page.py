@@ -46,7 +46,7 @@ def _groups(runs: Sequence[Run]) -> list[str]:
 
 
 def _about(runs: Sequence[Run]) -> str:
-    rows = (cells(run.name, run.machine, run.edgecore, run.date) for run in runs)
+    rows = (cells(run.name, run.machine, run.edgecore, run.engine, run.date) for run in runs)
     told = (
         "Medians; the shorter the bar, the quicker. Green: its slowest pass is quicker than all "
         "passes of the others by more than 5 %. Of kernels the first row "
@@ -56,7 +56,7 @@ def _about(runs: Sequence[Run]) -> str:
         f"<p><strong>{escaped(name)}: different models of this name side by side.</strong></p>"
         for name in of_two_contents(runs)
     )
-    return table(("run", "machine", "edgecore", "date"), rows) + f"<p>{told}</p>{twice}"
+    return table(("run", "machine", "edgecore", "engine", "date"), rows) + f"<p>{told}</p>{twice}"
 
 
 def _group(runs: Sequence[Run], group: str) -> str:

@@ -34,8 +34,9 @@ class LogAxis:
         return self.left + min(share, 1.0) * (self.right - self.left)
 
     def ticks(self) -> list[float]:
-        """Round values between the edges: powers of ten, and 2 and 5 between where they are few."""
+        """Round values between the edges: powers of ten, and more between where they are few."""
         decades = range(math.floor(math.log10(self.low)), math.ceil(math.log10(self.high)) + 1)
-        steps = (1, 2, 5) if self.high / self.low < 300 else (1,)
+        span = self.high / self.low
+        steps = (1, 2, 3, 4, 5, 7) if span < 10 else (1, 2, 5) if span < 300 else (1,)
         values = [step * 10.0**decade for decade in decades for step in steps]
         return [value for value in values if self.low <= value <= self.high]
