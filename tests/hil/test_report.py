@@ -404,5 +404,7 @@ def test_axis_places_values_between_its_edges() -> None:
     assert axis.at(1e9) == 110.0
     assert axis.at(1.0) - axis.at(0.1) == pytest.approx(axis.at(10.0) - axis.at(1.0))
     assert axis.ticks() == pytest.approx([0.001, 0.01, 0.1, 1.0, 10.0, 100.0])
-    assert LogAxis.around([2.0], 0.0, 1.0, least=1e-3).ticks() == pytest.approx([2.0, 3.0, 4.0, 5.0])
+    assert LogAxis.around([2.0], 0.0, 1.0, least=1e-3).ticks() == pytest.approx(
+        [2.0, 3.0, 4.0, 5.0]
+    )
     assert LogAxis.around([], 0.0, 1.0, least=1e-3).ticks()
