@@ -21,8 +21,6 @@ PIECE_BYTES = 31
 """Of the input in one command, as in mlcommons' runner: devices hold 80 letters."""
 
 _TRIES = 3
-_CTRL_C_S = 0.5
-"""Ctrl-C may meet another thread, and then ends no wait of this one."""
 _QUIET_S = 0.1
 _LINE_BYTES = 4096
 _LINES = 1000
@@ -209,13 +207,7 @@ class TinyDevice:
     def _wait(self, events: int, timeout_s: float) -> bool:
         waiting = select.poll()
         waiting.register(self._port.fd, events)
-        until = time.monotonic() + timeout_s
-        while True:
-            left_s = until - time.monotonic()
-            if waiting.poll(max(0, math.ceil(min(left_s, _CTRL_C_S) * 1000))):
-                return True
-            if left_s <= _CTRL_C_S:
-                return False
+        return bool(waiting.poll(max(0, math.ceil(timeout_s * 1000))))
 
     def _read(self, command: str) -> None:
         try:
