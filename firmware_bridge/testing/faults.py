@@ -29,7 +29,7 @@ class Faults:
         self,
         bridge: FaultBridge,
         need: Callable[[str], None],
-        rig: Callable[[], AbstractContextManager[None]] = contextlib.nullcontext,
+        rig: Callable[[], AbstractContextManager[None]],
     ) -> None:
         """`need` raises where the device lacks a capability, before anything is done; what its
         buttons and its supply raise comes through `rig`."""
