@@ -81,9 +81,8 @@ def test_one_that_ended_meanwhile_is_no_error(group):
         pass
 
 
+@pytest.mark.usefixtures("group")
 def test_the_command_ends_as_it_would_and_what_it_left_is_named_and_ended():
-    if standstill.mounted() is None:
-        pytest.skip("needs to be root, where cgroup2 is mounted")
     leaves = "sleep 1234 & echo said; exit 7"
     done = subprocess.run(
         [sys.executable, "-m", "tests.standstill", "sh", "-c", leaves],

@@ -13,6 +13,7 @@ from edgecore.errors import ConfigError
 from .figures import Row, console, print_figures
 from .keeping import Output, keeping
 from .printable import printable
+from .telling_apart import told_apart
 
 if TYPE_CHECKING:
     from edgecore.benchmark.comparison import Comparison
@@ -32,11 +33,8 @@ def compare_kept(files: Sequence[Path], json: Path | None, html: Path | None) ->
 
     loaded = [load(file) for file in files]
     kept = [(file, one) for file, one in zip(files, loaded, strict=True) if isinstance(one, Run)]
-    names = [run.name for _, run in kept]
-    runs = [  # monday/bench.json and friday/bench.json are told apart by their folders
-        run if names.count(run.name) == 1 else run._replace(name=str(file.with_suffix("")))
-        for file, run in kept
-    ]
+    names = told_apart([file.with_suffix("") for file, _ in kept])
+    runs = [run._replace(name=name) for name, (_, run) in zip(names, kept, strict=True)]
     judged = [(file, one) for file, one in zip(files, loaded, strict=True) if isinstance(one, list)]
     models = [  # of each board its own times
         row if len(judged) == 1 else row._replace(model=f"{row.model}, {file.stem}")

@@ -193,6 +193,7 @@ class FaultBridge:
         self, fault: str, for_s: float | None, begin: Callable[[], None], end: Callable[[], None]
     ) -> None:
         """Begins a fault and ends it after so long, unless the same has begun again by then."""
+        begin()  # where that fails, the one before still has its end
         self._turns[fault] += 1
         turn = self._turns[fault]
 
@@ -200,7 +201,6 @@ class FaultBridge:
             if self._turns[fault] == turn:
                 end()
 
-        begin()
         if for_s is not None:
             self.schedule(for_s, over)
 

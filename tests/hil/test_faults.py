@@ -304,6 +304,17 @@ def test_fault_lasts_as_long_as_it_was_last_asked_for(
     assert ends_s[0] - first_s >= 0.4
 
 
+def test_power_comes_back_though_the_rig_fails_at_another_brown_out(
+    edge_faults: Faults, edge_dut: Dut, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    edge_faults.brown_out(for_s=0.2)
+    with monkeypatch.context() as broken:
+        broken.setattr(edge_dut._target, "stop", no_hub)
+        with pytest.raises(RigError, match="the hub is missing"):
+            edge_faults.brown_out(for_s=0.2)
+    until(lambda: "power_back" in [entry["fault"] for entry in edge_faults.journal])
+
+
 def test_what_was_asked_for_later_knows_no_end_of_before(edge_faults: Faults) -> None:
     edge_faults.unplug(for_s=0.05)
     edge_faults.unplug()

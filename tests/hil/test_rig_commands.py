@@ -13,20 +13,21 @@ from pathlib import Path
 import psutil
 import pytest
 
-from firmware_bridge.testing.targets import Target, TargetError, open_target
+from firmware_bridge.testing.targets import TargetError
+from firmware_bridge.testing.targets.rig import RigTarget
 from tests.link.patience import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 @contextlib.contextmanager
-def opened(folder: Path, name: str = "rig", port: str = "", **entries: str) -> Iterator[Target]:
+def opened(folder: Path, name: str = "rig", port: str = "", **entries: str) -> Iterator[RigTarget]:
     """A rig at a port of its own."""
     path = folder / f"{name}.toml"
     lines = [f"port = '{port or folder / 'port'}'"]
     lines += [f"{key} = {value}" for key, value in entries.items()]
     path.write_text("\n".join(lines))
-    with contextlib.closing(open_target(f"rig:{path}")) as target:
+    with contextlib.closing(RigTarget(f"rig:{path}")) as target:
         yield target
 
 
@@ -35,10 +36,10 @@ def shell(script: str) -> str:
     return f'''"""sh -c '{script}'"""'''
 
 
-def hung(target: Target, timeouts: tuple[float, ...], begun: Path) -> str:
+def hung(target: RigTarget, timeouts: tuple[float, ...], begun: Path) -> str:
     """What the error of a reset says; the longer times are for a machine that is busy."""
     for timeout_s in timeouts:
-        target._entries["timeout_s"] = timeout_s  # type: ignore[attr-defined]
+        target._entries["timeout_s"] = timeout_s
         with pytest.raises(TargetError, match=rf"reset: no end of .* {timeout_s:g} s") as told:
             target.reset()
         if begun.exists():
@@ -116,10 +117,10 @@ def test_power_that_went_off_in_a_command_that_failed_comes_on_again(
         timeout_s="60",
     ) as target:
         target.start()
-        target._entries["timeout_s"] = 2.0 if "sleep" in end else 60.0  # type: ignore[attr-defined]
+        target._entries["timeout_s"] = 2.0 if "sleep" in end else 60.0
         with pytest.raises(TargetError, match="power_off: "):
             target.stop()
-        target._entries["timeout_s"] = 60.0  # type: ignore[attr-defined]
+        target._entries["timeout_s"] = 60.0
         target.start()
         assert relay.read_text().split()[-1] == "on"
         assert relay.read_text().split().count("on") == 2

@@ -25,6 +25,18 @@ def rows(path: Path) -> list[dict[str, object]]:
     return found
 
 
+def on_a_full_disk(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    with open("/dev/full", "w") as full:
+        return subprocess.run(
+            command(*arguments),
+            cwd=folder,
+            env=environment(),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+
 def test_a_pipe_that_nobody_reads_ends_a_command_quietly_and_its_files_are_there(
     tmp_path: Path,
 ) -> None:
@@ -55,15 +67,7 @@ def test_a_full_disk_beneath_stdout_is_one_line_and_the_files_are_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, unbuffered: str
 ) -> None:
     monkeypatch.setenv("PYTHONUNBUFFERED", unbuffered)
-    with open("/dev/full", "w") as full:
-        done = subprocess.run(
-            command(*HEADS),
-            cwd=tmp_path,
-            env=environment(),
-            stdout=full,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+    done = on_a_full_disk(tmp_path, *HEADS)
     assert done.returncode == 1
     assert done.stderr.splitlines() == [
         "results: heads.json",
@@ -73,15 +77,7 @@ def test_a_full_disk_beneath_stdout_is_one_line_and_the_files_are_there(
 
 
 def test_a_file_that_fails_is_told_also_where_stdout_does(tmp_path: Path) -> None:
-    with open("/dev/full", "w") as full:
-        done = subprocess.run(
-            command(*HEADS[:-1], "/dev/full"),
-            cwd=tmp_path,
-            env=environment(),
-            stdout=full,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+    done = on_a_full_disk(tmp_path, *HEADS[:-1], "/dev/full")
     assert done.returncode == 1
     assert done.stderr.splitlines() == ["edgecore: --json: /dev/full: No space left on device"]
 
@@ -91,15 +87,7 @@ def test_no_command_ends_in_a_traceback_on_a_full_disk(
     tmp_path: Path, test_data: Path, arguments: list[str]
 ) -> None:
     shutil.copy(test_data / "models/fomo_balloon.tflite", tmp_path / "ü.tflite")
-    with open("/dev/full", "w") as full:
-        done = subprocess.run(
-            command(*arguments),
-            cwd=tmp_path,
-            env=environment(),
-            stdout=full,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+    done = on_a_full_disk(tmp_path, *arguments)
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1] == "edgecore: stdout: No space left on device"
     assert "Traceback" not in done.stderr
