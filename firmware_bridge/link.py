@@ -436,7 +436,7 @@ def connect(
             output), sim: (the firmware as a process of its own), qemu:[machine] (on an emulated
             microcontroller; the first use compiles it), or any pyserial URL. sim: and
             qemu:mps2-an386 take ?flash=FILE, which outlives them, and &public_key=PEM of who may
-            sign images for it.
+            sign images for it. In options %XX is decoded and a plus is a plus; none may be empty.
         timeout: how long to wait for the device once its line is there, s.
         on_state: called with every change of state, in the link's thread; it must not block.
         reconnect: False ends the link with its first line.

@@ -17,15 +17,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
 import serial
 
 from firmware_bridge.errors import BridgeConnectionError
 from firmware_bridge.line_speed import LineSpeed, byte_time_ns
 from firmware_bridge.serial_port import UsbIdentity, ask_low_latency
+from firmware_bridge.url_options import url_options
 
 DEFAULT_BAUD = 921600
+_WITH_OPTIONS = ("serial", "unix", "tcp", "sim", "qemu")
+"""Behind the question mark of other URLs stands what is not ours to read."""
 
 
 @dataclass
@@ -67,10 +70,13 @@ def open_port(url: str, *, timeout_s: float, usb: UsbIdentity | None = None) -> 
     scheme, colon, _ = url.partition(":")
     if url.startswith("/") or not colon:
         return _open_serial(url, {}, usb)
-    parts = urlsplit(url)
-    options = dict(parse_qsl(parts.query, keep_blank_values=True))
-    path = unquote(parts.netloc + parts.path)
     try:
+        if scheme == "exec":
+            return _open_program(url)
+        if scheme not in _WITH_OPTIONS:
+            return _open_pyserial(url)
+        parts = urlsplit(url, allow_fragments=False)
+        path, options = unquote(parts.netloc + parts.path), _options(url)
         if scheme == "serial":
             return _open_serial(path, options, usb)
         if scheme == "unix":
@@ -84,15 +90,18 @@ def open_port(url: str, *, timeout_s: float, usb: UsbIdentity | None = None) -> 
             if path:
                 raise ValueError(f"{url}: expected sim: or sim:?OPTION=VALUE, got {path!r} between")
             return _open_sim(options)
-        if scheme == "exec":
-            return _open_program(url)
-        if scheme == "qemu":
-            return _open_qemu(path, options)
-        return _open_pyserial(url)
+        return _open_qemu(path, options)
     except BridgeConnectionError:
         raise
     except OSError as error:
         raise BridgeConnectionError(f"{url}: {error.strerror or error}") from error
+
+
+def _options(url: str) -> dict[str, str]:
+    try:
+        return url_options(url)
+    except ValueError as error:
+        raise ValueError(f"{url}: {error}") from None
 
 
 def _reject(url: str, options: dict[str, str], known: str = "no options") -> None:

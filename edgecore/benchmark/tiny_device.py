@@ -9,10 +9,10 @@ import re
 import select
 import time
 from typing import NamedTuple
-from urllib.parse import parse_qsl, urlsplit
 
 from edgecore.errors import DeviceError
 from firmware_bridge.transport import Port, open_port
+from firmware_bridge.url_options import url_options
 
 BAUD = 115200
 """Of the benchmark's runners; a URL's own `baud` goes before it."""
@@ -262,7 +262,6 @@ def _at_baud(url: str) -> str:
         raise ValueError(f"expected a URL, got {url!r}")
     if ":" not in url or url.startswith("/"):
         return f"serial://{os.path.abspath(url)}?baud={BAUD}"
-    parts = urlsplit(url)
-    if parts.scheme != "serial" or "baud" in dict(parse_qsl(parts.query)):
+    if not url.startswith("serial:") or "baud" in url_options(url):
         return url
-    return f"{url}{'&' if parts.query else '?'}baud={BAUD}"
+    return f"{url}{'&' if '?' in url else '?'}baud={BAUD}"

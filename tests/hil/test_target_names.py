@@ -14,7 +14,7 @@ from firmware_bridge.testing import targets
 from firmware_bridge.testing.image import build
 from firmware_bridge.testing.qemu import machine_port
 from firmware_bridge.testing.targets import TargetError, open_target
-from firmware_bridge.testing.targets.options import options
+from firmware_bridge.url_options import url_options
 from tests.link.targets import need_qemu
 
 
@@ -33,11 +33,11 @@ def test_simulated_firmware_whose_option_was_left_empty_is_refused(spec: str) ->
 
 
 def test_names_of_files_are_what_they_are_but_for_percent() -> None:
-    assert options("qemu:?image=b+1%20%26%2541.elf&flash=a=b") == {
+    assert url_options("qemu:?image=b+1%20%26%2541.elf&flash=a=b") == {
         "image": "b+1 &%41.elf",
         "flash": "a=b",
     }
-    assert options("qemu:") == options("qemu:?") == {}
+    assert url_options("qemu:") == url_options("qemu:?") == {}
 
 
 def test_image_with_a_plus_in_its_name_is_booted(tmp_path: Path) -> None:

@@ -54,12 +54,39 @@ def test_tcp_port_nobody_listens_on_is_one_clear_error():
         ("sim:seed=3", r"expected sim: or sim:\?OPTION=VALUE, got 'seed=3' between"),
         ("sim:?epoch_ns=now", "epoch_ns must be a whole number from 0 to .* got 'now'"),
         ("sim:?boot_id=0", "boot_id must be a whole number from 1 to 4294967295, got '0'"),
+        ("sim:?seed=", r"sim:\?seed=: seed: expected a value, got none"),
+        ("sim:?seed=7&flash", "flash: expected a value, got none"),
+        ("sim:?report=&seed=7", "report: expected a value, got none"),
+        ("qemu:?flash=", "flash: expected a value, got none"),
+        ("qemu:mps2-an386?public_key=", "public_key: expected a value, got none"),
+        ("serial:///dev/null?baud=", "baud: expected a value, got none"),
+        ("unix:///run/x.sock?send_buffer=", "send_buffer: expected a value, got none"),
+        ("tcp://host:7000?x=", "x: expected a value, got none"),
         ("carrier-pigeon:coop", "expected serial:, unix:, tcp:, exec:, sim:, qemu:, a path"),
     ],
 )
 def test_url_that_makes_no_sense_is_refused(url, text):
     with pytest.raises(ValueError, match=text):
         fb.connect(url)
+
+
+def test_names_of_files_in_a_url_are_what_they_are_but_for_percent(tmp_path):
+    with fb.connect(f"sim:?flash={tmp_path}/a+b%20%2B#1"):
+        assert [path.name for path in tmp_path.iterdir()] == ["a+b +#1"]
+
+
+def test_socket_with_a_number_sign_in_its_name_is_opened(tmp_path):
+    device = Device(tmp_path / "a#1.sock")
+    try:
+        with fb.connect(f"unix://{tmp_path}/a#1.sock?send_buffer=65536") as link:
+            link.request(LED)
+    finally:
+        device.die()
+
+
+def test_question_mark_in_a_command_begins_no_options():
+    with pytest.raises(fb.BridgeConnectionError, match="no answer"):
+        fb.connect("exec:sh -c 'exec sleep 9' ?x=&y", timeout=0.1)
 
 
 def test_file_that_is_no_port_is_one_clear_error(tmp_path):

@@ -359,5 +359,9 @@ def test_serial_lines_run_at_the_benchmarks_speed() -> None:
         TinyDevice("serial:///nowhere?baud=9600")
     with pytest.raises(ValueError, match="baud must be a positive integer, got 'x'"):
         TinyDevice("serial:///nowhere?baud=x")
+    with pytest.raises(ValueError, match="baud: expected a value, got none"):
+        TinyDevice("serial:///nowhere?baud=")
+    with pytest.raises(BridgeConnectionError, match="/nowhere"):
+        TinyDevice("serial:///nowhere?low_latency=1")
     with firmware("--mlperf-tiny") as name, TinyDevice(f"serial://{name}") as device:
         assert device._port.description.endswith("at 115200 baud")

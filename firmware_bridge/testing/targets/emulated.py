@@ -10,9 +10,9 @@ from pathlib import Path
 from firmware_bridge.errors import BridgeConnectionError, BridgeError
 from firmware_bridge.manifest import verifier
 from firmware_bridge.testing.qemu import Machine, machine_port
-from firmware_bridge.testing.targets.options import options
 from firmware_bridge.testing.targets.target import Target, TargetError, check_image, check_step
 from firmware_bridge.transport import Port
+from firmware_bridge.url_options import url_options
 
 _OPTIONS = ("image", "flash", "public_key")
 _ELF, _ARM = b"\x7fELF", (40).to_bytes(2, "little")
@@ -33,7 +33,7 @@ class QemuTarget(Target):
 
     def __init__(self, spec: str = "qemu") -> None:
         super().__init__()
-        given = options(spec, "a file")
+        given = url_options(spec, "a file")
         image, flash, public_key = (given.pop(name, None) for name in _OPTIONS)
         if given:
             raise ValueError(f"expected options of {', '.join(_OPTIONS)}; got {', '.join(given)}")

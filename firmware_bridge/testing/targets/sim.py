@@ -15,9 +15,9 @@ from pathlib import Path
 
 from firmware_bridge.errors import BridgeConnectionError
 from firmware_bridge.testing.ports import ports
-from firmware_bridge.testing.targets.options import options
 from firmware_bridge.testing.targets.target import Target, TargetError, check_step
 from firmware_bridge.transport import Port
+from firmware_bridge.url_options import url_options
 
 _CAPABILITIES = {"power", "reset", "freeze", "stall", "step", "logs"}
 _STEP_MAX_S = 1e9
@@ -39,7 +39,7 @@ class SimTarget(Target):
         between = spec.partition("?")[0].removeprefix("sim").removeprefix(":")
         if between:
             raise ValueError(f"expected sim or sim:?OPTION=VALUE, got {between!r} between")
-        given = options(spec)
+        given = url_options(spec)
         if "epoch_ns" in given:
             raise ValueError("a scenario begins when the device does; expected no epoch_ns")
         self._options = [

@@ -1,22 +1,22 @@
-"""What stands behind the question mark in a target's name."""
+"""What stands behind the question mark in a URL, and in a target's name."""
 
 from __future__ import annotations
 
 from urllib.parse import unquote
 
 
-def options(spec: str, value: str = "a value") -> dict[str, str]:
+def url_options(url: str, value: str = "a value") -> dict[str, str]:
     """Values by name, of `?name=value&name=value`; %XX is decoded, `+` is a plus.
 
     Args:
-        spec: the target's name, the whole of it.
+        url: the whole of it.
         value: what each option takes, for the error.
 
     Raises:
         ValueError: an option without a value, as of a variable that is not set in a shell.
     """
     found: dict[str, str] = {}
-    for option in filter(None, spec.partition("?")[2].split("&")):
+    for option in filter(None, url.partition("?")[2].split("&")):
         name, _, given = option.partition("=")
         if not given:
             raise ValueError(f"{name}: expected {value}, got none")
