@@ -187,8 +187,9 @@ class Recording:
         device: what the device said of itself: name, version, boot_id.
         schema: its messages; iterating follows a change of them.
         log_tables: by which its log lines are read; more may be added.
-        cut: where the file ends in the middle of a block, bytes; None: it is whole, as far as the
-            last pass saw.
+        cut: where the first block begins that is not whole, bytes; None: there is none, as far as
+            the last pass that reached its end saw.
+        frames: how many that pass saw.
     """
 
     def __init__(self, path: Path) -> None:
@@ -199,6 +200,7 @@ class Recording:
         """
         self.path = path
         self.cut: int | None = None
+        self.frames = 0
         self.log_tables = LogTables()
         facts: dict[str, Any] = {}
         schema = None
@@ -212,6 +214,8 @@ class Recording:
             elif kind == pcapng.PACKET and facts:
                 break
         if facts.get("recording") != 1 or schema is None:
+            if self.shortfall is not None:
+                raise RecordingError(self.shortfall)
             raise RecordingError(f"{path}: a pcapng file, but not of `edgecore link record`")
         self.url = str(facts["url"])
         self.device: dict[str, Any] = facts["device"]
@@ -226,6 +230,17 @@ class Recording:
     def sealed(self) -> bool:
         """Whether an authenticated session may be under way where it begins."""
         return self.device.get("authenticated") is True
+
+    @property
+    def shortfall(self) -> str | None:
+        """For people, in one line: where the file is not whole, as after a loss of power, and how
+        much before that is; None: `cut` is."""
+        if self.cut is None:
+            return None
+        return (
+            f"{self.path}: cut off or damaged in the block at byte {self.cut}; "
+            f"whole frames before it: {self.frames}"
+        )
 
     def __iter__(self) -> Iterator[Piece]:
         for kind, body in self._blocks():
@@ -274,20 +289,21 @@ class Recording:
             raise RecordingError(f"{self.path}: not as it is written: {error}") from None
 
     def _blocks_of(self, file: IO[bytes]) -> Iterator[tuple[int, bytes]]:
-        self.cut = None
-        at = 0
+        at = frames = 0
         while True:
             head = file.read(8)
             if at == 0 and head[:4] != struct.pack("<I", pcapng.SECTION):
                 raise RecordingError(f"{self.path}: no recording; expected a pcapng file")
             if not head:
+                self.cut, self.frames = None, frames
                 return
             kind, length = struct.unpack("<II", head.ljust(8, b"\0"))
             body = file.read(length - 8) if 12 <= length <= _BLOCK_MAX else b""
             if len(head) < 8 or len(body) < length - 8 or body[-4:] != head[4:]:
-                self.cut = at
+                self.cut, self.frames = at, frames
                 return
             at += length
+            frames += kind == pcapng.PACKET
             yield kind, body[:-4]
 
 

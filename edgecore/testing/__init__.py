@@ -26,7 +26,7 @@ from edgecore.testing.options import (
     pytest_report_header,
 )
 from edgecore.testing.reporting import pytest_runtest_makereport
-from edgecore.testing.session import pytest_unconfigure
+from edgecore.testing.session import pytest_terminal_summary, pytest_unconfigure
 
 __all__ = [
     "RigError",
@@ -45,5 +45,6 @@ __all__ = [
     "pytest_report_header",
     "pytest_runtest_makereport",
     "pytest_runtest_setup",
+    "pytest_terminal_summary",
     "pytest_unconfigure",
 ]

@@ -35,6 +35,20 @@ def device(config: pytest.Config) -> Dut:
     return known
 
 
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Tells of a recorded device that only a part of it was there to play. No warning: where those
+    are errors, as in many projects, what is whole would not be played."""
+    spec = target_spec(config)
+    if spec.startswith("replay:"):
+        from firmware_bridge.testing.targets.replayed import shortfall
+
+        told = shortfall(spec)
+        if told is not None:
+            terminalreporter.write_line(f"edgecore: {told}", yellow=True)
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Gives the device up."""
     known = config.stash.get(_DUT, None)

@@ -84,6 +84,34 @@ def test_cut_file_is_read_up_to_the_cut(recorded, tmp_path, share):
         assert kept == pieces[: len(kept)]
         assert len(kept) < len(pieces)
         assert recording.cut is None or recording.cut <= at
+        assert recording.frames == len(kept)
+
+
+@pytest.mark.parametrize("end", [b"", bytes(300)], ids=["cut", "then zeros"])
+def test_file_that_was_cut_says_so_in_one_line(recorded, tmp_path, end):
+    """Zeros: as a file system leaves behind that had made room for more."""
+    pieces, path = list(Recording(recorded)), tmp_path / "cut.pcapng"
+    whole = recorded.read_bytes()
+    at = whole.rindex(pieces[-1].data) - 28
+    path.write_bytes(whole[: at + (0 if end else 40)] + end)
+    recording = Recording(path)
+    assert recording.shortfall is None, "not looked at to its end yet"
+    assert len(list(recording)) == len(pieces) - 1
+    next(iter(recording))
+    assert recording.shortfall == (
+        f"{path}: cut off or damaged in the block at byte {at}; whole frames before it: "
+        f"{len(pieces) - 1}"
+    )
+    path.write_bytes(whole)
+    assert list(recording) == pieces
+    assert recording.shortfall is None
+
+
+def test_file_that_was_cut_in_its_head_is_refused_as_such(recorded, tmp_path):
+    path = tmp_path / "cut.pcapng"
+    path.write_bytes(recorded.read_bytes()[:300])
+    with pytest.raises(fb.RecordingError, match=r"cut.pcapng: cut off or damaged in the block at "):
+        Recording(path)
 
 
 @given(st.data())

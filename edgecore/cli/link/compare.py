@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -34,7 +35,7 @@ def compare(
 
     Byte for byte, or, with --lax, command by command: numbers of sessions, times and telemetry do
     not count then, so two runs of the same test can be compared. The exit status is 1 if they
-    differ.
+    differ, or, without --lax, if one of them was cut off.
     """
     from firmware_bridge.decoding import readings
     from firmware_bridge.divergence import first_divergence
@@ -42,10 +43,15 @@ def compare(
 
     ours, theirs = Recording(left), Recording(right)
     found = first_divergence(readings(ours), readings(theirs), "lax" if lax else "strict")
+    short = [one.shortfall for one in (ours, theirs) if one.shortfall is not None]
+    for shortfall in short:
+        print(f"edgecore: {shortfall}", file=sys.stderr)
     if found is None:
-        print("alike")
-        return
-    print("\n".join(side_by_side(found, str(left), str(right), page_width(), row_text)))
+        print("alike as far as both are whole" if short else "alike")
+        if lax or not short:
+            return
+    else:
+        print("\n".join(side_by_side(found, str(left), str(right), page_width(), row_text)))
     raise typer.Exit(1)
 
 

@@ -121,11 +121,8 @@ def _of_recording(path: Path, tables: LogTables, key: bytes | None) -> Iterator[
     recording = Recording(path)
     recording.log_tables.include(tables)
     yield from readings(recording, key)
-    if recording.cut is not None:
-        print(
-            f"edgecore: {path}: the file was cut; what is behind byte {recording.cut} is left out",
-            file=sys.stderr,
-        )
+    if recording.shortfall is not None:
+        print(f"edgecore: {recording.shortfall}", file=sys.stderr)
 
 
 def document(reading: Reading) -> dict[str, Any]:

@@ -49,11 +49,14 @@ def replay(
 
     if pty_link is not None and listen is not None:
         raise ConfigError("replay: expected --pty-link or --listen, got both")
-    player = Player(Recording(file), key_in(key_file))
+    recording = Recording(file)
+    player = Player(recording, key_in(key_file))
     try:
         door = Door(pty_link, listen)
     except (OSError, ValueError) as error:
         raise ConfigError(f"{pty_link or listen}: {error}") from None
+    if recording.shortfall is not None:
+        print(f"edgecore: {recording.shortfall}", file=sys.stderr)
     with door, interruption() as came:
         print(door.url, flush=True)
         play(player, door, came)

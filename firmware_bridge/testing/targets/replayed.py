@@ -6,11 +6,22 @@ import threading
 from pathlib import Path
 
 from firmware_bridge.doors import Door
-from firmware_bridge.errors import BridgeConnectionError
+from firmware_bridge.errors import BridgeConnectionError, RecordingError
 from firmware_bridge.recording import Recording
 from firmware_bridge.replay import Player, play
 from firmware_bridge.testing.targets.target import Target
 from firmware_bridge.transport import Port, open_port
+
+
+def shortfall(spec: str) -> str | None:
+    """`Recording.shortfall` of the file that such a target plays; None also where it plays none."""
+    try:
+        recording = Recording(Path(spec.partition(":")[2]))
+        for _ in recording:
+            pass
+    except RecordingError:
+        return None
+    return recording.shortfall
 
 
 class ReplayTarget(Target):
