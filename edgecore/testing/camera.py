@@ -7,7 +7,6 @@ import functools
 import math
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from edgecore.testing.dut import Dut
 from edgecore.testing.errors import RigError
+from firmware_bridge.testing.scratch_folder import ScratchFolder
 
 if TYPE_CHECKING:
     import numpy as np
@@ -165,7 +165,9 @@ class Camera:
             RigError: there is no such camera; the text has what it said.
         """
         # A socket's path has 107 bytes at most, which a test's folder may exceed.
-        folder = Path(self._ends.enter_context(tempfile.TemporaryDirectory(prefix="edgecore-")))
+        scratch = ScratchFolder("edgecore-ring-")
+        self._ends.callback(scratch.close)
+        folder = scratch.path
         socket, journal = folder / "ring", folder / "journal"
         with (folder / "said").open("wb") as said:
             process = self._ends.enter_context(

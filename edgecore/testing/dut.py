@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
-import tempfile
 import traceback
 import weakref
 from collections.abc import Callable, Iterator, Mapping
@@ -19,6 +17,7 @@ from firmware_bridge.doors import Door
 from firmware_bridge.testing.bridge import FaultBridge
 from firmware_bridge.testing.faults import Faults
 from firmware_bridge.testing.journal import Journal
+from firmware_bridge.testing.scratch_folder import ScratchFolder
 from firmware_bridge.testing.targets import TargetError, open_target
 from firmware_bridge.testing.wire import KEPT, Wire
 
@@ -44,7 +43,7 @@ class Dut:
     def __init__(self, spec: str) -> None:
         """Gets hold of the target and switches it on."""
         self.name = spec
-        self._folder = Path(tempfile.mkdtemp(prefix="edgecore-dut-"))
+        self._folder = ScratchFolder("edgecore-dut-")
         self._bridge: FaultBridge | None = None
         self._wire, self._journal = Wire(), Journal()
         self._links: weakref.WeakSet[fb.Link] = weakref.WeakSet()
@@ -52,14 +51,14 @@ class Dut:
         self._hopeless = False
         self._said_before = 0
         with self._rig(), contextlib.ExitStack() as undo:
-            undo.callback(shutil.rmtree, self._folder, ignore_errors=True)
+            undo.callback(self._folder.close)
             self._target = open_target(spec)
             undo.callback(self._target.close)
             self.name = self._target.name
             self.capabilities = self._target.capabilities
             self._target.start()
             if self._target.bridged:
-                address = f"unix:{self._folder / 'line'}"
+                address = f"unix:{self._folder.path / 'line'}"
                 self._bridge = FaultBridge(
                     self._target,
                     lambda: Door(address=address),
@@ -332,4 +331,4 @@ class Dut:
         if self._bridge is not None:
             self._bridge.close()
         self._target.close()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._folder.close()

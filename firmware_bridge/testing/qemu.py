@@ -8,10 +8,8 @@ count instructions, and the host's half of the link would not.
 from __future__ import annotations
 
 import secrets
-import shutil
 import socket
 import subprocess
-import tempfile
 import threading
 from concurrent.futures import Future
 from pathlib import Path
@@ -26,6 +24,7 @@ from firmware_bridge.testing.element import serve
 from firmware_bridge.testing.image import build, program
 from firmware_bridge.testing.ports import FirmwarePort, machines
 from firmware_bridge.testing.qmp import Monitor
+from firmware_bridge.testing.scratch_folder import ScratchFolder
 from firmware_bridge.transport import Port
 
 DEFAULT = "mps2-an386"
@@ -88,12 +87,12 @@ class Machine:
         chosen = image or build(self.port)
         offer(chosen)
         command = [program("setpriv"), "--pdeathsig", "KILL", program("qemu-system-arm")]
-        self._folder = Path(tempfile.mkdtemp(prefix="edgecore-qemu-"))
-        uart = self._folder / "uart"
+        self._folder = ScratchFolder("edgecore-qemu-")
+        uart = self._folder.path / "uart"
         try:
             check_socket_path(str(uart))
         except BridgeConnectionError:
-            self._folder.rmdir()
+            self._folder.close()
             raise
         self.url = f"unix://{uart}"
         ours, theirs = socket.socketpair()
@@ -138,7 +137,7 @@ class Machine:
 
         def keep() -> None:
             try:
-                with open(self._folder / "said", "wb") as said:
+                with open(self._folder.path / "said", "wb") as said:
                     process = subprocess.Popen(
                         command,
                         stdin=subprocess.DEVNULL,
@@ -166,7 +165,7 @@ class Machine:
     @property
     def said(self) -> str:
         """What QEMU wrote on its console."""
-        return (self._folder / "said").read_text(errors="replace")
+        return (self._folder.path / "said").read_text(errors="replace")
 
     @property
     def running(self) -> bool:
@@ -207,7 +206,7 @@ class Machine:
             self._keeper.join()
         self._line.close()
         self._bus.close()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._folder.close()
 
     def __enter__(self) -> Machine:
         return self

@@ -47,11 +47,11 @@ def test_url_opens_a_machine_and_closing_ends_it(machine: str, qemu: None) -> No
     build(machine_port(machine))
     before = set(psutil.Process().children())
     with fb.connect(f"qemu:{machine}", timeout=PATIENCE_S) as link:
-        (child,) = set(psutil.Process().children()) - before
-        assert child.name() == "qemu-system-arm"
+        children = set(psutil.Process().children()) - before
+        assert "qemu-system-arm" in {child.name() for child in children}
         assert link.request(fb.Alert(kind=1, level=1, duration_ms=50), PATIENCE_S).payload == b""
-    psutil.wait_procs([child], PATIENCE_S)
-    assert not child.is_running()
+    psutil.wait_procs(children, PATIENCE_S)
+    assert not any(child.is_running() for child in children)
 
 
 def test_two_machines_live_side_by_side_under_different_boots(qemu: None) -> None:

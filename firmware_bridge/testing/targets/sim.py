@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import socket
 import struct
@@ -11,7 +10,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from pathlib import Path
 
 from firmware_bridge.errors import BridgeConnectionError
 from firmware_bridge.testing.ports import ports
@@ -45,12 +43,13 @@ class SimTarget(Target):
         self._options = [
             word for name, value in given.items() for word in (f"--{name.replace('_', '-')}", value)
         ]
-        self._folder = Path(tempfile.mkdtemp(prefix="edgecore-sim-"))
+        # Files without names: a run that is killed leaves nothing behind.
+        self._said = tempfile.TemporaryFile()  # noqa: SIM115 - `close` closes it
+        self._clock = tempfile.TemporaryFile()  # noqa: SIM115 - this too
         self._process: subprocess.Popen[bytes] | None = None
         self._line: socket.socket | None = None
         self._frozen_ns: int | None = None
         self._ahead_us = 0
-        self._clock = self._folder / "clock"
 
     def open(self) -> Port:
         """The stream of the process that runs now; each is handed out once."""
@@ -67,20 +66,20 @@ class SimTarget(Target):
                 return
             self.stop()
             self.scene_epoch_ns = time.monotonic_ns()
-            self._clock.write_bytes(bytes(8))
+            os.pwrite(self._clock.fileno(), bytes(8), 0)
             self._ahead_us, self._frozen_ns = 0, None
             ours, theirs = socket.socketpair()
             ours.setblocking(False)
             command = [sys.executable, "-m", "firmware_bridge.sim", "--fd", str(theirs.fileno())]
-            command += ["--epoch-ns", str(self.scene_epoch_ns), "--clock", str(self._clock)]
-            command += self._options
-            with theirs, (self._folder / "said").open("ab") as said:
+            command += ["--epoch-ns", str(self.scene_epoch_ns)]
+            command += ["--clock", f"/proc/self/fd/{self._clock.fileno()}", *self._options]
+            with theirs:
                 self._process = subprocess.Popen(
                     command,
                     stdin=subprocess.DEVNULL,
-                    stdout=said,
-                    stderr=said,
-                    pass_fds=[theirs.fileno()],
+                    stdout=self._said,
+                    stderr=self._said,
+                    pass_fds=[theirs.fileno(), self._clock.fileno()],
                     start_new_session=True,  # Ctrl-C in the terminal is for the tests
                 )
             self._line = ours
@@ -136,15 +135,17 @@ class SimTarget(Target):
     def _shift(self, us: int) -> None:
         """The scenario is of the device's clock."""
         self._ahead_us += us
-        with self._clock.open("r+b") as file:
-            file.write(struct.pack("=q", self._ahead_us))
+        os.pwrite(self._clock.fileno(), struct.pack("=q", self._ahead_us), 0)
         if self.scene_epoch_ns is not None:
             self.scene_epoch_ns -= us * 1000
 
     def logs(self) -> str:
         """Its diary, one line of JSON per change of state; all boots of it."""
-        path = self._folder / "said"
-        return path.read_text(errors="replace") if path.exists() else ""
+        with self.lock:
+            if self._said.closed:
+                return ""
+            said = self._said.fileno()
+            return os.pread(said, os.fstat(said).st_size, 0).decode(errors="replace")
 
     def trouble(self) -> str | None:
         """Whether the process ended by itself."""
@@ -155,6 +156,8 @@ class SimTarget(Target):
             return f"the process ended with {self._process.returncode}: {' '.join(said[-1:])}"
 
     def close(self) -> None:
-        """Ends it and removes what it wrote."""
-        self.stop()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        """Ends it; what it wrote is gone."""
+        with self.lock:
+            self.stop()
+            self._said.close()
+            self._clock.close()
