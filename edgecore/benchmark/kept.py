@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
 from edgecore import isa
-from edgecore.benchmark import machine
+from edgecore.benchmark import cold, machine
 from edgecore.benchmark.result import Result
 from edgecore.errors import ConfigError
 from edgecore.model.graph import mapped
@@ -82,6 +82,7 @@ def document(
         "python": platform.python_version(),
         "date": datetime.datetime.now(datetime.timezone.utc).date().isoformat(),
         "seconds": seconds,
+        "cold_frames": {"wanted_bytes": cold.wanted_bytes(), "taken_bytes": cold.taken_bytes()},
         **models,
         "results": [result._asdict() for result in results],
     }

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from edgecore.benchmark.cold import taken_bytes
 from edgecore.frame import Frame, PixelFormat
 from edgecore.synthetic import rgb_to_nv12
 
@@ -16,7 +17,6 @@ UInt8Array = npt.NDArray[np.uint8]
 
 IMAGENET_MEAN = (123.675, 116.28, 103.53)
 IMAGENET_STD = (58.395, 57.12, 57.375)
-DEFAULT_CACHE_BYTES = 32 << 20
 PATCH = 21
 
 
@@ -184,23 +184,11 @@ def frame_bytes(workload: Workload, seed: int = 7) -> UInt8Array:
 
 
 def frames(workload: Workload, cold: bool) -> list[UInt8Array]:
-    """One frame; or, for cold ones, copies that take more than four times the last-level cache."""
+    """One frame; or, for cold ones, copies that together take `taken_bytes`."""
     one = frame_bytes(workload)
     if not cold:
         return [one]
-    return [one.copy() for _ in range(4 * last_level_cache_bytes() // one.nbytes + 2)]
-
-
-def last_level_cache_bytes() -> int:
-    """As the kernel tells it; DEFAULT_CACHE_BYTES where it does not."""
-    sizes = []
-    for path in Path("/sys/devices/system/cpu/cpu0/cache").glob("index*/size"):
-        text = path.read_text().strip()
-        unit = {"K": 1 << 10, "M": 1 << 20}.get(text[-1:], 1)
-        digits = text.rstrip("KM")
-        if digits.isdecimal():
-            sizes.append(int(digits) * unit)
-    return max(sizes, default=DEFAULT_CACHE_BYTES)
+    return [one.copy() for _ in range(math.ceil(taken_bytes() / one.nbytes))]
 
 
 def _yuyv(rgb: UInt8Array) -> UInt8Array:

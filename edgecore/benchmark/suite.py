@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from edgecore import heads, isa
 from edgecore.benchmark import boxes, pixels, tensors
+from edgecore.benchmark.cold import shortfall
 from edgecore.benchmark.race import Entrant, Race, arithmetic
 from edgecore.benchmark.result import Result, result
 from edgecore.decoding import decode
@@ -65,9 +66,10 @@ def _raced(
 
 
 def _preprocessing() -> Iterator[Job]:
+    from_memory = "cold" if shortfall() is None else "warm"
     for cold, interpolation in ((False, "bilinear"), (True, "bilinear"), (False, "area")):
         for workload in (*pixels.WORKLOADS, *pixels.CAMERA_WORKLOADS):
-            name = f"{workload.title}, {interpolation}, {'cold' if cold else 'hot'}"
+            name = f"{workload.title}, {interpolation}, {from_memory if cold else 'hot'}"
             yield Job("preprocess", name, _preprocessor(workload, interpolation, cold))
 
 

@@ -302,12 +302,15 @@ def _one_core() -> Iterator[None]:
 
 
 def _print(results: list[Result]) -> None:
+    from edgecore.benchmark.cold import shortfall
     from edgecore.benchmark.machine import cpu_flags, machine
     from edgecore.benchmark.plot import time_text
 
     terminal = console()
     about = printable(f"{machine()} ({', '.join(cpu_flags())}), medians")
     terminal.print(about, highlight=False, markup=False)
+    if any(result.group == "preprocess" for result in results) and (told := shortfall()):
+        terminal.print(told, highlight=False, markup=False)
     for group in dict.fromkeys(result.group for result in results):
         rows = [result for result in results if result.group == group]
         variants = list(dict.fromkeys(row.variant for row in rows))

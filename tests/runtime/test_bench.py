@@ -133,10 +133,10 @@ def test_an_accelerator_that_cannot_be_had_is_left_out_beside_one_that_can(tmp_p
 
 
 BENCH_WITH_A_SMALL_CACHE = """
-from edgecore.benchmark import pixels
+from edgecore.benchmark import cold
 from edgecore.cli import main
 
-pixels.last_level_cache_bytes = lambda: 1 << 20
+cold.last_level_cache_bytes = lambda: 1 << 20
 main()
 """
 """Cold frames fill the cache four times; that of a server has hundreds of megabytes."""

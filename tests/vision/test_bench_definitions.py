@@ -58,13 +58,6 @@ def test_levels_undo_the_values() -> None:
         np.testing.assert_allclose(workload.levels(np.asarray(values)), level, atol=1e-6)
 
 
-def test_cold_frames_outgrow_the_last_cache_four_times() -> None:
-    workload = pixels.WORKLOADS[-1]
-    cold = pixels.frames(workload, cold=True)
-    assert sum(frame.nbytes for frame in cold) > 4 * pixels.last_level_cache_bytes()
-    assert len({frame.ctypes.data for frame in cold}) == len(cold)
-
-
 def test_seeded_tensors_fire_where_they_should() -> None:
     scores = tensors.yolov8()[0, 4:]
     assert (scores.max(axis=0) >= 0.2).sum() == tensors.OBJECTS * tensors.BOXES_AN_OBJECT
