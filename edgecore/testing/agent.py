@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -56,6 +57,8 @@ class AgentProcess:
             RuntimeError: a link of this test holds the line, which takes one host.
             ValueError: a setting that TOML has no words for.
         """
+        from edgecore.isolation.starting import start  # which brings numpy
+
         self.kill()
         self._dut.lend_line(lambda: self.running)
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -65,14 +68,14 @@ class AgentProcess:
         config = self.folder / "agent.toml"
         config.write_text(_toml(settings or {}))
         command = [sys.executable, "-m", "edgecore.cli", "run", "--annotate", "none"]
+        if shutil.which("setpriv"):  # its source may have no end, and nobody else would end it
+            command = ["setpriv", "--pdeathsig", "TERM", *command]
         command += ["--config", str(config), "--out", str(self.folder), "--link", self._dut.url]
         command += ["--source", source.source if isinstance(source, Shot) else source]
         command += [] if model is None else ["--model", str(model)]
         command += [] if rules is None else ["--rules", str(rules)]
         with (self.folder / "output.txt").open("wb") as output:
-            self._process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=output, stderr=output
-            )
+            self._process = start(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
 
     @property
     def pid(self) -> int | None:

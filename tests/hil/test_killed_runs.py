@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
 from firmware_bridge.testing.scratch_folder import ScratchFolder
@@ -16,10 +18,15 @@ from tests.link.patience import wait_until
 from tests.link.targets import need_qemu
 
 
-@pytest.mark.parametrize(
-    ("target", "by"), [("sim", signal.SIGTERM), ("qemu", signal.SIGTERM), ("qemu", signal.SIGKILL)]
-)
-def test_killed_run_leaves_no_folder_behind(
+def lives(process: psutil.Process) -> bool:
+    """Also where nobody asks after those that ended."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return process.status() != psutil.STATUS_ZOMBIE
+    return False
+
+
+@pytest.mark.parametrize(("target", "by"), [("sim", signal.SIGTERM), ("qemu", signal.SIGKILL)])
+def test_killed_run_leaves_neither_folders_nor_processes_behind(
     tmp_path: Path, target: str, by: signal.Signals
 ) -> None:
     if target == "qemu":
@@ -32,8 +39,10 @@ def test_killed_run_leaves_no_folder_behind(
             import time
             from pathlib import Path
 
-            def test_long(edge_link, edge_camera):
-                edge_camera.ring(edge_camera.road(seed=1, duration_s=60))
+            def test_long(edge_agent, edge_camera):
+                edge_camera.ring(edge_camera.road(seed=1))
+                edge_agent.start(edge_camera.road(seed=1))
+                edge_agent.wait_for("run_started")
                 Path("begun").touch()
                 time.sleep(60)
         """,
@@ -49,17 +58,21 @@ def test_killed_run_leaves_no_folder_behind(
             stdout=said,
             stderr=said,
         )
+    children: list[psutil.Process] = []
     try:
         wait_until(lambda: (tmp_path / "begun").exists() or process.poll() is not None)
         assert process.poll() is None, (tmp_path / "said").read_text()
         names = sorted(path.name.rpartition("-")[0] for path in scratch.glob("edgecore-*"))
         own = ["edgecore-qemu"] if target == "qemu" else []
         assert names == ["edgecore-dut", *own, "edgecore-ring"]
+        children = psutil.Process(process.pid).children(recursive=True)
         process.send_signal(by)
         assert process.wait() == -by
         wait_until(lambda: not list(scratch.glob("edgecore-*")))
+        wait_until(lambda: not any(lives(child) for child in children))
     finally:
-        process.kill()
+        for each in (process, *filter(lives, children)):
+            each.kill()
         process.wait()
 
 
