@@ -121,12 +121,13 @@ HEAVY = ["av", "PIL", "asyncio", "ai_edge_litert", "tflite_runtime", "flatbuffer
 @pytest.mark.parametrize(
     ("modules", "other"),
     [
-        ("edgecore", ["numpy", "rich", "typer"]),
-        ("firmware_bridge", ["numpy", "rich", "typer"]),
+        ("edgecore", ["numpy", "rich", "click"]),
+        ("firmware_bridge", ["numpy", "rich", "click"]),
         ("firmware_bridge.sim", ["numpy", "firmware_bridge.manifest", "secrets"]),
-        ("edgecore.cli", ["numpy", "rich.console", "pydantic", "importlib.metadata"]),
-        ("edgecore.agent, edgecore.agent.uplink", ["rich", "typer", "edgecore.synthetic"]),
-        ("edgecore.ring.camera", ["rich", "typer", "firmware_bridge", "edgecore.synthetic"]),
+        ("edgecore.cli", ["numpy", "rich", "firmware_bridge", "importlib.metadata"]),
+        ("edgecore.cli.run", ["numpy", "rich", "edgecore.cli.bench", "edgecore.cli.link"]),
+        ("edgecore.agent, edgecore.agent.uplink", ["rich", "click", "edgecore.synthetic"]),
+        ("edgecore.ring.camera", ["rich", "click", "firmware_bridge", "edgecore.synthetic"]),
     ],
 )
 def test_import_is_light(modules: str, other: list[str]) -> None:

@@ -5,59 +5,42 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import signal
 import sys
 from typing import NoReturn
 
-import typer
+import click
 
 from edgecore.errors import EdgecoreError
 
-from . import bench as benching
-from . import detect as detection
-from . import evaluate as evaluation
-from . import inspect as inspection
-from . import link as linking
-from . import replay as replaying
-from . import run as running
-from .doctor import doctor
+from .command import Group
 from .printable import printable
 
-app = typer.Typer(
-    name="edgecore",
-    help="Camera ML on the device: frames to TFLite detections to firmware commands.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
-    context_settings={"help_option_names": ["-h", "--help"]},
+
+@click.group(
+    "edgecore",
+    cls=Group,
+    places={
+        "run": "edgecore.cli.run:run",
+        "detect": "edgecore.cli.detect:detect",
+        "inspect": "edgecore.cli.inspect:inspect",
+        "eval": "edgecore.cli.evaluate:evaluate",
+        "bench": "edgecore.cli.bench:bench",
+        "replay": "edgecore.cli.replay:replay",
+        "doctor": "edgecore.cli.doctor:doctor",
+        "link": "edgecore.cli.link:link",
+    },
+    context_settings={
+        "help_option_names": ["-h", "--help"],
+        "max_content_width": 100,
+        "show_default": True,
+    },
 )
-
-
-def _version(wanted: bool) -> None:
-    if wanted:
-        from importlib.metadata import version
-
-        typer.echo(version("edgecore"))
-        raise typer.Exit
-
-
-@app.callback()
-def _options(
-    version: bool = typer.Option(
-        False, "--version", callback=_version, is_eager=True, help="Print the version and end."
-    ),
-) -> None:
-    pass
-
-
-app.command(epilog=running.EXAMPLES)(running.run)
-app.command(epilog=detection.EXAMPLES)(detection.detect)
-app.command(epilog=inspection.EXAMPLES)(inspection.inspect)
-app.command("eval", epilog=evaluation.EXAMPLES)(evaluation.evaluate)
-app.command(epilog=benching.EXAMPLES)(benching.bench)
-app.command(epilog=replaying.EXAMPLES)(replaying.replay)
-app.command()(doctor)
-app.add_typer(linking.app)
+@click.version_option(
+    package_name="edgecore", message="%(version)s", help="Print the version and end."
+)
+def app() -> None:
+    """Camera ML on the device: frames to TFLite detections to firmware commands."""
 
 
 def main() -> None:
@@ -66,7 +49,7 @@ def main() -> None:
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         try:
-            app(prog_name="edgecore")
+            _invoke(sys.argv[1:])
         except SystemExit:
             if sys.stdout is not None:
                 sys.stdout.flush()
@@ -88,12 +71,33 @@ def main() -> None:
         fail(OSError(f"stdout: {reason.strerror}"))
 
 
+def _invoke(words: list[str]) -> NoReturn:
+    """Have the command that the words name do its work, and end with its status."""
+    try:
+        with app.make_context("edgecore", words) as context:
+            app.invoke(context)
+    except click.exceptions.Exit as ending:
+        sys.exit(ending.exit_code)
+    except click.ClickException as error:
+        said = io.StringIO()
+        error.show(said)
+        _complain(said.getvalue())
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)
+    sys.exit(0)
+
+
 def fail(error: Exception) -> NoReturn:
     """Print the error and end the process."""
-    with contextlib.suppress(OSError):
-        print(f"edgecore: {printable(str(error))}", file=sys.stderr)
+    _complain(f"edgecore: {error}\n")
     _stdout_fails()
     raise SystemExit(1)
+
+
+def _complain(text: str) -> None:
+    with contextlib.suppress(OSError):
+        print(printable(text), end="", file=sys.stderr)
 
 
 def _stdout_fails(text: str = "") -> OSError | None:

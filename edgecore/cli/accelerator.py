@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
+import click
 
 
 def _known(given: str) -> str:
@@ -13,25 +11,24 @@ def _known(given: str) -> str:
     try:
         parse(given)
     except ValueError as error:
-        raise typer.BadParameter(str(error)) from None
+        raise click.BadParameter(str(error)) from None
     return given
 
 
-AcceleratorOption = Annotated[
-    str,
-    typer.Option(
-        callback=_known,
-        metavar="NAME",
-        help="Of the model: cpu, edgetpu, npu, gpu, external:/path.so?key=value.",
-    ),
-]
+accelerator_option = click.option(
+    "--accelerator",
+    type=_known,
+    default="cpu",
+    metavar="NAME",
+    help="Of the model: cpu, edgetpu, npu, gpu, external:/path.so?key=value.",
+)
 
-AcceleratorsOption = Annotated[
-    list[str],
-    typer.Option(
-        "--accelerator",
-        parser=_known,
-        metavar="NAME",
-        help="Of the model, may be repeated: cpu, edgetpu, npu, gpu, external:/path.so?key=value.",
-    ),
-]
+accelerators_option = click.option(
+    "--accelerator",
+    "accelerators",
+    type=_known,
+    default=["cpu"],
+    multiple=True,
+    metavar="NAME",
+    help="Of the model, may be repeated: cpu, edgetpu, npu, gpu, external:/path.so?key=value.",
+)

@@ -9,15 +9,18 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import typer
+import click
 
-from edgecore.cli.accelerator import AcceleratorsOption
+from edgecore.cli.accelerator import accelerators_option
 from edgecore.errors import AcceleratorError, ConfigError, EngineError
 
+from .command import Argument, Command
 from .comparing import check_no_result, compare_kept, page_of
+from .engine import engine_option, num_threads_option
 from .figures import Row, console, print_figures
+from .float_range import FloatRange
 from .keeping import Output, check_places, keeping
 from .mlperf_tiny import measure_device
 from .printable import printable
@@ -26,24 +29,16 @@ from .progress import progress_bar
 if TYPE_CHECKING:
     from edgecore.benchmark.result import Result
 
-EXAMPLES = """
-[bold]Examples[/]
-
-edgecore bench
-
-edgecore bench --only heads --seconds 2
-
-edgecore bench --model yolov8n.tflite --json bench.json --plot bench.png
-
-edgecore bench --only detection --model small.tflite --model large.tflite
-
-edgecore bench --only invoke --model yolov8n.tflite --accelerator cpu --accelerator npu
-
-edgecore bench --compare monday.json friday.json
-
-edgecore bench --compare pi5.json jetson.json eval.json --html boards.html
-
-edgecore bench --mlperf-tiny /dev/ttyACM0 --dataset ic01
+EXAMPLES = """\b
+Examples:
+  edgecore bench
+  edgecore bench --only heads --seconds 2
+  edgecore bench --model yolov8n.tflite --json bench.json --plot bench.png
+  edgecore bench --only detection --model small.tflite --model large.tflite
+  edgecore bench --only invoke --model yolov8n.tflite --accelerator cpu --accelerator npu
+  edgecore bench --compare monday.json friday.json
+  edgecore bench --compare pi5.json jetson.json eval.json --html boards.html
+  edgecore bench --mlperf-tiny /dev/ttyACM0 --dataset ic01
 """
 PASSES = 3
 """Times that everything is measured, one after the other, so that a later load shows as noise."""
@@ -55,61 +50,65 @@ MODEL_PARTS = ("detection", "invoke")
 PARTS = ("preprocess", "NMS", "heads", "detection", "invoke", "link", "ring")
 
 
+@click.command("bench", cls=Command, epilog=EXAMPLES)
+@click.argument(
+    "kept",
+    cls=Argument,
+    type=Path,
+    nargs=-1,
+    metavar="[FILE]...",
+    help="With --compare: results kept by --json.",
+)
+@click.option("--compare", is_flag=True, help="Measure nothing; compare the FILEs.")
+@click.option(
+    "--model",
+    "-m",
+    "models",
+    type=Path,
+    multiple=True,
+    metavar="FILE",
+    help="TFLite file; may be given again; default: the embedded road model.",
+)
+@click.option(
+    "--only", multiple=True, metavar="PART", help=f"{', '.join(PARTS)}; may be given again."
+)
+@click.option("--json", type=Path, metavar="FILE", help="Keep the results here, or what changed.")
+@click.option("--plot", type=Path, metavar="PNG", help="Draw them here.")
+@click.option("--html", type=Path, metavar="FILE", help="A page of them, side by side.")
+@click.option(
+    "--seconds",
+    type=FloatRange(0.01, 60),
+    metavar="S",
+    help=f"About how long for each row; default: {SECONDS:g}, a window of MLPerf Tiny 10.",
+)
+@engine_option
+@accelerators_option
+@num_threads_option
+@click.option(
+    "--mlperf-tiny",
+    metavar="URL",
+    help="Measure the device there instead, by MLPerf Tiny's commands.",
+)
+@click.option(
+    "--dataset",
+    type=Path,
+    metavar="DIR",
+    help="With --mlperf-tiny: its inputs and y_labels.csv, for accuracy too.",
+)
 def bench(
-    kept: Annotated[
-        list[Path] | None,
-        typer.Argument(help="With --compare: results kept by --json.", metavar="[FILE...]"),
-    ] = None,
-    compare: Annotated[
-        bool, typer.Option("--compare", help="Measure nothing; compare the FILEs.")
-    ] = False,
-    model: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--model",
-            "-m",
-            help="TFLite file; may be given again; default: the embedded road model.",
-            metavar="FILE",
-        ),
-    ] = None,
-    only: Annotated[
-        list[str] | None,
-        typer.Option(help=f"{', '.join(PARTS)}; may be given again.", metavar="PART"),
-    ] = None,
-    json: Annotated[
-        Path | None,
-        typer.Option("--json", help="Keep the results here, or what changed.", metavar="FILE"),
-    ] = None,
-    plot: Annotated[Path | None, typer.Option(help="Draw them here.", metavar="PNG")] = None,
-    html: Annotated[
-        Path | None, typer.Option(help="A page of them, side by side.", metavar="FILE")
-    ] = None,
-    seconds: Annotated[
-        float | None,
-        typer.Option(
-            min=0.01,
-            max=60,
-            metavar="S",
-            help=f"About how long for each row; default: {SECONDS:g}, a window of MLPerf Tiny 10.",
-        ),
-    ] = None,
-    engine: Annotated[str, typer.Option(metavar="NAME", help="auto, litert or tflite.")] = "auto",
-    accelerator: AcceleratorsOption = ["cpu"],  # noqa: B006
-    num_threads: Annotated[
-        int, typer.Option(min=1, max=64, metavar="N", help="Of the engine.")
-    ] = 1,
-    mlperf_tiny: Annotated[
-        str | None,
-        typer.Option(
-            help="Measure the device there instead, by MLPerf Tiny's commands.", metavar="URL"
-        ),
-    ] = None,
-    dataset: Annotated[
-        Path | None,
-        typer.Option(
-            help="With --mlperf-tiny: its inputs and y_labels.csv, for accuracy too.", metavar="DIR"
-        ),
-    ] = None,
+    kept: tuple[Path, ...],
+    compare: bool,
+    models: tuple[Path, ...],
+    only: tuple[str, ...],
+    json: Path | None,
+    plot: Path | None,
+    html: Path | None,
+    seconds: float | None,
+    engine: str,
+    accelerators: tuple[str, ...],
+    num_threads: int,
+    mlperf_tiny: str | None,
+    dataset: Path | None,
 ) -> None:
     """Measure preprocessing, suppression and heads on every instruction set, and a model.
 
@@ -121,11 +120,11 @@ def bench(
     for option, path in (("--plot", plot), ("--html", html)):
         check_no_result(option, path)
     measuring = {
-        "--model": model,
+        "--model": models,
         "--only": only,
         "--plot": plot,
         "--engine": engine != "auto",
-        "--accelerator": accelerator != ["cpu"],
+        "--accelerator": accelerators != ("cpu",),
         "--num-threads": num_threads != 1,
     }
     if mlperf_tiny is not None:
@@ -141,12 +140,10 @@ def bench(
         for option in _given({**measuring, "--seconds": seconds}):
             raise ConfigError(f"--compare: expected --json and --html beside it, got {option}")
         check_no_result("--json", json)
-        return compare_kept(kept or [], json, html)
+        return compare_kept(kept, json, html)
     if kept:
         raise ConfigError(f"expected --compare before files of results, got {kept[0]} without it")
     chosen = _chosen(only)
-    if engine not in {"auto", "litert", "tflite"}:
-        raise ConfigError(f"--engine: expected auto, litert or tflite, got {engine!r}")
     asked = _given({key: measuring[key] for key in ("--model", "--engine", "--accelerator")})
     if asked and not set(MODEL_PARTS) & set(chosen):
         raise ConfigError(
@@ -156,7 +153,7 @@ def bench(
         raise ConfigError(
             f"--num-threads: expected detection among --only, got {', '.join(chosen)}"
         )
-    subject = _subject(model or [], engine, accelerator, num_threads)
+    subject = _subject(models, engine, accelerators, num_threads)
     results = _measure(chosen, subject, seconds or SECONDS, asked=bool(asked or only))
     with keeping(_outputs(results, subject, seconds or SECONDS, json, plot, html)):
         _print(results)
@@ -235,14 +232,14 @@ def _models(results: list[Result], subject: _Subject) -> dict[str, Any]:
     }
 
 
-def _chosen(only: list[str] | None) -> list[str]:
-    for part in only or []:
+def _chosen(only: Sequence[str]) -> Sequence[str]:
+    for part in only:
         if part not in PARTS:
             raise ConfigError(f"--only: expected one of {', '.join(PARTS)}, got {part!r}")
-    return only or list(PARTS)
+    return only or PARTS
 
 
-def _measure(chosen: list[str], subject: _Subject, seconds: float, asked: bool) -> list[Result]:
+def _measure(chosen: Sequence[str], subject: _Subject, seconds: float, asked: bool) -> list[Result]:
     """The results of all passes; a model that cannot run is an error where it was asked for."""
     from edgecore.benchmark import link, ring, suite
     from edgecore.benchmark import model as models

@@ -7,13 +7,16 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-import typer
+import click
 
-from edgecore.cli.accelerator import AcceleratorOption
+from edgecore.cli.accelerator import accelerator_option
 from edgecore.errors import ConfigError, SourceError
 
+from .command import Argument, Command
+from .engine import engine_option
+from .float_range import FloatRange
 from .progress import progress_bar
 
 if TYPE_CHECKING:
@@ -24,59 +27,73 @@ if TYPE_CHECKING:
     from edgecore.frame import Frame
     from edgecore.sources import Source
 
-EXAMPLES = """
-[bold]Examples[/]
-
-edgecore detect bus.jpg --model yolov8n.tflite
-
-edgecore detect photos/ --model yolov8n.tflite --save marked
-
-edgecore detect "shots/*.png" clip.mp4 --json > found.jsonl
-
-edgecore detect "synthetic:?duration=5&realtime=0" --save marked
+EXAMPLES = """\b
+Examples:
+  edgecore detect bus.jpg --model yolov8n.tflite
+  edgecore detect photos/ --model yolov8n.tflite --save marked
+  edgecore detect "shots/*.png" clip.mp4 --json > found.jsonl
+  edgecore detect "synthetic:?duration=5&realtime=0" --save marked
 """
 
 
+@click.command("detect", cls=Command, epilog=EXAMPLES)
+@click.argument(
+    "inputs",
+    cls=Argument,
+    nargs=-1,
+    required=True,
+    metavar="INPUT...",
+    help="Pictures, folders, patterns, videos, ring:, or synthetic:",
+)
+@click.option(
+    "--model", "-m", metavar="FILE", help="TFLite file; default: the embedded road model."
+)
+@click.option(
+    "--json", "as_json", is_flag=True, help="One JSON object a frame, a line each, on stdout."
+)
+@click.option("--save", type=Path, metavar="DIR", help="Folder for annotated pictures and videos.")
+@click.option(
+    "--score-threshold",
+    type=FloatRange(0, 1),
+    default=0.25,
+    metavar="0..1",
+    help="Weaker detections are left out.",
+)
+@click.option(
+    "--iou-threshold",
+    type=FloatRange(0, 1),
+    default=0.45,
+    metavar="0..1",
+    help="Boxes of a class that overlap more are one.",
+)
+@click.option(
+    "--max-detections",
+    type=click.IntRange(min=1),
+    default=300,
+    metavar="N",
+    help="At most so many a frame.",
+)
+@click.option("--labels", metavar="FILE", help="Text file of class names, one a line.")
+@engine_option
+@accelerator_option
+@click.option(
+    "--num-threads",
+    default="1",
+    metavar="N",
+    help="Of the engine; auto measures what is best.",
+)
 def detect(
-    inputs: Annotated[
-        list[str],
-        typer.Argument(
-            help="Pictures, folders, patterns, videos, ring:, or synthetic:", metavar="INPUT..."
-        ),
-    ],
-    model: Annotated[
-        str | None,
-        typer.Option(
-            "--model", "-m", help="TFLite file; default: the embedded road model.", metavar="FILE"
-        ),
-    ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="One JSON object a frame, a line each, on stdout.")
-    ] = False,
-    save: Annotated[
-        Path | None,
-        typer.Option("--save", help="Folder for annotated pictures and videos.", metavar="DIR"),
-    ] = None,
-    score_threshold: Annotated[
-        float, typer.Option(min=0, max=1, metavar="0..1", help="Weaker detections are left out.")
-    ] = 0.25,
-    iou_threshold: Annotated[
-        float,
-        typer.Option(
-            min=0, max=1, metavar="0..1", help="Boxes of a class that overlap more are one."
-        ),
-    ] = 0.45,
-    max_detections: Annotated[
-        int, typer.Option(min=1, metavar="N", help="At most so many a frame.")
-    ] = 300,
-    labels: Annotated[
-        str | None, typer.Option(help="Text file of class names, one a line.", metavar="FILE")
-    ] = None,
-    engine: Annotated[str, typer.Option(metavar="NAME", help="auto, litert or tflite.")] = "auto",
-    accelerator: AcceleratorOption = "cpu",
-    num_threads: Annotated[
-        str, typer.Option(metavar="N", help="Of the engine; auto measures what is best.")
-    ] = "1",
+    inputs: tuple[str, ...],
+    model: str | None,
+    as_json: bool,
+    save: Path | None,
+    score_threshold: float,
+    iou_threshold: float,
+    max_detections: int,
+    labels: str | None,
+    engine: str,
+    accelerator: str,
+    num_threads: str,
 ) -> None:
     """Find objects in pictures, folders of pictures, and videos.
 
@@ -84,8 +101,6 @@ def detect(
     """
     from edgecore import Detector
 
-    if engine not in {"auto", "litert", "tflite"}:
-        raise ConfigError(f"--engine: expected auto, litert or tflite, got {engine!r}")
     detector = Detector.from_file(
         model,
         engine=engine,
@@ -103,7 +118,7 @@ def detect(
             failed += _detect_in(name, detector, progress, save, as_json)
     if save is not None:
         print(f"annotated: {save}", file=sys.stderr)
-    raise typer.Exit(1 if failed else 0)
+    sys.exit(1 if failed else 0)
 
 
 def _threads(given: str) -> int | Literal["auto"]:

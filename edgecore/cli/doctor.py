@@ -6,11 +6,12 @@ import os
 import platform
 from pathlib import Path
 
-import typer
+import click
 
 OK, NO = "[green]yes[/]", "[yellow]no[/]"
 
 
+@click.command("doctor")
 def doctor() -> None:
     """Say which engines, accelerators, kernels, encoders, cameras and ports this device has."""
     from rich.console import Console
@@ -23,7 +24,6 @@ def doctor() -> None:
     console = Console()
     console.print(f"{platform.platform()}, Python {platform.python_version()}", highlight=False)
     console.print(table)
-    raise typer.Exit
 
 
 def findings() -> list[tuple[str, bool, str]]:

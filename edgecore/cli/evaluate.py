@@ -8,13 +8,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import typer
+import click
 
-from edgecore.cli.accelerator import AcceleratorOption
-from edgecore.errors import ConfigError, EdgecoreError
+from edgecore.cli.accelerator import accelerator_option
+from edgecore.errors import EdgecoreError
 
+from .engine import engine_option, num_threads_option
 from .keeping import Output, check_place, keeping
 from .printable import printable
 from .progress import progress_bar
@@ -25,12 +26,10 @@ if TYPE_CHECKING:
 
     from edgecore.evaluation import Evaluation
 
-EXAMPLES = """
-[bold]Examples[/]
-
-edgecore eval --model yolov8n.tflite --coco instances_val2017.json --images val2017
-
-edgecore eval -m small.tflite -m large.tflite --coco labels.json --images photos --json eval.json
+EXAMPLES = """\b
+Examples:
+  edgecore eval --model yolov8n.tflite --coco instances_val2017.json --images val2017
+  edgecore eval -m small.tflite -m large.tflite --coco labels.json --images photos --json eval.json
 """
 
 _NAMED = 5
@@ -43,28 +42,44 @@ class _Judged(NamedTuple):
     evaluation: Evaluation
 
 
+@click.command("eval", epilog=EXAMPLES)
+@click.option(
+    "--model",
+    "-m",
+    "models",
+    type=Path,
+    multiple=True,
+    required=True,
+    metavar="FILE",
+    help="TFLite file; may be given again.",
+)
+@click.option(
+    "--coco",
+    type=Path,
+    required=True,
+    metavar="FILE",
+    help="Annotations as JSON in COCO's form.",
+)
+@click.option("--images", type=Path, required=True, metavar="DIR", help="Folder of the pictures.")
+@click.option(
+    "--labels",
+    type=Path,
+    metavar="FILE",
+    help="Text file of class names, one a line, in place of the models' own.",
+)
+@click.option("--json", type=Path, metavar="FILE", help="Keep the results here.")
+@engine_option
+@accelerator_option
+@num_threads_option
 def evaluate(
-    model: Annotated[
-        list[Path],
-        typer.Option("--model", "-m", help="TFLite file; may be given again.", metavar="FILE"),
-    ],
-    coco: Annotated[Path, typer.Option(help="Annotations as JSON in COCO's form.", metavar="FILE")],
-    images: Annotated[Path, typer.Option(help="Folder of the pictures.", metavar="DIR")],
-    labels: Annotated[
-        Path | None,
-        typer.Option(
-            help="Text file of class names, one a line, in place of the models' own.",
-            metavar="FILE",
-        ),
-    ] = None,
-    json: Annotated[
-        Path | None, typer.Option("--json", help="Keep the results here.", metavar="FILE")
-    ] = None,
-    engine: Annotated[str, typer.Option(metavar="NAME", help="auto, litert or tflite.")] = "auto",
-    accelerator: AcceleratorOption = "cpu",
-    num_threads: Annotated[
-        int, typer.Option(min=1, max=64, metavar="N", help="Of the engine.")
-    ] = 1,
+    models: tuple[Path, ...],
+    coco: Path,
+    images: Path,
+    labels: Path | None,
+    json: Path | None,
+    engine: str,
+    accelerator: str,
+    num_threads: int,
 ) -> None:
     """Print a table of model, COCO mAP, milliseconds a picture and megabytes.
 
@@ -82,8 +97,6 @@ def evaluate(
     from edgecore.model.labels import from_user
 
     check_place("--json", json)
-    if engine not in {"auto", "litert", "tflite"}:
-        raise ConfigError(f"--engine: expected auto, litert or tflite, got {engine!r}")
     classes = from_user(labels) or None
     unfit: list[Path] = []
 
@@ -98,11 +111,11 @@ def evaluate(
             labels=classes,
         )
 
-    names = dict(zip(model, told_apart(model), strict=True))
+    names = dict(zip(models, told_apart(models), strict=True))
     for path, name in names.items():  # better now than after the first was judged
         with _telling(name, path, unfit):
             read(path, labels=classes)
-    fit = [path for path in model if path not in unfit]
+    fit = [path for path in models if path not in unfit]
     if fit:
         check(coco, images)
     found: list[_Judged] = []
@@ -120,7 +133,7 @@ def evaluate(
     finally:  # what was judged before something else failed took its time
         if found:
             _tell(found, json)
-    raise typer.Exit(1 if unfit or any(one.evaluation.unjudged for one in found) else 0)
+    sys.exit(1 if unfit or any(one.evaluation.unjudged for one in found) else 0)
 
 
 @contextmanager

@@ -3,41 +3,48 @@
 from __future__ import annotations
 
 import json as notation
+import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
+import click
 
 from edgecore.errors import ModelError
+
+from .command import Argument, Command
 
 if TYPE_CHECKING:
     from edgecore.model import Model, Trial
 
-EXAMPLES = """
-[bold]Examples[/]
-
-edgecore inspect yolov8n.tflite
-
-edgecore inspect yolov5n.tflite --labels coco.txt --json
+EXAMPLES = """\b
+Examples:
+  edgecore inspect yolov8n.tflite
+  edgecore inspect yolov5n.tflite --labels coco.txt --json
 """
 
 
-def inspect(
-    model: Annotated[
-        Path | None,
-        typer.Argument(help="TFLite file; default: the embedded road model.", metavar="MODEL"),
-    ] = None,
-    labels: Annotated[
-        Path | None,
-        typer.Option(help="Text file of class names, in place of the model's own.", metavar="FILE"),
-    ] = None,
-    json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
-    run: Annotated[
-        bool,
-        typer.Option(help="Load it and run it once, in a child process, on every engine here."),
-    ] = True,
-) -> None:
+@click.command("inspect", cls=Command, epilog=EXAMPLES)
+@click.argument(
+    "model",
+    cls=Argument,
+    type=Path,
+    required=False,
+    help="TFLite file; default: the embedded road model.",
+)
+@click.option(
+    "--labels",
+    type=Path,
+    metavar="FILE",
+    help="Text file of class names, in place of the model's own.",
+)
+@click.option("--json", is_flag=True, help="One JSON object on stdout.")
+@click.option(
+    "--run/--no-run",
+    default=True,
+    help="Load it and run it once, in a child process, on every engine here.",
+)
+def inspect(model: Path | None, labels: Path | None, json: bool, run: bool) -> None:
     """Print each fact about a model and where it came from."""
     from edgecore.model import embedded, read
 
@@ -49,7 +56,7 @@ def inspect(
     else:
         _print(found, engines)
     if engines and all(reason is not None for reason in engines.values()):
-        raise typer.Exit(1)
+        sys.exit(1)
 
 
 def _tried(path: Path) -> tuple[dict[str, str | None], Trial | None]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
+import click
 
 from edgecore.errors import ConfigError
 
@@ -15,15 +15,14 @@ if TYPE_CHECKING:
 VARIABLE = "EDGECORE_KEY_FILE"
 """Names the file, not the key: children and crash reports inherit an environment."""
 
-KeyFile = Annotated[
-    Path | None,
-    typer.Option(
-        "--key-file",
-        envvar=VARIABLE,
-        help="The link's key, as the device has it; mode 0600.",
-        metavar="FILE",
-    ),
-]
+key_file_option = click.option(
+    "--key-file",
+    type=Path,
+    envvar=VARIABLE,
+    show_envvar=True,
+    metavar="FILE",
+    help="The link's key, as the device has it; mode 0600.",
+)
 
 
 def key_in(path: Path | None) -> bytes | None:

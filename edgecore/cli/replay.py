@@ -2,49 +2,43 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
+import click
 
-from edgecore.cli.accelerator import AcceleratorOption
+from edgecore.cli.accelerator import accelerator_option
+from edgecore.cli.command import Argument, Command
 from edgecore.cli.side_by_side import page_width, shown, side_by_side
 
 if TYPE_CHECKING:
     from edgecore.flight import Judged, Replay
     from edgecore.flight.link_replay import Received
 
-EXAMPLES = """
-[bold]Examples[/]
-
-edgecore replay results/flights/flight-000001-alert.zip
-
-edgecore replay results/flights/flight-000001-alert.zip --pixels
-
-edgecore replay flight-000001-alert.zip --source drive.mp4 --model next.tflite --lax
+EXAMPLES = """\b
+Examples:
+  edgecore replay results/flights/flight-000001-alert.zip
+  edgecore replay results/flights/flight-000001-alert.zip --pixels
+  edgecore replay flight-000001-alert.zip --source drive.mp4 --model next.tflite --lax
 """
 
 
+@click.command("replay", cls=Command, epilog=EXAMPLES)
+@click.argument("flight", cls=Argument, type=Path, help="A flight, as `edgecore run` leaves them.")
+@click.option("--pixels", is_flag=True, help="Run detector and tracker on the frames again.")
+@click.option(
+    "--source", "-s", metavar="SOURCE", help="Gives the frames, in place of that of then."
+)
+@click.option("--model", "-m", metavar="FILE", help="Another model than that of then.")
+@accelerator_option
+@click.option(
+    "--lax/--strict",
+    default=False,
+    help="The same events and about the same boxes are enough.",
+)
 def replay(
-    flight: Annotated[Path, typer.Argument(help="A flight, as `edgecore run` leaves them.")],
-    pixels: Annotated[
-        bool, typer.Option("--pixels", help="Run detector and tracker on the frames again.")
-    ] = False,
-    source: Annotated[
-        str | None,
-        typer.Option(
-            "--source", "-s", help="Gives the frames, in place of that of then.", metavar="SOURCE"
-        ),
-    ] = None,
-    model: Annotated[
-        str | None,
-        typer.Option("--model", "-m", help="Another model than that of then.", metavar="FILE"),
-    ] = None,
-    accelerator: AcceleratorOption = "cpu",
-    lax: Annotated[
-        bool,
-        typer.Option("--lax/--strict", help="The same events and about the same boxes are enough."),
-    ] = False,
+    flight: Path, pixels: bool, source: str | None, model: str | None, accelerator: str, lax: bool
 ) -> None:
     """Judge a recorded flight again, by the same code with the recorded times and telemetry.
 
@@ -79,7 +73,7 @@ def replay(
         titles = ("taken by frames", "in the bytes of the link")
         lines = side_by_side(outcome.link.divergence, *titles, width, record_text)
     print("\n".join(lines))
-    raise typer.Exit(1)
+    sys.exit(1)
 
 
 def _told(outcome: Replay) -> list[str]:

@@ -12,12 +12,12 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
+import click
 
 from edgecore.cli.flight import open_flight
-from edgecore.cli.key import KeyFile, key_in
+from edgecore.cli.key import key_file_option, key_in
 from edgecore.cli.starting import started, starting
 from edgecore.errors import ConfigError
 
@@ -32,88 +32,73 @@ if TYPE_CHECKING:
     from edgecore.isolation import IsolatedDetector
     from edgecore.sources import Source
 
-EXAMPLES = """
-[bold]Examples[/]
-
-edgecore run
-
-edgecore run --duration 30 --out results
-
-edgecore run --source dashcam.mp4 --model yolov8n.tflite --link none
-
-edgecore run --source /dev/video0 --link "serial:///dev/ttyACM0?baud=921600"
-
-edgecore run --config agent.toml
+EXAMPLES = """\b
+Examples:
+  edgecore run
+  edgecore run --duration 30 --out results
+  edgecore run --source dashcam.mp4 --model yolov8n.tflite --link none
+  edgecore run --source /dev/video0 --link "serial:///dev/ttyACM0?baud=921600"
+  edgecore run --config agent.toml
 
 Without arguments: a rendered road, a small model that knows it, and a simulated firmware.
 """
 
 
+@click.command("run", epilog=EXAMPLES)
+@click.option(
+    "--source",
+    "-s",
+    metavar="SOURCE",
+    help="Video, pictures, camera, stream, ring:, or synthetic:",
+)
+@click.option(
+    "--model", "-m", metavar="FILE", help="TFLite file; default: the embedded road model."
+)
+@click.option(
+    "--link",
+    "-l",
+    metavar="URL",
+    help="Firmware: sim:, serial:///dev/..., unix:///..., tcp://host:port, or none.",
+)
+@key_file_option
+@click.option(
+    "--out", "-o", metavar="DIR", help="Folder of the results; default: a new one in runs/."
+)
+@click.option("--duration", "-d", type=float, metavar="SECONDS", help="End after so many seconds.")
+@click.option("--config", "-c", type=Path, metavar="FILE", help="TOML file; flags win over it.")
+@click.option(
+    "--rules", "-r", metavar="FILE", help="TOML file of rules; default: forward collision."
+)
+@click.option("--engine", metavar="NAME", help="auto, litert or tflite.")
+@click.option(
+    "--isolated",
+    is_flag=True,
+    default=None,
+    help="Run the engine in a process of its own, with a spare.",
+)
+@click.option(
+    "--score-threshold", type=float, metavar="0..1", help="Weaker detections are left out."
+)
+@click.option("--annotate", metavar="KIND", help="auto, video, pictures or none.")
+@click.option(
+    "--flight/--no-flight",
+    default=None,
+    help="Keep the last seconds; write them on an alert.",
+)
 def run(
-    source: Annotated[
-        str | None,
-        typer.Option(
-            "--source",
-            "-s",
-            help="Video, pictures, camera, stream, ring:, or synthetic:",
-            metavar="SOURCE",
-        ),
-    ] = None,
-    model: Annotated[
-        str | None,
-        typer.Option(
-            "--model", "-m", help="TFLite file; default: the embedded road model.", metavar="FILE"
-        ),
-    ] = None,
-    link: Annotated[
-        str | None,
-        typer.Option(
-            "--link",
-            "-l",
-            help="Firmware: sim:, serial:///dev/..., unix:///..., tcp://host:port, or none.",
-            metavar="URL",
-        ),
-    ] = None,
-    key_file: KeyFile = None,
-    out: Annotated[
-        str | None,
-        typer.Option(
-            "--out", "-o", help="Folder of the results; default: a new one in runs/.", metavar="DIR"
-        ),
-    ] = None,
-    duration: Annotated[
-        float | None,
-        typer.Option("--duration", "-d", help="End after so many seconds.", metavar="SECONDS"),
-    ] = None,
-    config: Annotated[
-        Path | None,
-        typer.Option("--config", "-c", help="TOML file; flags win over it.", metavar="FILE"),
-    ] = None,
-    rules: Annotated[
-        str | None,
-        typer.Option(
-            "--rules", "-r", help="TOML file of rules; default: forward collision.", metavar="FILE"
-        ),
-    ] = None,
-    engine: Annotated[
-        str | None, typer.Option("--engine", help="auto, litert or tflite.", metavar="NAME")
-    ] = None,
-    isolated: Annotated[
-        bool | None,
-        typer.Option("--isolated", help="Run the engine in a process of its own, with a spare."),
-    ] = None,
-    score_threshold: Annotated[
-        float | None,
-        typer.Option("--score-threshold", help="Weaker detections are left out.", metavar="0..1"),
-    ] = None,
-    annotate: Annotated[
-        str | None,
-        typer.Option("--annotate", help="auto, video, pictures or none.", metavar="KIND"),
-    ] = None,
-    flight: Annotated[
-        bool | None,
-        typer.Option("--flight/--no-flight", help="Keep the last seconds; write them on an alert."),
-    ] = None,
+    source: str | None,
+    model: str | None,
+    link: str | None,
+    key_file: Path | None,
+    out: str | None,
+    duration: float | None,
+    config: Path | None,
+    rules: str | None,
+    engine: str | None,
+    isolated: bool | None,
+    score_threshold: float | None,
+    annotate: str | None,
+    flight: bool | None,
 ) -> None:
     """Watch the road and alert the firmware before a collision.
 
@@ -140,7 +125,7 @@ def run(
         from edgecore.agent import load_config
 
         again = None if config is None else lambda: load_config(config, flags)
-        raise typer.Exit(run_agent(load_config(config, flags), again))
+        sys.exit(run_agent(load_config(config, flags), again))
 
 
 def run_agent(config: AgentConfig, again: Callable[[], AgentConfig] | None = None) -> int:

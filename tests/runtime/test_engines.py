@@ -13,7 +13,7 @@ from tests.runtime.model_files import ADD, File, Operator, Tensor, build
 
 
 def test_importing_edgecore_imports_no_engine_and_no_picture_or_terminal_library():
-    heavy = "ai_edge_litert tflite_runtime tflite flatbuffers av rich PIL typer serial"
+    heavy = "ai_edge_litert tflite_runtime tflite flatbuffers av rich PIL click serial"
     script = (
         "import sys, edgecore, edgecore.engines\n"
         f"print([name for name in {heavy.split()!r} if name in sys.modules])"

@@ -3,10 +3,9 @@
 import json
 
 import pytest
-import typer
-from typer.testing import CliRunner
+from click.testing import CliRunner
 
-from edgecore.cli.inspect import inspect
+from edgecore.cli import app
 from edgecore.errors import ModelError
 from tests.runtime.model_files import Tensor, detector
 
@@ -15,9 +14,7 @@ from tests.runtime.model_files import Tensor, detector
 def run(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setenv("COLUMNS", "200")
-    app = typer.Typer()
-    app.command()(inspect)
-    return lambda *arguments: CliRunner().invoke(app, [str(word) for word in arguments])
+    return lambda *arguments: CliRunner().invoke(app, ["inspect", *map(str, arguments)])
 
 
 def test_every_fact_is_printed_with_its_source(run, test_data):

@@ -1,29 +1,25 @@
 """`edgecore link`: see, keep and play again what goes over a link; update what is at its end."""
 
-import typer
+import click
 
-from . import compare as comparing
-from . import decode as decoding
-from . import dissector as dissection
-from . import log_table as tabling
-from . import monitor as monitoring
-from . import ports as listing
-from . import record as recording
-from . import replay as replaying
-from . import update as updating
+from edgecore.cli.command import Group
 
-app = typer.Typer(
-    name="link",
-    help="The link to the firmware: watch it, record and replay it, update the firmware.",
-    no_args_is_help=True,
+
+@click.group(
+    "link",
+    cls=Group,
+    places={
+        "monitor": "edgecore.cli.link.monitor:monitor",
+        "record": "edgecore.cli.link.record:record",
+        "replay": "edgecore.cli.link.replay:replay",
+        "decode": "edgecore.cli.link.decode:decode",
+        "compare": "edgecore.cli.link.compare:compare",
+        "log-table": "edgecore.cli.link.log_table:log_table",
+        "ports": "edgecore.cli.link.ports:ports",
+        "dissector": "edgecore.cli.link.dissector:dissector",
+        "update": "edgecore.cli.link.update:update",
+        "sign": "edgecore.cli.link.update:sign",
+    },
 )
-app.command(epilog=monitoring.EXAMPLES)(monitoring.monitor)
-app.command(epilog=recording.EXAMPLES)(recording.record)
-app.command(epilog=replaying.EXAMPLES)(replaying.replay)
-app.command(epilog=decoding.EXAMPLES)(decoding.decode)
-app.command(epilog=comparing.EXAMPLES)(comparing.compare)
-app.command("log-table", epilog=tabling.EXAMPLES)(tabling.log_table)
-app.command(epilog=listing.EXAMPLES)(listing.ports)
-app.command(epilog=dissection.EXAMPLES)(dissection.dissector)
-app.command(epilog=updating.UPDATE_EXAMPLES)(updating.update)
-app.command(epilog=updating.SIGN_EXAMPLES)(updating.sign)
+def link() -> None:
+    """The link to the firmware: watch it, record and replay it, update the firmware."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
+import click
 
+from edgecore.cli.command import Argument, Command
 from edgecore.cli.side_by_side import page_width, side_by_side
 
 from .wording import reading_text
@@ -15,22 +16,18 @@ from .wording import reading_text
 if TYPE_CHECKING:
     from firmware_bridge.decoding import Reading
 
-EXAMPLES = """
-[bold]Examples[/]
-
-edgecore link compare yesterday.pcapng today.pcapng --lax
-
-edgecore link compare drive.pcapng copy.pcapng
+EXAMPLES = """\b
+Examples:
+  edgecore link compare yesterday.pcapng today.pcapng --lax
+  edgecore link compare drive.pcapng copy.pcapng
 """
 
 
-def compare(
-    left: Annotated[Path, typer.Argument(help="A recording.")],
-    right: Annotated[Path, typer.Argument(help="Another.")],
-    lax: Annotated[
-        bool, typer.Option("--lax", help="What was asked and answered only, not every byte.")
-    ] = False,
-) -> None:
+@click.command("compare", cls=Command, epilog=EXAMPLES)
+@click.argument("left", cls=Argument, type=Path, help="A recording.")
+@click.argument("right", cls=Argument, type=Path, help="Another.")
+@click.option("--lax", is_flag=True, help="What was asked and answered only, not every byte.")
+def compare(left: Path, right: Path, lax: bool) -> None:
     """Show the first frame in which two recordings differ, side by side with what came before.
 
     Byte for byte, or, with --lax, command by command: numbers of sessions, times and telemetry do
@@ -52,7 +49,7 @@ def compare(
             return
     else:
         print("\n".join(side_by_side(found, str(left), str(right), page_width(), row_text)))
-    raise typer.Exit(1)
+    sys.exit(1)
 
 
 def row_text(reading: Reading | None) -> str:

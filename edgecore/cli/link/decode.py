@@ -7,14 +7,15 @@ import math
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
-import typer
+import click
 
-from edgecore.cli.key import KeyFile, key_in
+from edgecore.cli.command import Argument, Command
+from edgecore.cli.key import key_file_option, key_in
 from edgecore.errors import ConfigError
 
-from .log_table import LogFiles, log_tables
+from .log_table import log_files_option, log_tables
 from .wording import reading_text
 
 if TYPE_CHECKING:
@@ -22,36 +23,29 @@ if TYPE_CHECKING:
     from firmware_bridge.log_table import LogTables
     from firmware_bridge.sealing import Seal
 
-EXAMPLES = """
-[bold]Examples[/]
-
-edgecore link decode drive.pcapng
-
-edgecore link decode drive.pcapng --json > drive.jsonl
-
-edgecore link decode --hex "06 01 01 01 01 07 02 01 0b f4 01 01 02 dc 05 79 9a bd 14 00"
-
-edgecore link decode - < bytes-off-the-wire.bin
-
-edgecore link decode drive.pcapng --key-file link.key
+EXAMPLES = """\b
+Examples:
+  edgecore link decode drive.pcapng
+  edgecore link decode drive.pcapng --json > drive.jsonl
+  edgecore link decode --hex "06 01 01 01 01 07 02 01 0b f4 01 01 02 dc 05 79 9a bd 14 00"
+  edgecore link decode - < bytes-off-the-wire.bin
+  edgecore link decode drive.pcapng --key-file link.key
 """
 
 
+@click.command("decode", cls=Command, epilog=EXAMPLES)
+@click.argument(
+    "file",
+    cls=Argument,
+    required=False,
+    help="A recording, or bytes off the wire; -: standard input.",
+)
+@click.option("--hex", metavar="BYTES", help="The bytes themselves.")
+@log_files_option
+@click.option("--json", is_flag=True, help="One JSON object a frame, a line each, on stdout.")
+@key_file_option
 def decode(
-    file: Annotated[
-        str | None,
-        typer.Argument(
-            help="A recording, or bytes off the wire; -: standard input.", metavar="FILE"
-        ),
-    ] = None,
-    hex: Annotated[
-        str | None, typer.Option("--hex", help="The bytes themselves.", metavar="BYTES")
-    ] = None,
-    logs: LogFiles = None,
-    json: Annotated[
-        bool, typer.Option("--json", help="One JSON object a frame, a line each, on stdout.")
-    ] = False,
-    key_file: KeyFile = None,
+    file: str | None, hex: str | None, logs: tuple[Path, ...], json: bool, key_file: Path | None
 ) -> None:
     """Print each frame: kind, channel, message, fields with their units; damaged ones as such.
 

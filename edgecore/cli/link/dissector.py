@@ -3,31 +3,29 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
 
-import typer
+import click
 
-from edgecore.cli.key import KeyFile, connected
+from edgecore.cli.command import Argument, Command
+from edgecore.cli.key import connected, key_file_option
 
-EXAMPLES = """
-[bold]Examples[/]
-
-edgecore link dissector > ~/.local/lib/wireshark/plugins/edgecore.lua
-
-edgecore link dissector drive.pcapng > pump.lua && wireshark -X lua_script:pump.lua drive.pcapng
+EXAMPLES = """\b
+Examples:
+  edgecore link dissector > ~/.local/lib/wireshark/plugins/edgecore.lua
+  edgecore link dissector drive.pcapng > pump.lua && wireshark -X lua_script:pump.lua drive.pcapng
 """
 
 
-def dissector(
-    source: Annotated[
-        str | None,
-        typer.Argument(
-            help="Whose messages: a recording or a device; default: the reference firmware's.",
-            metavar="FILE|URL",
-        ),
-    ] = None,
-    key_file: KeyFile = None,
-) -> None:
+@click.command("dissector", cls=Command, epilog=EXAMPLES)
+@click.argument(
+    "source",
+    cls=Argument,
+    required=False,
+    metavar="[FILE|URL]",
+    help="Whose messages: a recording or a device; default: the reference firmware's.",
+)
+@key_file_option
+def dissector(source: str | None, key_file: Path | None) -> None:
     """Print a Wireshark dissector in Lua, made from a table of messages.
 
     It reads recordings of `edgecore link record`, which are pcapng files of link type DLT_USER0.

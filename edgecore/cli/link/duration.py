@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
+import click
 
 
-def _a_time(given: float | None) -> float | None:
+def _a_time(
+    context: click.Context, parameter: click.Parameter, given: float | None
+) -> float | None:
     if given is not None and not given >= 0:
-        raise typer.BadParameter(f"expected 0 seconds or more, got {given:g}")
+        raise click.BadParameter(f"expected 0 seconds or more, got {given:g}")
     return given
 
 
-Duration = Annotated[
-    float | None,
-    typer.Option("--duration", "-d", callback=_a_time, help="End by itself.", metavar="SECONDS"),
-]
+duration_option = click.option(
+    "--duration",
+    "-d",
+    type=float,
+    callback=_a_time,
+    metavar="SECONDS",
+    help="End by itself.",
+)

@@ -3,37 +3,36 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
+import click
 
+from edgecore.cli.command import Argument, Command
 from edgecore.errors import ConfigError
 
 if TYPE_CHECKING:
     from firmware_bridge.log_table import LogTables
 
-EXAMPLES = """
-[bold]Examples[/]
-
-edgecore link log-table firmware.elf > firmware.logs.json
-
-edgecore link monitor /dev/ttyACM0 --logs firmware.logs.json
+EXAMPLES = """\b
+Examples:
+  edgecore link log-table firmware.elf > firmware.logs.json
+  edgecore link monitor /dev/ttyACM0 --logs firmware.logs.json
 """
 
-LogFiles = Annotated[
-    list[Path] | None,
-    typer.Option(
-        "--logs",
-        help="Words of log lines: a firmware's ELF file, or of `log-table`. May be repeated.",
-        metavar="FILE",
-    ),
-]
+log_files_option = click.option(
+    "--logs",
+    type=Path,
+    multiple=True,
+    metavar="FILE",
+    help="Words of log lines: a firmware's ELF file, or of `log-table`. May be repeated.",
+)
 
 
-def log_table(
-    program: Annotated[Path, typer.Argument(help="The firmware's ELF file.", metavar="ELF")],
-) -> None:
+@click.command("log-table", cls=Command, epilog=EXAMPLES)
+@click.argument("program", cls=Argument, type=Path, metavar="ELF", help="The firmware's ELF file.")
+def log_table(program: Path) -> None:
     """Print the words of a firmware's log lines as JSON; the device itself has not got them.
 
     They belong to this very build: lines of another one are shown as tokens and arguments.
@@ -49,12 +48,12 @@ def log_table(
     sys.stdout.write(table.dump().decode())
 
 
-def log_tables(files: list[Path] | None) -> LogTables:
+def log_tables(files: Sequence[Path]) -> LogTables:
     """The tables of --logs."""
     from firmware_bridge.log_table import LogTables
 
     try:
-        return LogTables(files or ())
+        return LogTables(files)
     except OSError as error:
         raise ConfigError(f"--logs: {error.filename}: {error.strerror}") from None
     except ValueError as error:

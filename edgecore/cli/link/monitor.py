@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-import typer
+import click
 
-from edgecore.cli.key import KeyFile, connected
+from edgecore.cli.command import Argument, Command
+from edgecore.cli.float_range import FloatRange
+from edgecore.cli.key import connected, key_file_option
 
-from .duration import Duration
+from .duration import duration_option
 from .interruption import interruption
-from .log_table import LogFiles, log_tables
+from .log_table import log_files_option, log_tables
 from .wording import fields_text
 
 if TYPE_CHECKING:
@@ -21,16 +24,12 @@ if TYPE_CHECKING:
     from firmware_bridge import Link, LogRecord, MessageInfo, StateChange, Subscription
     from firmware_bridge.log_table import LogTables
 
-EXAMPLES = """
-[bold]Examples[/]
-
-edgecore link monitor sim:
-
-edgecore link monitor "serial:///dev/ttyACM0?baud=921600"
-
-edgecore link monitor /dev/ttyACM0 --duration 10 > seen.txt
-
-edgecore link monitor /dev/ttyACM0 --key-file /etc/edgecore/link.key
+EXAMPLES = """\b
+Examples:
+  edgecore link monitor sim:
+  edgecore link monitor "serial:///dev/ttyACM0?baud=921600"
+  edgecore link monitor /dev/ttyACM0 --duration 10 > seen.txt
+  edgecore link monitor /dev/ttyACM0 --key-file /etc/edgecore/link.key
 
 Away from a terminal it prints lines: every change of state, every log line, and once an interval
 the state of the link and one line for each message.
@@ -41,15 +40,24 @@ _LOOK_S = 0.1
 _LOG_LINES = 8
 
 
+@click.command("monitor", cls=Command, epilog=EXAMPLES)
+@click.argument("url", cls=Argument, help="The device, as for `edgecore run --link`.")
+@duration_option
+@click.option(
+    "--interval",
+    type=FloatRange(0.1, 60),
+    default=1.0,
+    metavar="S",
+    help="Between lines, or over which rates are.",
+)
+@log_files_option
+@key_file_option
 def monitor(
-    url: Annotated[str, typer.Argument(help="The device, as for `edgecore run --link`.")],
-    duration: Duration = None,
-    interval: Annotated[
-        float,
-        typer.Option(min=0.1, max=60, help="Between lines, or over which rates are.", metavar="S"),
-    ] = 1.0,
-    logs: LogFiles = None,
-    key_file: KeyFile = None,
+    url: str,
+    duration: float | None,
+    interval: float,
+    logs: tuple[Path, ...],
+    key_file: Path | None,
 ) -> None:
     """Watch a link: its state and counters, each message's rate and last values, log lines.
 

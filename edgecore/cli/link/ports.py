@@ -3,35 +3,32 @@
 from __future__ import annotations
 
 import json as notation
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
+import click
 
 if TYPE_CHECKING:
     from serial.tools.list_ports_common import ListPortInfo
 
-EXAMPLES = """
-[bold]Examples[/]
-
-edgecore link ports
-
-edgecore link ports --probe --baud 115200
+EXAMPLES = """\b
+Examples:
+  edgecore link ports
+  edgecore link ports --probe --baud 115200
 """
 _ANSWER_S = 1.5
 
 
-def ports(
-    probe: Annotated[
-        bool,
-        typer.Option(
-            "--probe", help="Say HELLO on each; opening a port may reset the board behind it."
-        ),
-    ] = False,
-    baud: Annotated[int, typer.Option(min=1, help="Of the probe.", metavar="N")] = 921600,
-    json: Annotated[
-        bool, typer.Option("--json", help="One JSON object a port, a line each.")
-    ] = False,
-) -> None:
+@click.command("ports", epilog=EXAMPLES)
+@click.option(
+    "--probe",
+    is_flag=True,
+    help="Say HELLO on each; opening a port may reset the board behind it.",
+)
+@click.option(
+    "--baud", type=click.IntRange(min=1), default=921600, metavar="N", help="Of the probe."
+)
+@click.option("--json", is_flag=True, help="One JSON object a port, a line each.")
+def ports(probe: bool, baud: int, json: bool) -> None:
     """List serial ports with the USB identity of what is plugged in."""
     from serial.tools import list_ports
 

@@ -8,16 +8,17 @@ import time
 from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
+import click
 
-from edgecore.cli.key import KeyFile, connected, key_in
+from edgecore.cli.command import Argument, Command
+from edgecore.cli.key import connected, key_file_option, key_in
 from edgecore.errors import ConfigError
 
-from .duration import Duration
+from .duration import duration_option
 from .interruption import interruption
-from .log_table import LogFiles, log_tables
+from .log_table import log_files_option, log_tables
 
 if TYPE_CHECKING:
     from firmware_bridge import Link, LinkInfo, Schema, StateChange
@@ -25,14 +26,11 @@ if TYPE_CHECKING:
     from firmware_bridge.recording import Recorder
     from firmware_bridge.relay import Relay
 
-EXAMPLES = """
-[bold]Examples[/]
-
-edgecore link record "serial:///dev/ttyACM0?baud=921600" drive.pcapng --duration 60
-
-edgecore link record /dev/ttyACM0 drive.pcapng --pty-link /tmp/ttyRECORDED
-
-edgecore link record sim: drive.pcapng --listen unix:/tmp/recorded.sock
+EXAMPLES = """\b
+Examples:
+  edgecore link record "serial:///dev/ttyACM0?baud=921600" drive.pcapng --duration 60
+  edgecore link record /dev/ttyACM0 drive.pcapng --pty-link /tmp/ttyRECORDED
+  edgecore link record sim: drive.pcapng --listen unix:/tmp/recorded.sock
 
 The last two stand between the device and a host of yours, which connects to the place they print.
 The first is the host itself: it takes the telemetry and commands nothing, so the firmware stays in
@@ -40,20 +38,27 @@ its safe state. The file opens in Wireshark; see `edgecore link dissector`.
 """
 
 
+@click.command("record", cls=Command, epilog=EXAMPLES)
+@click.argument("url", cls=Argument, help="The device, as for `edgecore run --link`.")
+@click.argument("file", cls=Argument, type=Path, help="The recording; one there is replaced.")
+@duration_option
+@click.option(
+    "--pty-link",
+    type=Path,
+    metavar="PATH",
+    help="Stand between: a host finds the device at this name.",
+)
+@click.option("--listen", metavar="ADDRESS", help="The same at unix:PATH or tcp:HOST:PORT.")
+@log_files_option
+@key_file_option
 def record(
-    url: Annotated[str, typer.Argument(help="The device, as for `edgecore run --link`.")],
-    file: Annotated[Path, typer.Argument(help="The recording; one there is replaced.")],
-    duration: Duration = None,
-    pty_link: Annotated[
-        Path | None,
-        typer.Option(help="Stand between: a host finds the device at this name.", metavar="PATH"),
-    ] = None,
-    listen: Annotated[
-        str | None,
-        typer.Option(help="The same at unix:PATH or tcp:HOST:PORT.", metavar="ADDRESS"),
-    ] = None,
-    logs: LogFiles = None,
-    key_file: KeyFile = None,
+    url: str,
+    file: Path,
+    duration: float | None,
+    pty_link: Path | None,
+    listen: str | None,
+    logs: tuple[Path, ...],
+    key_file: Path | None,
 ) -> None:
     """Record a link until Ctrl-C or the given time.
 

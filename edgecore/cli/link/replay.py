@@ -4,37 +4,29 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
 
-import typer
+import click
 
-from edgecore.cli.key import KeyFile, key_in
+from edgecore.cli.command import Argument, Command
+from edgecore.cli.key import key_file_option, key_in
 from edgecore.errors import ConfigError
 
 from .interruption import interruption
 
-EXAMPLES = """
-[bold]Examples[/]
-
-edgecore link replay drive.pcapng
-
-edgecore link replay drive.pcapng --pty-link /tmp/ttyREPLAY
-
-edgecore link replay drive.pcapng --listen unix:/tmp/replay.sock
+EXAMPLES = """\b
+Examples:
+  edgecore link replay drive.pcapng
+  edgecore link replay drive.pcapng --pty-link /tmp/ttyREPLAY
+  edgecore link replay drive.pcapng --listen unix:/tmp/replay.sock
 """
 
 
-def replay(
-    file: Annotated[Path, typer.Argument(help="A recording.")],
-    pty_link: Annotated[
-        Path | None, typer.Option(help="A name for the pty.", metavar="PATH")
-    ] = None,
-    listen: Annotated[
-        str | None,
-        typer.Option(help="unix:PATH or tcp:HOST:PORT in place of a pty.", metavar="ADDRESS"),
-    ] = None,
-    key_file: KeyFile = None,
-) -> None:
+@click.command("replay", cls=Command, epilog=EXAMPLES)
+@click.argument("file", cls=Argument, type=Path, help="A recording.")
+@click.option("--pty-link", type=Path, metavar="PATH", help="A name for the pty.")
+@click.option("--listen", metavar="ADDRESS", help="unix:PATH or tcp:HOST:PORT in place of a pty.")
+@key_file_option
+def replay(file: Path, pty_link: Path | None, listen: str | None, key_file: Path | None) -> None:
     """Play the device's side of a recording on a pty or a socket, in its own time, once.
 
     It begins half a second after a host has connected, and ends with the recording. The device's

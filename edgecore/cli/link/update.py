@@ -3,46 +3,53 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
+import click
 
-from edgecore.cli.key import KeyFile, connected
+from edgecore.cli.command import Argument, Command
+from edgecore.cli.float_range import FloatRange
+from edgecore.cli.key import connected, key_file_option
 from edgecore.errors import ConfigError
 
 if TYPE_CHECKING:
     from firmware_bridge import Link, Transfer
 
-UPDATE_EXAMPLES = """
-[bold]Examples[/]
-
-edgecore link update firmware.bin --url "serial:///dev/ttyACM0?baud=921600"
-
-edgecore link update firmware.bin --url tcp://10.0.0.7:7000 --manifest firmware-7.manifest
-
-edgecore link update firmware.bin --url tcp://10.0.0.7:7000 --key-file link.key
+UPDATE_EXAMPLES = """\b
+Examples:
+  edgecore link update firmware.bin --url "serial:///dev/ttyACM0?baud=921600"
+  edgecore link update firmware.bin --url tcp://10.0.0.7:7000 --manifest firmware-7.manifest
+  edgecore link update firmware.bin --url tcp://10.0.0.7:7000 --key-file link.key
 """
-SIGN_EXAMPLES = """
-[bold]Examples[/]
-
-openssl genpkey -algorithm ed25519 -out author.pem
-
-edgecore link sign firmware.bin --version 7 --key author.pem
+SIGN_EXAMPLES = """\b
+Examples:
+  openssl genpkey -algorithm ed25519 -out author.pem
+  edgecore link sign firmware.bin --version 7 --key author.pem
 """
 
 
+manifest_option = click.option(
+    "--manifest",
+    type=Path,
+    metavar="FILE",
+    help="Default: FILE with .manifest after its name.",
+)
+
+
+@click.command("update", cls=Command, epilog=UPDATE_EXAMPLES)
+@click.argument("file", cls=Argument, type=Path, help="The image.")
+@click.option("--url", required=True, metavar="URL", help="Of the device's link.")
+@manifest_option
+@click.option(
+    "--timeout",
+    type=FloatRange(1, 3600),
+    default=30.0,
+    metavar="S",
+    help="The longest without progress.",
+)
+@key_file_option
 def update(
-    file: Annotated[Path, typer.Argument(help="The image.", metavar="FILE")],
-    url: Annotated[str, typer.Option(help="Of the device's link.", metavar="URL")],
-    manifest: Annotated[
-        Path | None,
-        typer.Option(help="Default: FILE with .manifest after its name.", metavar="FILE"),
-    ] = None,
-    timeout: Annotated[
-        float,
-        typer.Option(min=1, max=3600, metavar="S", help="The longest without progress."),
-    ] = 30.0,
-    key_file: KeyFile = None,
+    file: Path, url: str, manifest: Path | None, timeout: float, key_file: Path | None
 ) -> None:
     """Make a device run another firmware; interrupted at any time, it goes on when called again.
 
@@ -111,19 +118,24 @@ def _install(link: Link, file: Path, manifest: Path | None, timeout: float) -> T
         return updating.install(link, file, manifest=manifest, progress=progress, timeout=timeout)
 
 
-def sign(
-    file: Annotated[Path, typer.Argument(help="The image.", metavar="FILE")],
-    version: Annotated[
-        int, typer.Option(min=0, max=2**32 - 1, metavar="N", help="Grows with every release.")
-    ],
-    key: Annotated[
-        Path, typer.Option(help="Ed25519 private key, without a password.", metavar="PEM")
-    ],
-    manifest: Annotated[
-        Path | None,
-        typer.Option(help="Default: FILE with .manifest after its name.", metavar="FILE"),
-    ] = None,
-) -> None:
+@click.command("sign", cls=Command, epilog=SIGN_EXAMPLES)
+@click.argument("file", cls=Argument, type=Path, help="The image.")
+@click.option(
+    "--version",
+    type=click.IntRange(0, 2**32 - 1),
+    required=True,
+    metavar="N",
+    help="Grows with every release.",
+)
+@click.option(
+    "--key",
+    type=Path,
+    required=True,
+    metavar="PEM",
+    help="Ed25519 private key, without a password.",
+)
+@manifest_option
+def sign(file: Path, version: int, key: Path, manifest: Path | None) -> None:
     """Write the signed manifest of an image: its length, SHA-256 and version."""
     import firmware_bridge as fb
 
