@@ -96,8 +96,9 @@ def fail(error: Exception) -> NoReturn:
 
 
 def _complain(text: str) -> None:
-    with contextlib.suppress(OSError):
-        print(printable(text), end="", file=sys.stderr)
+    if sys.stderr is not None:  # else print would take stdout
+        with contextlib.suppress(OSError):
+            print(printable(text), end="", file=sys.stderr)
 
 
 def _stdout_fails(text: str = "") -> OSError | None:

@@ -106,3 +106,18 @@ def test_letters_that_a_terminal_lacks_are_written_as_their_codes(
     assert done.returncode == 0, done.stderr
     assert r"\u6a21\u578b\xfc.tflite on" in done.stdout
     assert any("模型ü.tflite" in str(row["job"]) for row in rows(tmp_path / "kept.json"))
+
+
+@pytest.mark.parametrize(("word", "status"), [("--what", 2), ("gone.tflite", 1)])
+@pytest.mark.parametrize("stderr", ["2>&-", "2>/dev/full"])
+def test_a_complaint_that_finds_no_stderr_goes_nowhere_and_the_status_stays(
+    tmp_path: Path, word: str, status: int, stderr: str
+) -> None:
+    done = subprocess.run(
+        ["/bin/sh", "-c", f'exec "$@" {stderr}', "sh", *command("inspect", "--no-run", word)],
+        cwd=tmp_path,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert (done.returncode, done.stdout) == (status, "")
