@@ -1,7 +1,14 @@
-// The module edgecore._native: a table of contents. One bind_<concept>.cpp each.
+// The module edgecore._native: a table of contents, one bind_<concept>.inc each. They are one unit,
+// as pybind11's templates cost the compiler more than all that is bound.
 #include <pybind11/pybind11.h>
 
-#include "bindings/bind.h"
+#include "bindings/bind_frame.inc"
+#include "bindings/bind_heads.inc"
+#include "bindings/bind_isa.inc"
+#include "bindings/bind_nms.inc"
+#include "bindings/bind_nms_variants.inc"
+#include "bindings/bind_preprocess.inc"
+#include "bindings/bind_tracking.inc"
 
 PYBIND11_MODULE(_native, m) {
     m.doc() = "Vision kernels of edgecore. Private; see edgecore.";
