@@ -144,9 +144,9 @@ sanitize: asan .venv/tools
 		--override-ini pythonpath='build/asan/lib .' $(WORKERS) \
 		$(addprefix $(CURDIR)/tests/,vision link ring) $(PYTEST_ARGS)
 
-# smpclient through the link, in an environment of its own.
-smp: .venv-smp/ready
-	.venv-smp/bin/python -m pytest tests/link/test_smp.py $(PYTEST_ARGS)
+# smpclient through the link; it lies over .venv.
+smp: .venv/ready .venv/tools .venv/smp/ready
+	PYTHONPATH=$(CURDIR)/.venv/smp .venv/bin/python -m pytest tests/link/test_smp.py $(PYTEST_ARGS)
 
 # Random cases of each kind on each machine.
 NATIVE_COUNT ?= 1000
@@ -171,9 +171,10 @@ SEED ?= 1
 mutants: .venv/ready .venv/tools
 	$(MUTATE)
 
-# pytest-embedded and labgrid both define a fixture `target`: a run has one of them.
-hil: .venv-hil/ready
-	EDGECORE_RIGS=1 .venv-hil/bin/python -m pytest -p no:labgrid \
+# pytest-embedded and labgrid both define a fixture `target`: a run has one of them. They lie over .venv.
+hil: RIGS := $(CURDIR)/.venv/rigs
+hil: .venv/ready .venv/tools .venv/rigs/ready
+	EDGECORE_RIGS=$(RIGS) PYTHONPATH=$(RIGS) .venv/bin/python -m pytest -p no:labgrid \
 		--override-ini filterwarnings=default tests/hil $(PYTEST_ARGS)
 
 # How long the device is held on a noisy line, s; from an hour on it is worth a page in docs/proof.
@@ -207,23 +208,24 @@ system:
 	.venv-tflite/bin/python $(PIP) --group test
 	touch $@
 
-.venv-hil/ready: pyproject.toml setup.py $(NATIVE) | .venv-hil/bin/python
-	.venv-hil/bin/python $(PIP) --no-build-isolation --editable '.[litert,hil]'
-	.venv-hil/bin/python $(PIP) --group test --group rigs
-	touch $@
-
 .venv-train/ready: pyproject.toml setup.py $(NATIVE) | .venv-train/bin/python
 	.venv-train/bin/python $(PIP) --no-build-isolation --editable '.[litert,train]'
 	touch $@
 
-.venv-smp/ready: pyproject.toml setup.py $(NATIVE) | .venv-smp/bin/python
-	.venv-smp/bin/python $(PIP) --no-build-isolation --editable '.[smp]'
-	.venv-smp/bin/python $(PIP) --group test
+# What an extra asks for, in a folder of its own.
+LAID_OVER = sed -n 's/^$(1) = \[\(.*\)\].*/\1/p' pyproject.toml | tr -d , | \
+	xargs .venv/bin/python $(PIP) --upgrade --target $(@D)
+
+.venv/rigs/ready: pyproject.toml | .venv/ready
+	.venv/bin/python $(PIP) --upgrade --target $(@D) --group rigs
+	touch $@
+
+.venv/smp/ready: pyproject.toml | .venv/ready
+	$(call LAID_OVER,smp)
 	touch $@
 
 .venv/npu/ready: pyproject.toml | .venv/ready
-	sed -n 's/^npu-intel = \[\(.*\)\].*/\1/p' pyproject.toml | tr -d , | \
-		xargs .venv/bin/python $(PIP) --no-deps --upgrade --target $(@D)
+	$(call LAID_OVER,npu-intel) --no-deps
 	touch $@
 
 .venv/tools: pyproject.toml | .venv/bin/python
@@ -240,18 +242,8 @@ system:
 	$@ $(PIP) --upgrade pip
 	$@ $(PIP) --group build
 
-.venv-hil/bin/python: | check-tools
-	$(PYTHON) -m venv .venv-hil
-	$@ $(PIP) --upgrade pip
-	$@ $(PIP) --group build
-
 .venv-train/bin/python: | check-tools
 	$(PYTHON) -m venv .venv-train
-	$@ $(PIP) --upgrade pip
-	$@ $(PIP) --group build
-
-.venv-smp/bin/python: | check-tools
-	$(PYTHON) -m venv .venv-smp
 	$@ $(PIP) --upgrade pip
 	$@ $(PIP) --group build
 
@@ -272,5 +264,5 @@ check-tools:
 		echo "missing: $$tool, a C and C++17 compiler: apt-get install build-essential"; exit 1; }; done
 
 clean:
-	rm -rf .venv .venv-tflite .venv-train .venv-smp .venv-hil build out dist *.egg-info firmware_bridge/_*.c edgecore/_ring.c
+	rm -rf .venv .venv-tflite .venv-train .venv-bench build out dist *.egg-info firmware_bridge/_*.c edgecore/_ring.c
 	find edgecore firmware_bridge -name '*.so' -delete

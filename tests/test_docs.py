@@ -120,6 +120,7 @@ def commands(page: Path) -> list[str]:
     return [line for line in lines if line and not line.startswith("#")]
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("page", PAGES, ids=page_id)
 def test_shell_lines_run_or_are_what_ci_runs(page: Path, tmp_path: Path) -> None:
     if is_tutorial(page):

@@ -27,11 +27,13 @@ def write(folder: Path, **files: str) -> None:
 def run(
     folder: Path, *arguments: str, path: tuple[Path, ...] = (), plugin: bool = True, **env: str
 ) -> subprocess.CompletedProcess[str]:
-    """`plugin`: whether it is named, as where the package is not installed."""
+    """`plugin`: whether it is named, as where the package is not installed. EDGECORE_RIGS in the
+    environment names the folder in which the plugins of other rigs are."""
     own = {"EDGE_TARGET", "PYTHONDONTWRITEBYTECODE"}
     environment = {name: value for name, value in os.environ.items() if name not in own}
     environment["COLUMNS"] = "400"
-    environment["PYTHONPATH"] = os.pathsep.join(map(str, (*path, ROOT)))
+    rigs = [os.environ["EDGECORE_RIGS"]] if "EDGECORE_RIGS" in os.environ else []
+    environment["PYTHONPATH"] = os.pathsep.join(map(str, (*path, ROOT, *rigs)))
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-rA", "-W", "error"]
     command += ["-p", "edgecore.testing"] if plugin else []
     return subprocess.run(

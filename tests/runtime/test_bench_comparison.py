@@ -15,6 +15,8 @@ from edgecore.errors import ConfigError
 from tests.runtime.test_bench import kept, run_kept, verdicts
 from tests.runtime.test_cli import edgecore
 
+pytestmark = pytest.mark.once
+
 
 def change(path: Path, **keys: object) -> Path:
     document = json.loads(path.read_text())

@@ -11,6 +11,8 @@ import firmware_bridge as fb
 from tests.link import drive
 from tests.runtime.test_cli import command, complaints, edgecore, environment
 
+pytestmark = pytest.mark.once
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -20,6 +20,8 @@ from edgecore.cli.figures import Row, print_figures
 from tests.runtime.test_bench import kept
 from tests.runtime.test_cli import command, environment
 
+pytestmark = pytest.mark.once
+
 LONG = "yolov8n_full_integer_quant_of_the_camera_at_the_front_640x640.tflite on litert"
 
 

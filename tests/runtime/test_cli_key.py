@@ -13,6 +13,8 @@ from tests.link.author import Author
 from tests.link.test_auth_process import KEY, key_file
 from tests.runtime.test_cli import command, complaints, diary, edgecore, environment, summary_in
 
+pytestmark = pytest.mark.once
+
 QUICK = ("--source", "synthetic:?realtime=0", "--duration", 1, "--annotate", "none", "--out", "out")
 
 

@@ -9,6 +9,8 @@ import pytest
 from tests.link.author import Author
 from tests.runtime.test_cli import complaints, edgecore
 
+pytestmark = pytest.mark.once
+
 
 @pytest.fixture
 def author(tmp_path: Path) -> Author:

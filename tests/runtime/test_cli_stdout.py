@@ -12,6 +12,8 @@ import pytest
 
 from tests.runtime.test_cli import command, edgecore, environment
 
+pytestmark = pytest.mark.once
+
 HEADS = ("bench", "--only", "heads", "--seconds", "0.01", "--json", "heads.json")
 
 

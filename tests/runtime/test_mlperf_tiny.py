@@ -21,6 +21,8 @@ from tests.link.pty_firmware import firmware
 from tests.reference.mlperf_tiny import Device, scores
 from tests.runtime.test_cli import edgecore
 
+pytestmark = pytest.mark.once
+
 ROOT = Path(__file__).resolve().parents[2]
 SIM = "sim:?mlperf_tiny=1"
 

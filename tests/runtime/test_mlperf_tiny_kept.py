@@ -16,6 +16,8 @@ import pytest
 from tests.runtime.test_cli import command, edgecore, environment
 from tests.runtime.test_mlperf_tiny import Answer, dataset, device_that, lines, twin_but
 
+pytestmark = pytest.mark.once
+
 WINDOW = lines("m-lap-us-0", "m-lap-us-10000", f"m-results-[{','.join('0123456789')}]", "m-ready")
 DEAD = lines("e-[hard fault]", "m-ready")
 

@@ -417,6 +417,7 @@ def test_sources_opened_before_one_that_cannot_be_are_closed() -> None:
     assert file.closed
 
 
+@pytest.mark.once
 @BOTH
 def test_python_heap_is_flat_after_the_first_frames(overlap: bool) -> None:
     """One object a frame is 32 bytes at the least, and would show in each of the stretches.

@@ -42,6 +42,7 @@ def test_camera_sized_frames_are_within_the_bound(
     assert_within_bound(make_frame(format, 2500, 7), (5, 1200), fit="stretch", **options)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("format", YUV)
 @pytest.mark.parametrize("cells", [1, 2, 10, 16])
 def test_weights_of_chroma_may_be_finer_than_those_of_luma(format: PixelFormat, cells: int) -> None:
