@@ -30,6 +30,8 @@ from tests.link.patience import wait_until
 from tests.link.test_evolution import VECTORS
 from tests.runtime.test_cli import command, complaints, edgecore, environment
 
+pytestmark = pytest.mark.once
+
 ALERT = "06 01 01 01 01 07 02 01 0b f4 01 01 02 dc 05 79 9a bd 14 00"
 
 
