@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 
 import pytest
 
 import firmware_bridge as fb
 from tests.link import drive
-from tests.runtime.test_cli import command, complaints, edgecore, environment
+from tests.runtime.test_cli import complaints, edgecore
+from tests.runtime.test_cli_link_tools import started
 
 pytestmark = pytest.mark.once
 
@@ -28,15 +28,7 @@ CUT = "edgecore: cut.pcapng: cut off or damaged in the block at byte "
 
 
 def test_replay_says_at_once_that_it_was_cut_and_plays_what_is_whole(folder: Path) -> None:
-    process = subprocess.Popen(
-        command("link", "replay", "cut.pcapng"),
-        cwd=folder,
-        env=environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
+    with started(folder, "replay", "cut.pcapng") as process:
         assert process.stdout is not None
         assert process.stderr is not None
         assert process.stderr.readline().startswith(CUT)
@@ -45,9 +37,6 @@ def test_replay_says_at_once_that_it_was_cut_and_plays_what_is_whole(folder: Pat
         _, said = process.communicate()
         assert process.returncode == 0
         assert "frames of data played" in said
-    finally:
-        process.kill()
-        process.communicate()
 
 
 def test_recordings_that_were_cut_are_alike_in_what_was_asked_only(folder: Path) -> None:
